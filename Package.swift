@@ -1,0 +1,61 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every Swift target is held to the same strictness.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .treatAllWarnings(as: .error),
+]
+
+// The C libraries are named without `pkgConfig:`: Debian's headers lie in the compiler's own search path, and
+// hiredis.pc carries a flag that SwiftPM warns about.
+let package = Package(
+  name: "cartd",
+  products: [
+    .executable(name: "cartd", targets: ["cartd"]),
+    .executable(name: "cartctl", targets: ["cartctl"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+  ],
+  targets: [
+    .systemLibrary(name: "CFastCGI"),
+    .systemLibrary(name: "CHiredis"),
+    .systemLibrary(name: "CJansson"),
+    .systemLibrary(name: "COpenSSL"),
+    .systemLibrary(name: "CPostgres"),
+    .target(name: "CProcess"),
+
+    .target(name: "CartDomain", swiftSettings: strict),
+    .target(name: "CartAPI", dependencies: ["CartDomain", "CJansson", "COpenSSL"], swiftSettings: strict),
+    .target(
+      name: "CartStores",
+      dependencies: ["CartDomain", "CHiredis", "CPostgres"],
+      resources: [.embedInCode("Redis/Scripts"), .embedInCode("Postgres/Migrations")],
+      swiftSettings: strict),
+    .target(
+      name: "FastCGIServer",
+      dependencies: ["CFastCGI", "CProcess", .product(name: "Logging", package: "swift-log")],
+      swiftSettings: strict),
+
+    .executableTarget(
+      name: "cartd",
+      dependencies: ["CartAPI", "CartDomain", "CartStores", "FastCGIServer", .product(name: "Logging", package: "swift-log")],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "cartctl",
+      dependencies: ["CartDomain", "CartStores", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: strict),
+
+    .testTarget(name: "CartDomainTests", dependencies: ["CartDomain"], swiftSettings: strict),
+    .testTarget(name: "CartAPITests", dependencies: ["CartAPI", "CartDomain"], swiftSettings: strict),
+    .testTarget(name: "CartStoresTests", dependencies: ["CartStores", "CartDomain"], swiftSettings: strict),
+    .testTarget(name: "FastCGIServerTests", dependencies: ["FastCGIServer"], swiftSettings: strict),
+    .testTarget(name: "EndToEndTests", dependencies: ["CartDomain"], swiftSettings: strict),
+  ]
+)

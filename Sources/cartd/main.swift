@@ -1,0 +1,2 @@
+import CartStores
+print("cartd", CartStoresStub.x)
