@@ -36,7 +36,6 @@ let package = Package(
     .target(
       name: "CartStores",
       dependencies: ["CartDomain", "CHiredis", "CPostgres"],
-      resources: [.embedInCode("Redis/Scripts"), .embedInCode("Postgres/Migrations")],
       swiftSettings: strict),
     .target(
       name: "FastCGIServer",

@@ -1,2 +1,1 @@
-import CartStores
-print("cartd", CartStoresStub.x)
+print("cartd")

@@ -1,0 +1,141 @@
+/// Where carts are kept. The contract of every implementation:
+///
+/// - A change is carried out as ``Cart/applying(_:at:product:)`` does it on the cart as it is at that moment, as a
+///   whole or not at all. Two changes at once happen one after the other; none is lost, and each raises the version
+///   by exactly 1.
+/// - A missing cart reads as one never written. A user's comes into being with its first add; a guest's only where the
+///   caller says that its id is new (``ChangeRequest/isNewGuest``): any other missing guest is spent.
+/// - Order of checks: retry, condition on the version, then the cart's own rules.
+/// - A guest's cart lives ``Cart/guestLifetimeMilliseconds`` after its last change, or last read at daily precision.
+package protocol CartStore: AnyObject {
+  /// Reads a cart; renews a guest's life, at most daily.
+  ///
+  /// - Throws: ``StoreError`` where no store can tell. Never shows a cart as empty because a store is away.
+  func cart(of owner: CartOwner) throws(StoreError) -> CartReading
+
+  /// Carries out one change.
+  ///
+  /// - Throws: ``StoreError``; whether the change took effect may then be unknown
+  ///   (``StoreError/isOutcomeUnknown``), and a retry with the same key is safe.
+  func change(_ request: ChangeRequest) throws(StoreError) -> ChangeReading
+}
+
+/// A cart, and what else the shopper must be told with it.
+package struct CartReading: Sendable {
+  package var cart: Cart
+  /// The guest's cart was merged or has expired, or never was: the id has no future.
+  package var isSpent: Bool
+  /// The guest's cookie is due for its daily renewal; told once.
+  package var isCookieDue: Bool
+
+  package init(cart: Cart, isSpent: Bool = false, isCookieDue: Bool = false) {
+    self.cart = cart
+    self.isSpent = isSpent
+    self.isCookieDue = isCookieDue
+  }
+}
+
+/// A change with its conditions.
+package struct ChangeRequest: Sendable {
+  package var owner: CartOwner
+  package var change: CartChange
+  /// The owner is a guest whose id was made for this request.
+  package var isNewGuest: Bool
+  package var condition: VersionCondition?
+  package var retryKey: RetryKey?
+  /// Names the request in the record of changes; at most 64 printable ASCII bytes.
+  package var requestID: String
+
+  package init(
+    owner: CartOwner, change: CartChange, isNewGuest: Bool = false, condition: VersionCondition? = nil,
+    retryKey: RetryKey? = nil, requestID: String = ""
+  ) {
+    self.owner = owner
+    self.change = change
+    self.isNewGuest = isNewGuest
+    self.condition = condition
+    self.retryKey = retryKey
+    self.requestID = requestID
+  }
+}
+
+/// `If-Match`, reduced to versions.
+package enum VersionCondition: Equatable, Sendable {
+  /// `*`: any cart ever written.
+  case written
+  case oneOf([Int64])
+
+  package func holds(for version: Int64) -> Bool {
+    switch self {
+    case .written: version > 0
+    case .oneOf(let versions): versions.contains(version)
+    }
+  }
+}
+
+/// An `Idempotency-Key` as a cart's ring keeps it.
+package struct RetryKey: Equatable, Sendable {
+  /// A cart remembers the keys of so many changes.
+  package static let remembered = 16
+  package static let keyBytes = 8
+  package static let requestBytes = 4
+
+  /// The first ``keyBytes`` bytes of a cryptographic hash of the key.
+  package let key: [UInt8]
+  /// The first ``requestBytes`` bytes of a cryptographic hash of method, path and body.
+  package let request: [UInt8]
+
+  package init(key: [UInt8], request: [UInt8]) {
+    precondition(key.count == Self.keyBytes && request.count == Self.requestBytes)
+    self.key = key
+    self.request = request
+  }
+}
+
+/// What became of a change, with the cart as it is after it.
+package struct ChangeReading: Sendable {
+  package enum Outcome: Equatable, Sendable {
+    case changed
+    case unchanged
+    /// A retry of what took effect before; nothing was done again.
+    case replayed
+    /// The retry key belongs to another request.
+    case keyReused
+    /// ``ChangeRequest/condition`` does not hold.
+    case versionMismatch
+    case lineNotFound
+    case refused([Violation])
+  }
+
+  package var outcome: Outcome
+  package var reading: CartReading
+
+  package init(outcome: Outcome, reading: CartReading) {
+    self.outcome = outcome
+    self.reading = reading
+  }
+}
+
+/// A store did not do what it was asked.
+package struct StoreError: Error, Sendable, CustomStringConvertible {
+  package enum Code: String, Sendable {
+    /// It is away, hangs, refuses connections or is out of memory.
+    case unavailable
+    /// It holds something that can't be read.
+    case corrupt
+  }
+
+  package let code: Code
+  /// Where and why, for the log; holds no cart, key or argument.
+  package let message: String
+  /// The change may have taken effect.
+  package let isOutcomeUnknown: Bool
+
+  package init(_ code: Code, _ message: String, isOutcomeUnknown: Bool = false) {
+    self.code = code
+    self.message = message
+    self.isOutcomeUnknown = isOutcomeUnknown
+  }
+
+  package var description: String { "\(code.rawValue): \(message)" }
+}

@@ -1,0 +1,146 @@
+/// A name that is compared byte by byte.
+///
+/// Swift compares strings by canonical equivalence, so that an "é" of one scalar equals one of two; a key in Redis or
+/// PostgreSQL does not. Every identifier of the domain therefore compares and hashes its UTF-8.
+package protocol Identifier: Hashable, Comparable, Sendable, CustomStringConvertible {
+  /// The identifier as its users wrote it.
+  var text: String { get }
+}
+
+extension Identifier {
+  package static func == (left: Self, right: Self) -> Bool {
+    left.text.utf8.elementsEqual(right.text.utf8)
+  }
+
+  package static func < (left: Self, right: Self) -> Bool {
+    left.text.utf8.lexicographicallyPrecedes(right.text.utf8)
+  }
+
+  package func hash(into hasher: inout Hasher) {
+    for byte in text.utf8 { hasher.combine(byte) }
+    hasher.combine(0xFF as UInt8)
+  }
+
+  package var description: String { text }
+}
+
+/// The key by which a shop sells a product: 1–64 bytes of printable UTF-8, case-sensitive, spaces inside allowed.
+///
+/// It stands in a path, so none of its `/`-separated parts is `.` or `..`.
+package struct SKU: Identifier {
+  package static let maximumBytes = 64
+  package let text: String
+
+  /// `nil` where `text` can't be a SKU.
+  package init?(_ text: String) {
+    guard (1...Self.maximumBytes).contains(text.utf8.count), Printable.isPrintable(text) else { return nil }
+    for part in text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+    where part.elementsEqual(".".utf8) || part.elementsEqual("..".utf8) {
+      return nil
+    }
+    self.text = text
+  }
+}
+
+/// The seller of a line: 1–64 bytes of printable UTF-8.
+package struct MerchantID: Identifier {
+  package static let main = MerchantID(unchecked: "main")
+  package let text: String
+
+  /// `nil` where `text` can't name a merchant.
+  package init?(_ text: String) {
+    guard (1...64).contains(text.utf8.count), Printable.isPrintable(text) else { return nil }
+    self.text = text
+  }
+
+  private init(unchecked text: String) { self.text = text }
+}
+
+/// A user of the shop, as the shop's login names him: 1–128 bytes of UTF-8 without control characters.
+package struct UserID: Identifier {
+  package let text: String
+
+  /// `nil` where `text` can't name a user.
+  package init?(_ text: String) {
+    guard (1...128).contains(text.utf8.count), !Printable.hasControls(text) else { return nil }
+    self.text = text
+  }
+}
+
+/// The random part of a guest's cookie, without the MAC: base64url characters, at least 128 bits of them.
+package struct GuestCartID: Identifier {
+  package let text: String
+
+  /// `nil` where `text` is not 22 to 64 characters of base64url.
+  package init?(_ text: String) {
+    guard (22...64).contains(text.utf8.count) else { return nil }
+    for byte in text.utf8 {
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+        continue
+      default: return nil
+      }
+    }
+    self.text = text
+  }
+}
+
+/// Whose cart it is.
+package enum CartOwner: Hashable, Sendable {
+  case user(UserID)
+  case guest(GuestCartID)
+
+  /// `user` or `guest`, as in the API and the tables.
+  package var kind: String {
+    switch self {
+    case .user: "user"
+    case .guest: "guest"
+    }
+  }
+
+  /// The identifier without its kind.
+  package var id: String {
+    switch self {
+    case .user(let id): id.text
+    case .guest(let id): id.text
+    }
+  }
+
+  package var isGuest: Bool {
+    if case .guest = self { true } else { false }
+  }
+
+  /// Reads `user:ID` or `guest:ID`, the form in which operators name an owner; `nil` for anything else.
+  package init?(_ text: String) {
+    if text.hasPrefix("user:"), let id = UserID(String(text.dropFirst(5))) {
+      self = .user(id)
+    } else if text.hasPrefix("guest:"), let id = GuestCartID(String(text.dropFirst(6).prefix { $0 != "." })) {
+      self = .guest(id)
+    } else {
+      return nil
+    }
+  }
+}
+
+/// What may stand in a name that people read.
+package enum Printable {
+  /// No control characters, no line or paragraph separators, no white space at either end.
+  package static func isPrintable(_ text: String) -> Bool {
+    let scalars = text.unicodeScalars
+    guard let first = scalars.first, let last = scalars.last else { return true }
+    if first.properties.isWhitespace || last.properties.isWhitespace { return false }
+    return !hasControls(text)
+  }
+
+  /// True if a control character (C0, DEL, C1) or a line or paragraph separator stands in `text`.
+  package static func hasControls(_ text: String) -> Bool {
+    for scalar in text.unicodeScalars {
+      switch scalar.value {
+      case 0...0x1F, 0x7F...0x9F, 0x2028, 0x2029: return true
+      default: continue
+      }
+    }
+    return false
+  }
+}
