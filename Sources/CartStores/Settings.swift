@@ -121,7 +121,7 @@ package struct Settings: Sendable {
 package enum FileContents {
   /// `nil` where it can't be read (see `errno`) or is longer than `limit` bytes (`EFBIG`).
   package static func read(_ path: String, limit: Int) -> [UInt8]? {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
     var contents: [UInt8] = []
