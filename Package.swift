@@ -32,10 +32,12 @@ let package = Package(
     .target(name: "CProcess"),
 
     .target(name: "CartDomain", swiftSettings: strict),
-    .target(name: "CartAPI", dependencies: ["CartDomain", "CJansson", "COpenSSL"], swiftSettings: strict),
+    .target(name: "CartJSON", dependencies: ["CJansson"], swiftSettings: strict),
+    .target(name: "CartAPI", dependencies: ["CartDomain", "CartJSON", "COpenSSL"], swiftSettings: strict),
     .target(
       name: "CartStores",
-      dependencies: ["CartDomain", "CHiredis", "CPostgres"],
+      dependencies: ["CartDomain", "CartJSON", "CHiredis", "CPostgres"],
+      resources: [.embedInCode("Redis/Scripts"), .embedInCode("Postgres/Migrations")],
       swiftSettings: strict),
     .target(
       name: "FastCGIServer",
@@ -48,13 +50,18 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(
       name: "cartctl",
-      dependencies: ["CartDomain", "CartStores", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: ["CartDomain", "CartJSON", "CartStores", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: strict),
 
     .testTarget(name: "CartDomainTests", dependencies: ["CartDomain"], swiftSettings: strict),
-    .testTarget(name: "CartAPITests", dependencies: ["CartAPI", "CartDomain"], swiftSettings: strict),
+    .testTarget(name: "CartAPITests", dependencies: ["CartAPI", "CartDomain", "CartJSON"], swiftSettings: strict),
     .testTarget(name: "CartStoresTests", dependencies: ["CartStores", "CartDomain"], swiftSettings: strict),
-    .testTarget(name: "FastCGIServerTests", dependencies: ["FastCGIServer"], swiftSettings: strict),
+    .testTarget(name: "FastCGIServerTests", dependencies: ["FastCGIServer", "SamplePool"], swiftSettings: strict),
+    .executableTarget(
+      name: "SamplePool",
+      dependencies: ["FastCGIServer", .product(name: "Logging", package: "swift-log")],
+      path: "Tests/SamplePool",
+      swiftSettings: strict),
     .testTarget(name: "EndToEndTests", dependencies: ["CartDomain"], swiftSettings: strict),
   ]
 )

@@ -1,0 +1,219 @@
+import CartDomain
+import CartJSON
+
+extension JSONWriter {
+  /// About so many bytes are needed for a cart of that many lines.
+  static func estimatedBytes(lines: Int) -> Int { 512 + lines * 480 }
+
+  /// The whole cart as the API shows it.
+  ///
+  /// - Parameter lowStock: a counted stock up to this one is `low`.
+  mutating func cart(_ view: CartView, lowStock: Int) {
+    let cart = view.cart
+    beginObject()
+    key("version")
+    integer(cart.version)
+    key("owner")
+    string(cart.owner?.kind ?? "guest")
+    key("currency")
+    string(cart.currency?.code)
+    key("minorUnit")
+    integer(cart.currency?.minorUnit)
+    key("expiresAt")
+    // An empty cart has nothing that could be lost.
+    if let end = cart.expiresAt, !view.lines.isEmpty { timestamp(end) } else { null() }
+    key("lines")
+    beginArray()
+    for line in view.lines { self.line(line, currency: cart.currency, lowStock: lowStock) }
+    endArray()
+    key("merchants")
+    beginArray()
+    for merchant in view.merchants { self.merchant(merchant) }
+    endArray()
+    counts(view.counts)
+    totals(view.totals)
+    key("problems")
+    problems(view.problems)
+    endObject()
+  }
+
+  /// The three keys of `?view=summary`.
+  mutating func summary(_ view: CartView) {
+    beginObject()
+    key("version")
+    integer(view.cart.version)
+    counts(view.counts)
+    totals(view.totals)
+    endObject()
+  }
+
+  /// What stops an order, as an array.
+  mutating func problems(_ violations: [Violation]) {
+    beginArray()
+    for violation in violations {
+      beginObject()
+      key("code")
+      string(violation.code.rawValue)
+      if let sku = violation.sku {
+        key("sku")
+        string(sku.text)
+      }
+      quantities(requested: violation.requested, available: violation.available, limit: violation.limit)
+      endObject()
+    }
+    endArray()
+  }
+
+  private mutating func line(_ view: LineView, currency: Currency?, lowStock: Int) {
+    let line = view.line
+    beginObject()
+    key("sku")
+    string(line.sku.text)
+    key("merchantId")
+    string(line.merchantID.text)
+    key("quantity")
+    integer(line.quantity)
+    key("selected")
+    boolean(line.isSelected)
+    key("addedAt")
+    timestamp(line.addedAt)
+    key("snapshot")
+    snapshot(view)
+    key("current")
+    current(view, currency: currency)
+    key("priceChange")
+    if let (from, to) = view.changedPrice { priceChange(from: from, to: to) } else { null() }
+    key("extraData")
+    extraData(view, lowStock: lowStock)
+    key("lineTotal")
+    integer(view.lineTotal)
+    endObject()
+  }
+
+  private mutating func snapshot(_ view: LineView) {
+    // A revision that nobody knows any more leaves the price, which the line carries itself.
+    let content = view.snapshot?.content ?? view.current?.content
+    beginObject()
+    key("name")
+    string(content?.name ?? view.line.sku.text)
+    key("picture")
+    string(content?.picture)
+    key("unitPrice")
+    integer(view.line.unitPrice)
+    endObject()
+  }
+
+  /// Null also where the product is now sold in another currency: it has no current price in this cart's.
+  private mutating func current(_ view: LineView, currency: Currency?) {
+    guard let current = view.current, current.content.unitPrice.currency == currency else { return null() }
+    beginObject()
+    key("unitPrice")
+    integer(current.content.unitPrice.minorUnits)
+    key("purchasable")
+    boolean(view.isPurchasable)
+    key("availableQuantity")
+    integer(current.stock)
+    endObject()
+  }
+
+  private mutating func priceChange(from: Int64, to: Int64) {
+    beginObject()
+    key("direction")
+    string(to > from ? "increase" : "decrease")
+    key("from")
+    integer(from)
+    key("to")
+    integer(to)
+    endObject()
+  }
+
+  /// The server's own keys, each where it says something, then the client's.
+  private mutating func extraData(_ view: LineView, lowStock: Int) {
+    beginObject()
+    if let product = view.current {
+      if let stock = product.stock {
+        key("stock")
+        string(StockMark(stock: stock, quantity: view.line.quantity, low: lowStock).rawValue)
+      }
+      let content = product.content
+      limit("purchaseLimit", content.purchaseLimit)
+      limit("customerLimit", content.customerLimit)
+      // One piece, in steps of one, is what everybody expects.
+      limit("minimumQuantity", content.minimumQuantity, unless: 1)
+      limit("quantityStep", content.quantityStep, unless: 1)
+      if let start = content.availableFrom {
+        key("availableFrom")
+        timestamp(start)
+      }
+      if let end = content.availableUntil {
+        key("availableUntil")
+        timestamp(end)
+      }
+    }
+    if let data = view.line.clientData { members(of: data) }
+    endObject()
+  }
+
+  private mutating func limit(_ name: StaticString, _ value: Int?, unless plain: Int? = nil) {
+    guard let value, value != plain else { return }
+    key(name)
+    integer(value)
+  }
+
+  private mutating func merchant(_ merchant: CartView.MerchantSummary) {
+    beginObject()
+    key("merchantId")
+    string(merchant.merchantID.text)
+    key("selection")
+    string(merchant.selection)
+    key("lines")
+    integer(merchant.lines)
+    key("selectedTotal")
+    integer(merchant.selectedTotal)
+    endObject()
+  }
+
+  private mutating func counts(_ counts: CartView.Counts) {
+    key("counts")
+    beginObject()
+    key("lines")
+    integer(counts.lines)
+    key("quantity")
+    integer(counts.quantity)
+    key("selectedLines")
+    integer(counts.selectedLines)
+    key("selectedQuantity")
+    integer(counts.selectedQuantity)
+    endObject()
+  }
+
+  private mutating func totals(_ totals: CartView.Totals) {
+    key("totals")
+    beginObject()
+    key("all")
+    integer(totals.all)
+    key("selected")
+    integer(totals.selected)
+    endObject()
+  }
+
+  private mutating func timestamp(_ time: Timestamp) {
+    plainString { time.appendRFC3339(to: &$0) }
+  }
+}
+
+/// What `extraData.stock` says of a counted stock.
+enum StockMark: String {
+  case out
+  case insufficient
+  case low
+  case `in`
+
+  /// - Parameters:
+  ///   - stock: pieces left.
+  ///   - quantity: pieces in the line.
+  ///   - low: the largest stock that is low.
+  init(stock: Int, quantity: Int, low: Int) {
+    self = stock <= 0 ? .out : stock < quantity ? .insufficient : stock <= low ? .low : .in
+  }
+}

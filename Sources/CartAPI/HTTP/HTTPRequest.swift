@@ -1,0 +1,89 @@
+/// One HTTP request as the web server hands it on: plain values, nothing of it trusted.
+package struct HTTPRequest: Sendable {
+  /// The header fields that the API reads. The raw value is the field's name.
+  package enum Header: String, CaseIterable, Sendable {
+    case contentType = "Content-Type"
+    case cookie = "Cookie"
+    case guestCartID = "Guest-Cart-Id"
+    case idempotencyKey = "Idempotency-Key"
+    case ifMatch = "If-Match"
+    case ifNoneMatch = "If-None-Match"
+    case origin = "Origin"
+    case secFetchSite = "Sec-Fetch-Site"
+
+    /// The meta-variable that carries the field (RFC 3875 §4.1.18), `HTTP_IF_MATCH`.
+    package var metaVariable: String {
+      switch self {
+      case .contentType: "CONTENT_TYPE"
+      case .cookie: "HTTP_COOKIE"
+      case .guestCartID: "HTTP_GUEST_CART_ID"
+      case .idempotencyKey: "HTTP_IDEMPOTENCY_KEY"
+      case .ifMatch: "HTTP_IF_MATCH"
+      case .ifNoneMatch: "HTTP_IF_NONE_MATCH"
+      case .origin: "HTTP_ORIGIN"
+      case .secFetchSite: "HTTP_SEC_FETCH_SITE"
+      }
+    }
+  }
+
+  /// `GET`; case-sensitive.
+  package var method: String
+  /// The target as the client sent it, undecoded: origin-form or absolute-form (RFC 9112 §3.2).
+  package var target: [UInt8]
+  /// `http` or `https`, as the client sees it.
+  package var scheme: String
+  /// The field `Host`, with its port if it has one.
+  package var host: String
+  /// The user that the web server vouches for, as its bytes came; empty for none.
+  package var cartUser: [UInt8]
+  /// The web server's name of the request, at most 64 printable ASCII characters; empty for none.
+  package var requestID: String
+  /// Empty where ``isBodyTooLarge``.
+  package var body: [UInt8]
+  package var isBodyTooLarge: Bool
+
+  private var headers: [Header: String] = [:]
+
+  package init(
+    method: String, target: [UInt8], scheme: String = "http", host: String = "", cartUser: [UInt8] = [],
+    requestID: String = "", headers: [Header: String] = [:], body: [UInt8] = [], isBodyTooLarge: Bool = false
+  ) {
+    self.method = method
+    self.target = target
+    self.scheme = scheme
+    self.host = host
+    self.cartUser = cartUser
+    self.requestID = Self.isPresentable(requestID) ? requestID : ""
+    self.body = body
+    self.isBodyTooLarge = isBodyTooLarge
+    // A web server that passes parameters on explicitly sends an absent field as an empty one.
+    self.headers = headers.filter { !$0.value.isEmpty }
+  }
+
+  /// Reads the meta-variables of RFC 3875 §4.1, and those that the web server adds: `REQUEST_URI`, `REQUEST_SCHEME`,
+  /// `REQUEST_ID` and `CART_USER`.
+  ///
+  /// - Parameter metaVariable: the bytes of the variable of that name, `nil` where it did not come.
+  package init(metaVariable: (String) -> ArraySlice<UInt8>?, body: [UInt8], isBodyTooLarge: Bool) {
+    func text(_ name: String) -> String {
+      metaVariable(name).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    }
+    var headers: [Header: String] = [:]
+    for header in Header.allCases {
+      if let value = metaVariable(header.metaVariable), !value.isEmpty {
+        headers[header] = String(decoding: value, as: UTF8.self)
+      }
+    }
+    self.init(
+      method: text("REQUEST_METHOD"), target: Array(metaVariable("REQUEST_URI") ?? []),
+      scheme: text("REQUEST_SCHEME"), host: text("HTTP_HOST"), cartUser: Array(metaVariable("CART_USER") ?? []),
+      requestID: text("REQUEST_ID"), headers: headers, body: body, isBodyTooLarge: isBodyTooLarge)
+  }
+
+  /// The field's value; `nil` where it is absent or empty. Bytes that are not UTF-8 are replaced by U+FFFD.
+  package subscript(header: Header) -> String? { headers[header] }
+
+  private static func isPresentable(_ requestID: String) -> Bool {
+    requestID.utf8.count <= 64 && requestID.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+  }
+}

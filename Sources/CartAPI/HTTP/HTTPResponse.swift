@@ -1,0 +1,29 @@
+/// One HTTP response. The server adds `Content-Length`.
+package struct HTTPResponse: Sendable {
+  package struct Field: Equatable, Sendable {
+    package var name: String
+    package var value: String
+  }
+
+  package var status: Int
+  /// In the order in which they are to be sent.
+  package private(set) var fields: [Field] = []
+  package var body: [UInt8]
+  /// The answer to HEAD: the length of ``body`` is told, the body is not sent.
+  package var isHead = false
+  /// What the log should say of this answer, for the operator alone: never sent, free of bodies, tokens and keys.
+  package var note: String?
+
+  package init(status: Int, body: [UInt8] = []) {
+    self.status = status
+    self.body = body
+  }
+
+  /// Adds a field behind the others.
+  package mutating func add(_ name: String, _ value: String) {
+    fields.append(Field(name: name, value: value))
+  }
+
+  /// The value of the first field of that name, written exactly so.
+  package subscript(name: String) -> String? { fields.first { $0.name == name }?.value }
+}

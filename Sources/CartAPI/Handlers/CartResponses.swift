@@ -1,0 +1,62 @@
+import CartDomain
+import CartJSON
+
+extension CartService {
+  /// The cart with the catalogue's names and prices. An empty one needs no catalogue.
+  func joined(_ cart: Cart) throws(Problem) -> CartView {
+    if cart.lines.isEmpty { return CartView(cart, products: [], snapshots: [], at: now()) }
+    do throws(StoreError) {
+      return try catalogue.view(of: cart, at: now())
+    } catch {
+      throw Problem(error)
+    }
+  }
+
+  /// 200 with the cart, or 304 where a read finds that the client has it already.
+  func cartResponse(_ cart: CartView, view: Query.View, call: Call) -> HTTPResponse {
+    var buffer: [UInt8] = []
+    buffer.reserveCapacity(JSONWriter.estimatedBytes(lines: cart.lines.count))
+    var writer = JSONWriter(reusing: buffer)
+    switch view {
+    case .whole: writer.cart(cart, lowStock: configuration.lowStock)
+    case .summary: writer.summary(cart)
+    }
+    let tag = EntityTag(version: cart.cart.version, body: writer.bytes)
+    let isRead = HTTPMethod(rawValue: call.request.method)?.isSafe ?? false
+    var response: HTTPResponse
+    if isRead, let condition = call.request[.ifNoneMatch], tag.matches(ifNoneMatch: condition) {
+      response = HTTPResponse(status: 304)
+    } else {
+      response = HTTPResponse(status: 200, body: writer.bytes)
+      response.add("Content-Type", "application/json")
+    }
+    response.add("ETag", tag.headerValue)
+    return response
+  }
+
+  /// Hands a guest's pass out, for the first time or anew.
+  func issue(_ pass: GuestPass?, with response: inout HTTPResponse, to request: HTTPRequest) {
+    guard let pass else { return }
+    let isSecure =
+      switch configuration.cookieSecurity {
+      case .always: true
+      case .never: false
+      case .auto: request.scheme == "https"
+      }
+    response.add("Set-Cookie", GuestCookie.issuing(pass, isSecure: isSecure))
+    response.add("Guest-Cart-Id", pass.value)
+  }
+}
+
+extension Call {
+  /// The body as JSON.
+  ///
+  /// - Throws: `malformed_json`.
+  func document() throws(Problem) -> JSONDocument {
+    do throws(JSONError) {
+      return try JSONDocument(parsing: request.body.span, maximumBytes: CartService.maximumBodyBytes)
+    } catch {
+      throw Problem(error)
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import CartDomain
+import CartJSON
+
+extension CartService {
+  /// `GET /v1/cart`.
+  func readCart(_ call: Call) throws(Problem) -> HTTPResponse {
+    let view = try call.query.view()
+    let reading = try read(call.shopper)
+    var response = try cartResponse(joined(reading.cart), view: view, call: call)
+    if reading.isCookieDue { issue(call.shopper.guest, with: &response, to: call.request) }
+    return response
+  }
+
+  /// `POST /v1/cart/validate`: the checks of an order, against the exact stock, without one.
+  func validateCart(_ call: Call) throws(Problem) -> HTTPResponse {
+    if !call.request.body.isEmpty { try EmptyBody.check(call.document().root) }
+    let reading = try read(call.shopper)
+    var selected = reading.cart
+    selected.lines.removeAll { !$0.isSelected }
+    let products = selected.lines.isEmpty ? [] : try exactProducts(for: selected.lines.map(\.sku))
+    let snapshots = [ProductRevision?](repeating: nil, count: products.count)
+    let view = CartView(selected, products: products, snapshots: snapshots, at: now())
+    let problems = view.lines.isEmpty ? [Violation(.cartEmpty)] : view.problems
+    var writer = JSONWriter()
+    writer.beginObject()
+    writer.key("ok")
+    writer.boolean(problems.isEmpty)
+    writer.key("problems")
+    writer.problems(problems)
+    writer.key("total")
+    writer.integer(view.totals.selected)
+    writer.endObject()
+    var response = HTTPResponse(status: 200, body: writer.bytes)
+    response.add("Content-Type", "application/json")
+    if reading.isCookieDue { issue(call.shopper.guest, with: &response, to: call.request) }
+    return response
+  }
+
+  /// `GET /ops/health`: the process answers. What it depends on is not asked.
+  func reportHealth(_ call: Call) throws(Problem) -> HTTPResponse {
+    var response = HTTPResponse(status: 200, body: Array(#"{"status":"ok"}"#.utf8))
+    response.add("Content-Type", "application/json")
+    return response
+  }
+
+  /// The shopper's cart; one never written for nobody, without asking a store, and for a guest whose id is spent.
+  private func read(_ shopper: Shopper) throws(Problem) -> CartReading {
+    guard let owner = shopper.owner else { return CartReading(cart: Cart(owner: nil)) }
+    do throws(StoreError) {
+      let reading = try store.cart(of: owner)
+      return reading.isSpent ? CartReading(cart: Cart(owner: nil)) : reading
+    } catch {
+      throw Problem(error)
+    }
+  }
+
+  private func exactProducts(for skus: [SKU]) throws(Problem) -> [Product?] {
+    do throws(StoreError) {
+      return try catalogue.exactProducts(for: skus)
+    } catch {
+      throw Problem(error)
+    }
+  }
+}

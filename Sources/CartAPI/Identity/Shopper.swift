@@ -1,0 +1,46 @@
+import CartDomain
+
+/// Who a request speaks for. A user that also carries a guest's pass has both; the user's cart is the one meant.
+struct Shopper {
+  var user: UserID?
+  var guest: GuestPass?
+
+  /// `nil` for somebody who has no cart yet.
+  var owner: CartOwner? {
+    if let user { return .user(user) }
+    return guest.map { .guest($0.id) }
+  }
+}
+
+/// Finds the shopper of a request.
+struct ShopperFinder {
+  let issuer: GuestPassIssuer
+
+  /// - Throws: `bad_token` where the web server names a user that can't be one.
+  func shopper(of request: HTTPRequest) throws(Problem) -> Shopper {
+    Shopper(user: try user(of: request), guest: try guest(of: request))
+  }
+
+  private func user(of request: HTTPRequest) throws(Problem) -> UserID? {
+    if request.cartUser.isEmpty { return nil }
+    guard let text = String(validating: request.cartUser, as: UTF8.self), let id = UserID(text) else {
+      throw Problem(.badToken, "The web server names a user that can't be one.")
+    }
+    return id
+  }
+
+  /// The first valid pass counts: the header's, then the cookies' in order. A header that is forged or mangled hides no
+  /// cookie.
+  private func guest(of request: HTTPRequest) throws(Problem) -> GuestPass? {
+    do throws(Cryptography.Failure) {
+      if let header = request[.guestCartID], let pass = try issuer.verify(header.utf8) { return pass }
+      guard let header = request[.cookie] else { return nil }
+      for value in GuestCookie.values(in: header) {
+        if let pass = try issuer.verify(value) { return pass }
+      }
+      return nil
+    } catch {
+      throw Problem(error)
+    }
+  }
+}

@@ -1,0 +1,61 @@
+/// The table of requests, and the way from a path to a line of it.
+struct Router {
+  /// Every request that the API answers. HEAD goes with each GET, OPTIONS with each path.
+  static let table: [Route] = [
+    Route(.get, "/v1/cart", handler: CartService.readCart),
+    Route(.delete, "/v1/cart", handler: CartService.clearCart),
+    Route(.post, "/v1/cart/lines", body: .json, handler: CartService.addLines),
+    Route(.delete, "/v1/cart/lines", handler: CartService.removeLines),
+    Route(.patch, "/v1/cart/lines/{sku}", body: .json, handler: CartService.editLine),
+    Route(.delete, "/v1/cart/lines/{sku}", handler: CartService.removeLine),
+    Route(.put, "/v1/cart/selection", body: .json, handler: CartService.selectLines),
+    Route(.post, "/v1/cart/prices/acknowledge", body: .json, handler: CartService.acknowledgePrices),
+    Route(.post, "/v1/cart/validate", body: .optional, handler: CartService.validateCart),
+    Route(.get, "/ops/health", isShoppers: false, handler: CartService.reportHealth),
+  ]
+
+  /// Paths under it are the operator's, and lie outside the shop's base path too.
+  private static let operations = "ops"
+
+  /// What a path and a method lead to.
+  enum Destination {
+    case route(Route, argument: String?)
+    /// The path is known: the methods that it allows.
+    case options(allowed: String)
+  }
+
+  let basePath: [String]
+
+  /// - Throws: `not_found`; `method_not_allowed` with the methods that are.
+  func destination(method: String, parts: [String]?) throws(Problem) -> Destination {
+    guard let parts, let local = withoutBasePath(parts) else { throw Problem(.notFound) }
+    let method = HTTPMethod(rawValue: method)
+    let wanted: HTTPMethod? = method == .head ? .get : method
+    var isKnownPath = false
+    for route in Self.table where route.matches(local) {
+      if route.method == wanted { return .route(route, argument: route.argument(in: local)) }
+      isKnownPath = true
+    }
+    guard isKnownPath else { throw Problem(.notFound) }
+    let allowed = Self.allowed(local)
+    if method == .options { return .options(allowed: allowed) }
+    var problem = Problem(.methodNotAllowed)
+    problem.allowed = allowed
+    throw problem
+  }
+
+  private func withoutBasePath(_ parts: [String]) -> ArraySlice<String>? {
+    if parts.starts(with: basePath) { return parts[basePath.count...] }
+    return parts.first == Self.operations ? parts[...] : nil
+  }
+
+  /// The methods of a path, as in `Allow`.
+  private static func allowed(_ parts: ArraySlice<String>) -> String {
+    var methods: Set<HTTPMethod> = [.options]
+    for route in table where route.matches(parts) {
+      methods.insert(route.method)
+      if route.method == .get { methods.insert(.head) }
+    }
+    return HTTPMethod.allCases.filter(methods.contains).map(\.rawValue).joined(separator: ", ")
+  }
+}

@@ -1,0 +1,24 @@
+/// What an import did.
+package struct ImportReport: Equatable, Sendable {
+  /// Rows that the format says are no products.
+  package struct Skipped: Equatable, Sendable {
+    package var cancellations = 0
+    /// Rows whose quantity or price is not positive.
+    package var notPositive = 0
+  }
+
+  /// Records in the file, bad and skipped ones too.
+  package var rows = 0
+  package var skipped = Skipped()
+  /// With one or more nothing was changed.
+  package var badLines = 0
+  /// SKUs that the file speaks of.
+  package var products = 0
+  package var added = 0
+  package var changed = 0
+  /// The catalogue's generation after the import.
+  package var generation: Int64 = 0
+
+  package var unchanged: Int { products - added - changed }
+  package var isImported: Bool { badLines == 0 }
+}

@@ -1,0 +1,90 @@
+internal import CPostgres
+
+/// How PostgreSQL is reached, and how long one waits for it.
+package struct PostgresConfiguration: Sendable {
+  /// How patient a program may be.
+  package enum Patience: Sendable {
+    /// A worker with a shopper waiting: a second or two, and after a failure PostgreSQL is left alone for some seconds.
+    case request
+    /// A command at a terminal: minutes, and every use is tried.
+    case command
+  }
+
+  /// A libpq connection string.
+  package let connectionString: String
+  /// The schema that holds every table of the project; 1–63 bytes.
+  package let schema: String
+  /// Shown in `pg_stat_activity`; a connection string may name another.
+  package let applicationName: String
+
+  /// Milliseconds; a `connect_timeout` of the connection string wins.
+  package var connectTimeout: Int
+  /// Milliseconds; the server ends a statement then, and half a second later it is given up here.
+  package var statementTimeout: Int
+  /// Milliseconds.
+  package var lockTimeout: Int
+  /// For so many milliseconds after a time-out or a refused connection nothing is tried; 0 for always trying.
+  package var restAfterFailure: Int
+
+  /// - Throws: ``SettingsError`` for a connection string that libpq can't read or an impossible schema.
+  package init(
+    connectionString: String, schema: String = "cart", applicationName: String = "cartd",
+    patience: Patience = .request
+  ) throws(SettingsError) {
+    guard (1...63).contains(schema.utf8.count), !schema.utf8.contains(0) else {
+      throw SettingsError("\(SettingKey.schema.rawValue): not a name of 1 to 63 bytes")
+    }
+    guard let given = Self.parse(connectionString) else {
+      // libpq's own message would quote a part of the string, and that may be a password.
+      throw SettingsError("\(SettingKey.database.rawValue): not a libpq connection string")
+    }
+    self.connectionString = connectionString
+    self.schema = schema
+    self.applicationName = applicationName
+    switch patience {
+    case .request:
+      (connectTimeout, statementTimeout, lockTimeout, restAfterFailure) = (1_000, 2_000, 1_000, 3_000)
+    case .command:
+      (connectTimeout, statementTimeout, lockTimeout, restAfterFailure) = (10_000, 600_000, 60_000, 0)
+    }
+    if let seconds = given.connectTimeout { connectTimeout = min(max(seconds, 1), 600) * 1_000 }
+  }
+
+  /// Reads ``SettingKey/database`` and ``SettingKey/schema``.
+  package init(
+    _ settings: Settings, applicationName: String = "cartd", patience: Patience = .request
+  ) throws(SettingsError) {
+    try self.init(
+      connectionString: settings[.database], schema: settings[.schema], applicationName: applicationName,
+      patience: patience)
+  }
+
+  /// The schema as an identifier in SQL.
+  package var quotedSchema: String {
+    var quoted = "\""
+    for scalar in schema.unicodeScalars {
+      if scalar == "\"" { quoted += "\"" }
+      quoted.unicodeScalars.append(scalar)
+    }
+    return quoted + "\""
+  }
+
+  private static func parse(_ text: String) -> (connectTimeout: Int?, Void)? {
+    guard !text.utf8.contains(0) else { return nil }
+    var message: UnsafeMutablePointer<CChar>?
+    guard let options = unsafe PQconninfoParse(text, &message) else {
+      unsafe PQfreemem(message)
+      return nil
+    }
+    defer { unsafe PQconninfoFree(options) }
+    var timeout: Int?
+    var index = 0
+    while let keyword = unsafe options[index].keyword {
+      if unsafe String(cString: keyword) == "connect_timeout", let value = unsafe options[index].val {
+        timeout = Int(unsafe String(cString: value))
+      }
+      index += 1
+    }
+    return (timeout, ())
+  }
+}

@@ -1,0 +1,64 @@
+package import CartDomain
+internal import CPostgres
+
+/// A statement or a connection failed. The description holds no argument of a statement and no password.
+package struct PostgresError: Error, Sendable, CustomStringConvertible {
+  /// The server's code (PostgreSQL manual, appendix A), five characters; `nil` where there was no answer.
+  package let sqlState: String?
+  /// Where and why, for the log.
+  package let message: String
+  /// The connection is gone; the next use makes a new one.
+  package let isConnectionLost: Bool
+  /// It took too long, here or there.
+  package let isTimeout: Bool
+  /// The statement was sent and may have taken effect.
+  package let isOutcomeUnknown: Bool
+
+  package init(
+    _ message: String, sqlState: String? = nil, isConnectionLost: Bool = false, isTimeout: Bool = false,
+    isOutcomeUnknown: Bool = false
+  ) {
+    self.message = message
+    self.sqlState = sqlState
+    self.isConnectionLost = isConnectionLost
+    self.isTimeout = isTimeout
+    self.isOutcomeUnknown = isOutcomeUnknown
+  }
+
+  package var description: String { message }
+
+  /// What the ports of the domain throw.
+  package var storeError: StoreError {
+    StoreError(.unavailable, message, isOutcomeUnknown: isOutcomeUnknown)
+  }
+}
+
+extension PostgresError {
+  /// From an answer that is an error.
+  ///
+  /// The server's own message is passed on only for classes that can't quote a value: a data exception or a broken
+  /// constraint would show what a shopper sent.
+  init(answer: borrowing PostgresResult, to label: String) {
+    let state = answer.errorField(PostgresResult.sqlStateField)
+    var text = "PostgreSQL, \(label): SQLSTATE \(state ?? "unknown")"
+    switch state?.prefix(2) {
+    case "22", "23", "P0", nil:
+      if let constraint = answer.errorField(PostgresResult.constraintField) { text += ", constraint \(constraint)" }
+    default:
+      if let message = answer.errorField(PostgresResult.messageField) { text += ", \(message)" }
+    }
+    self.init(
+      text, sqlState: state, isConnectionLost: false,
+      isTimeout: state == "57014")
+  }
+
+  /// The same, where nothing can have taken effect.
+  var withKnownOutcome: PostgresError {
+    PostgresError(message, sqlState: sqlState, isConnectionLost: isConnectionLost, isTimeout: isTimeout)
+  }
+
+  /// The same, where the connection ended with it.
+  var withLostConnection: PostgresError {
+    PostgresError(message, sqlState: sqlState, isConnectionLost: true, isTimeout: isTimeout, isOutcomeUnknown: true)
+  }
+}

@@ -1,0 +1,74 @@
+import CartDomain
+
+/// One change as the stream records it: what the syncer writes into the record of changes.
+struct CartEvent: Equatable, Sendable {
+  struct Touch: Equatable, Sendable {
+    var sku: SKU
+    /// `nil` where the line came with this change.
+    var before: LineItem?
+    /// `nil` where the line went with this change.
+    var after: LineItem?
+  }
+
+  /// Milliseconds and a number that tells events of one millisecond apart.
+  var id: String
+  /// The cart's key, prefix and all.
+  var key: String
+  var epoch: Int64
+  /// The cart's version after the change.
+  var version: Int64
+  var action: String
+  var requestID: String
+  /// The currency of all prices in it.
+  var currency: Currency?
+  var touched: [Touch]
+
+  /// Reads one entry as `XRANGE` and `XREADGROUP` give it: id, then names and values in turns.
+  ///
+  /// - Throws: ``StoreError/Code/corrupt``.
+  init(_ entry: borrowing RedisValue) throws(StoreError) {
+    let id = try entry.element(0) { value throws(StoreError) in try value.string() }
+    var texts: [String: String] = [:]
+    var lines: [[UInt8]?] = []
+    try entry.element(1) { fields throws(StoreError) in
+      for index in stride(from: 0, to: (fields.count ?? 0) - 1, by: 2) {
+        let name = try fields.element(index) { value throws(StoreError) in try value.string() } ?? ""
+        try fields.element(index + 1) { value throws(StoreError) in
+          if name == "l" {
+            guard let packed = try value.withBytes({ PackedFields.unpack($0) }) ?? nil else { throw Self.corrupt }
+            lines = packed
+          } else {
+            texts[name] = try value.string()
+          }
+        }
+      }
+    }
+    guard let id, let key = texts["k"], let epoch = texts["e"].flatMap({ Int64($0) }),
+      let version = texts["v"].flatMap({ Int64($0) }), lines.count.isMultiple(of: 5)
+    else { throw Self.corrupt }
+    self.id = id
+    self.key = key
+    self.epoch = epoch
+    self.version = version
+    action = texts["a"] ?? ""
+    requestID = texts["r"] ?? ""
+    currency = texts["c"].flatMap { Currency($0) }
+    touched = []
+    for index in stride(from: 0, to: lines.count, by: 5) { touched.append(try Self.touch(lines[index..<index + 5])) }
+  }
+
+  /// SKU, line before, line after, client data before, client data after.
+  private static func touch(_ fields: ArraySlice<[UInt8]?>) throws(StoreError) -> Touch {
+    let fields = Array(fields)
+    guard let name = fields[0].flatMap({ String(validating: $0.span) }), let sku = SKU(name) else { throw corrupt }
+    func line(_ value: [UInt8]?, _ data: [UInt8]?) throws(StoreError) -> LineItem? {
+      guard let value else { return nil }
+      var line = try CartHash.line(name, value.span)
+      line.clientData = data
+      return line
+    }
+    return Touch(sku: sku, before: try line(fields[1], fields[3]), after: try line(fields[2], fields[4]))
+  }
+
+  private static var corrupt: StoreError { StoreError(.corrupt, "Redis: an event of the stream") }
+}

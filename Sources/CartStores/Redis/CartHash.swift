@@ -1,0 +1,197 @@
+package import CartDomain
+
+/// A cart as its hash in Redis holds it: the cart, and what the store keeps beside it.
+///
+/// The fields:
+///
+///     =<SKU>   quantity|selected|born|line version|merchant|unit price|revision, the merchant percent-encoded
+///     +<SKU>   the client's own keys, compact JSON; only where there are any
+///     #v       version           #l  lineage            #e  epoch
+///     #c       currency          #u  clock, the last `born` given
+///     #x, #k   of a guest: the second of the cart's end, the second of the cookie's last renewal
+///     #p, #d   persisted version and the database lineage it is persisted in
+///     #i       number of the last inbox command applied
+///     #s, #o   state (1 merging, 2 merged) and the key of the user's cart it merges into
+///     #r0–#r3  the ring of retry keys, newest first, 12 bytes each
+///
+/// A meta field at its default is left out. The ring stands in four fields of at most 60 bytes, because one value of
+/// more than `hash-max-listpack-value` (64 by default) would turn the whole hash into a table of several times the size.
+package struct CartHash: Equatable, Sendable {
+  package enum State: Int64, Sendable {
+    case open = 0
+    /// Frozen, while PostgreSQL takes it in.
+    case merging = 1
+    case merged = 2
+  }
+
+  package var cart: Cart
+  package var lineage: Int64 = 0
+  package var epoch: Int64 = 0
+  package var persistedVersion: Int64 = 0
+  package var databaseLineage: String?
+  package var inboxNumber: Int64 = 0
+  package var state = State.open
+  package var mergedInto: String?
+  package var cookieRenewedSecond: Int64 = 0
+  /// The newest first.
+  package var ring: [RetryKey] = []
+
+  package init(cart: Cart) { self.cart = cart }
+}
+
+// MARK: - Reading
+
+extension CartHash {
+  /// Reads names and values in turns, as `HGETALL` and the scripts give them; a null value is a field that is gone.
+  /// Meta fields of other versions are passed over.
+  ///
+  /// - Returns: `nil` where there is no field at all.
+  /// - Throws: ``StoreError/Code/corrupt``.
+  init?(owner: CartOwner, fields: borrowing RedisValue) throws(StoreError) {
+    guard let count = fields.count, count.isMultiple(of: 2) else { throw .unexpectedReply }
+    if count == 0 { return nil }
+    self.init(cart: Cart(owner: owner))
+    cart.lines.reserveCapacity(count / 2)
+    var ring: [[UInt8]] = []
+    var data: [(sku: SKU, bytes: [UInt8])] = []
+    for index in stride(from: 0, to: count, by: 2) {
+      let isGone = try fields.element(index + 1) { value in value.isNull }
+      if isGone { continue }
+      let (kind, rest) = try fields.element(index) { name throws(StoreError) in try Self.split(name) }
+      try fields.element(index + 1) { value throws(StoreError) in
+        switch kind {
+        case UInt8(ascii: "="):
+          let line = try value.withBytes { span throws(StoreError) in try Self.line(rest, span) }
+          if let line { cart.lines.append(line) }
+        case UInt8(ascii: "+"):
+          guard let sku = SKU(rest), let bytes = try value.bytes() else { throw .corruptCart("client data") }
+          data.append((sku, bytes))
+        case UInt8(ascii: "#"):
+          if rest.utf8.first == UInt8(ascii: "r") {
+            try readRing(rest, value, into: &ring)
+          } else {
+            try readMeta(rest, value)
+          }
+        default: throw .corruptCart("field name")
+        }
+      }
+    }
+    try finish(ring: ring, data: data)
+  }
+
+  private static func split(_ name: borrowing RedisValue) throws(StoreError) -> (kind: UInt8, rest: String) {
+    let parts = try name.withBytes { span throws(StoreError) -> (UInt8, String) in
+      guard !span.isEmpty, let rest = String(validating: span.extracting(1...)) else {
+        throw .corruptCart("field name")
+      }
+      return (span[0], rest)
+    }
+    guard let parts else { throw .unexpectedReply }
+    return parts
+  }
+
+  private mutating func readMeta(_ name: String, _ value: borrowing RedisValue) throws(StoreError) {
+    switch name {
+    case "v": cart.version = try value.decimal()
+    case "u": cart.clock = try value.decimal()
+    case "x": cart.expiresAt = try Self.timestamp(second: value.decimal())
+    case "k": cookieRenewedSecond = try value.decimal()
+    case "l": lineage = try value.decimal()
+    case "e": epoch = try value.decimal()
+    case "p": persistedVersion = try value.decimal()
+    case "d": databaseLineage = try value.string()
+    case "i": inboxNumber = try value.decimal()
+    case "o": mergedInto = try value.string()
+    case "s":
+      guard let state = State(rawValue: try value.decimal()) else { throw .corruptCart("state") }
+      self.state = state
+    case "c":
+      guard let currency = Currency(try value.string() ?? "") else { throw .corruptCart("currency") }
+      cart.currency = currency
+    default: break
+    }
+  }
+
+  private static func timestamp(second: Int64) throws(StoreError) -> Timestamp {
+    guard second < 1 << 40 else { throw .corruptCart("end") }
+    return Timestamp(seconds: second)
+  }
+
+  private func readRing(
+    _ name: String, _ value: borrowing RedisValue, into ring: inout [[UInt8]]
+  ) throws(StoreError) {
+    guard let part = Int(name.dropFirst()), (0..<4).contains(part), let bytes = try value.bytes() else {
+      throw .corruptCart("ring")
+    }
+    while ring.count <= part { ring.append([]) }
+    ring[part] = bytes
+  }
+
+  private mutating func finish(ring parts: [[UInt8]], data: [(sku: SKU, bytes: [UInt8])]) throws(StoreError) {
+    let entry = RetryKey.keyBytes + RetryKey.requestBytes
+    let bytes = parts.flatMap { $0 }
+    guard bytes.count.isMultiple(of: entry), bytes.count <= entry * RetryKey.remembered else {
+      throw .corruptCart("ring")
+    }
+    ring = stride(from: 0, to: bytes.count, by: entry).map { start in
+      let middle = start + RetryKey.keyBytes
+      return RetryKey(key: Array(bytes[start..<middle]), request: Array(bytes[middle..<start + entry]))
+    }
+    cart.lines.sort { ($0.born, $0.sku) < ($1.born, $1.sku) }
+    guard cart.lines.isEmpty == (cart.currency == nil) else { throw .corruptCart("currency") }
+    if data.isEmpty { return }
+    var positions: [SKU: Int] = [:]
+    for (position, line) in cart.lines.enumerated() { positions[line.sku] = position }
+    for (sku, bytes) in data {
+      guard let position = positions[sku] else { throw .corruptCart("client data") }
+      cart.lines[position].clientData = bytes
+    }
+  }
+}
+
+extension RedisValue {
+  /// An unsigned decimal number.
+  fileprivate borrowing func decimal() throws(StoreError) -> Int64 {
+    guard let number = try withBytes({ span in Int64(decimal: span) }) ?? nil else { throw .corruptCart("number") }
+    return number
+  }
+}
+
+// MARK: - Lines
+
+extension CartHash {
+  /// Reads the packed value of a line; its client data stands elsewhere.
+  static func line(_ name: String, _ value: Span<UInt8>) throws(StoreError) -> LineItem {
+    var parts = BarSeparated()
+    guard let sku = SKU(name), let quantity = parts.number(value), (1...Int64(LineItem.maximumQuantity)).contains(quantity),
+      let selected = parts.number(value), selected <= 1, let born = parts.number(value), let version = parts.number(value),
+      let merchant = parts.text(value).flatMap(MerchantID.init), let price = parts.number(value),
+      let revision = parts.text(value).flatMap(RevisionID.init), parts.isAtEnd
+    else { throw .corruptCart("line") }
+    return LineItem(
+      sku: sku, quantity: Int(quantity), isSelected: selected == 1, born: born, version: version, merchantID: merchant,
+      unitPrice: price, revision: revision, clientData: nil)
+  }
+
+  /// The packed value of a line.
+  static func value(of line: LineItem) -> String {
+    "\(line.quantity)|\(line.isSelected ? 1 : 0)|\(line.born)|\(line.version)|"
+      + tail(merchant: line.merchantID, unitPrice: line.unitPrice, revision: line.revision)
+  }
+
+  /// What a line takes over from a product: `merchant|unit price|revision`.
+  static func tail(of product: Product) -> String {
+    tail(
+      merchant: product.content.merchantID, unitPrice: product.content.unitPrice.minorUnits,
+      revision: product.revision.id)
+  }
+
+  private static func tail(merchant: MerchantID, unitPrice: Int64, revision: RevisionID) -> String {
+    "\(encoded(merchant))|\(unitPrice)|\(revision.text)"
+  }
+
+  /// A merchant as it stands in a line.
+  static func encoded(_ merchant: MerchantID) -> String {
+    PercentEncoding.encode(merchant.text, reserved: [UInt8(ascii: "|")])
+  }
+}

@@ -1,0 +1,98 @@
+package import CartDomain
+
+// How the catalogue gets into Redis. What stands there is never older than its stamp says; a product that does not
+// stand there is asked of PostgreSQL. So every step may be left out, repeated or done by two at once.
+
+/// What Redis holds of a product: `revision|stock|generation`, the stock empty where it is not counted.
+struct CatalogueEntry: Equatable, Sendable {
+  var revision: RevisionID
+  var stock: Int?
+
+  /// `nil` for garbage.
+  init?(_ bytes: Span<UInt8>) {
+    var parts = BarSeparated()
+    guard let revision = parts.text(bytes).flatMap(RevisionID.init), let stock = parts.range(bytes) else { return nil }
+    self.revision = revision
+    if !stock.isEmpty {
+      guard let pieces = Int64(decimal: bytes.extracting(stock)) else { return nil }
+      self.stock = Int(pieces)
+    }
+  }
+
+  static func text(of product: Product, generation: Int64) -> String {
+    "\(product.revision.id.text)|\(product.stock.map { String(max(0, $0)) } ?? "")|\(generation)"
+  }
+}
+
+extension RedisCatalogue {
+  /// So many products go into one command.
+  private static let batch = 500
+
+  /// Brings Redis up to PostgreSQL's catalogue: all that changed since the generation that Redis has, then the new
+  /// generation. Does nothing where Redis is up to date.
+  ///
+  /// - Returns: the number of products that were sent.
+  @discardableResult
+  package func publish() throws(StoreError) -> Int {
+    let target = try source.generation()
+    let replies = try connection.exchange(RedisCommand("GET", connection.keys.generation), .reading)
+    let present = try replies.read(0) { value throws(StoreError) in try value.generation() }
+    if present == target { return 0 }
+    var since = present ?? 0
+    if present == nil || since > target {
+      try restart(from: present, at: target)
+      since = 0
+    }
+    var sent = 0
+    try source.forEachChanged(since: since) { products throws(StoreError) in
+      for start in stride(from: 0, to: products.count, by: Self.batch) {
+        let batch = products[start..<min(start + Self.batch, products.count)]
+        try keep(revisions: batch.map(\.revision))
+        try run(.publish, keys: [connection.keys.catalogue], generation: target, batch)
+      }
+      sent += products.count
+    }
+    try run(.advance, keys: [connection.keys.generation], generation: target, [])
+    return sent
+  }
+
+  /// Starts Redis's copy anew, empty, at a generation of PostgreSQL's: Redis has none, or one that PostgreSQL has not
+  /// reached because it was put back.
+  func restart(from present: Int64?, at generation: Int64) throws(StoreError) {
+    var arguments = RedisCommand(present.map { String($0) } ?? "")
+    arguments.append(generation)
+    let keys = [connection.keys.generation, connection.keys.catalogue]
+    let replies = try connection.evaluate(.reset, keys: keys, arguments: arguments, .reading)
+    try replies.read(0) { _ in }
+  }
+
+  /// Lets Redis keep revisions; they never change.
+  func keep(revisions: [ProductRevision]) throws(StoreError) {
+    if revisions.isEmpty { return }
+    var command = RedisCommand("HSET", connection.keys.revisions)
+    for revision in revisions {
+      command.append(revision.id.text)
+      command.append(RevisionCodec.encode(revision.content))
+    }
+    let replies = try connection.exchange(command, .reading)
+    try replies.read(0) { _ in }
+  }
+
+  /// Lets Redis keep what PostgreSQL answered, if the catalogue stands where it did before.
+  func fill(_ products: [Product], at generation: Int64) throws(StoreError) {
+    let keys = [connection.keys.generation, connection.keys.catalogue]
+    try run(.fill, keys: keys, generation: generation, products[...])
+  }
+
+  private func run(
+    _ script: RedisScript, keys: [String], generation: Int64, _ products: ArraySlice<Product>
+  ) throws(StoreError) {
+    var arguments = RedisCommand(String(generation))
+    for product in products {
+      arguments.append(product.content.sku.text)
+      arguments.append(CatalogueEntry.text(of: product, generation: generation))
+    }
+    let replies = try connection.evaluate(script, keys: keys, arguments: arguments, .reading)
+    try replies.read(0) { _ in }
+  }
+}

@@ -1,0 +1,130 @@
+import CartDomain
+
+/// A change in the words of its script.
+struct ChangeArguments {
+  let script: RedisScript
+  /// The words behind the ones that all scripts share.
+  let words: RedisCommand
+
+  /// The products stand in for the catalogue: those of ``CartChange/skusToLookUp(in:)``.
+  ///
+  /// - Parameter now: Redis's time; sale windows are judged at it.
+  init(_ change: CartChange, products: [SKU: Product], at now: Timestamp) {
+    var words = RedisCommand()
+    switch change {
+    case .add(let entries):
+      script = .add
+      words.append(Cart.maximumLines)
+      words.append(Money.maximumTotal)
+      words.append(Self.linesWithinTotal)
+      for entry in Self.united(entries) { words.append(entry, product: products[entry.sku], at: now) }
+    case .edit(let sku, let edit):
+      script = edit.clientData.bringsData ? .editWithData : .edit
+      words.append(sku, edit, product: products[sku], at: now)
+    case .remove(let filter):
+      script = .remove
+      words.append(filter)
+    case .select(let flag, let filter):
+      script = .select
+      words.append(flag ? "1" : "0")
+      words.append(filter)
+    case .acknowledgePrices(let filter):
+      script = .acknowledge
+      words.append(products.count)
+      for (sku, product) in products {
+        words.append(sku.text)
+        words.append(product.content.unitPrice.currency.code)
+        words.append(CartHash.tail(of: product))
+      }
+      words.append(filter)
+    }
+    self.words = words
+  }
+
+  /// So many lines stay within the greatest total whatever they hold: the script adds up only larger carts.
+  static let linesWithinTotal =
+    Money.maximumTotal / (Int64(LineItem.maximumQuantity) * ProductRevision.Content.maximumUnitPrice)
+
+  /// One entry for each SKU, in the order of their first: quantities add up, the last client data stands.
+  private static func united(_ entries: [LineAddition]) -> [LineAddition] {
+    var united: [LineAddition] = []
+    var positions: [SKU: Int] = [:]
+    for entry in entries {
+      guard let position = positions[entry.sku] else {
+        positions[entry.sku] = united.count
+        united.append(entry)
+        continue
+      }
+      // At most 100 entries of 10⁶.
+      united[position].quantity += entry.quantity
+      if case .replace = entry.clientData { united[position].clientData = entry.clientData }
+    }
+    return united
+  }
+}
+
+extension ClientDataEdit {
+  fileprivate var bringsData: Bool {
+    if case .replace(let data) = self { !data.isEmpty } else { false }
+  }
+}
+
+extension RedisCommand {
+  fileprivate mutating func append(_ entry: LineAddition, product: Product?, at now: Timestamp) {
+    append(entry.sku.text)
+    append(entry.quantity)
+    append(product?.allowance(at: now) ?? .nothing)
+    append(product?.content.unitPrice.currency.code ?? "")
+    append(product.map { CartHash.tail(of: $0) } ?? "")
+    append(entry.clientData)
+  }
+
+  fileprivate mutating func append(_ sku: SKU, _ edit: LineEdit, product: Product?, at now: Timestamp) {
+    append(sku.text)
+    switch edit.quantity {
+    case .absolute(let quantity):
+      append("=")
+      append(quantity)
+    case .delta(let difference):
+      append("+")
+      append(difference)
+    case nil:
+      append("")
+      append("")
+    }
+    append(edit.isSelected.map { $0 ? "1" : "0" } ?? "")
+    append(edit.clientData)
+    append(product?.allowance(at: now) ?? .nothing)
+    append(product?.content.unitPrice.currency.code ?? "")
+    append(product?.content.unitPrice.minorUnits ?? 0)
+    append(Money.maximumTotal)
+    append(ChangeArguments.linesWithinTotal)
+  }
+
+  fileprivate mutating func append(_ allowance: Allowance) {
+    append(allowance.isPurchasable ? allowance.maximum : 0)
+    append(allowance.minimum)
+    append(allowance.step)
+  }
+
+  /// `=` keeps; it is no JSON object.
+  fileprivate mutating func append(_ edit: ClientDataEdit) {
+    switch edit {
+    case .keep: append("=")
+    case .replace(let data): append(data)
+    }
+  }
+
+  fileprivate mutating func append(_ filter: LineFilter) {
+    switch filter {
+    case .all: append("all")
+    case .selected: append("selected")
+    case .merchant(let merchant):
+      append("merchant")
+      append(CartHash.encoded(merchant))
+    case .skus(let skus):
+      append("skus")
+      for sku in skus { append(sku.text) }
+    }
+  }
+}

@@ -1,0 +1,80 @@
+import CartDomain
+
+/// Where Redis is, and as whom to speak to it.
+package struct RedisConfiguration: Sendable {
+  package enum Address: Equatable, Sendable {
+    case unix(path: String)
+    case tcp(host: String, port: Int32)
+  }
+
+  package var address: Address
+  /// The number given to `SELECT`.
+  package var database: Int
+  /// Stands before every key; may be empty.
+  package var prefix: String
+  /// A user of Redis's access control list; `nil` for the default user.
+  package var user: String?
+  /// Never printed.
+  package var password: [UInt8]?
+  /// How long to wait for a connection or an answer, in milliseconds.
+  package var timeoutMilliseconds: Int64
+
+  package init(
+    address: Address, database: Int = 0, prefix: String = "", user: String? = nil, password: [UInt8]? = nil,
+    timeoutMilliseconds: Int64 = 2_000
+  ) {
+    self.address = address
+    self.database = database
+    self.prefix = prefix
+    self.user = user
+    self.password = password
+    self.timeoutMilliseconds = timeoutMilliseconds
+  }
+
+  /// Reads the `CART_REDIS…` keys and the file with the password.
+  package init(_ settings: Settings) throws(SettingsError) {
+    let text = settings[.redis]
+    guard let address = Address(text) else {
+      throw SettingsError("\(SettingKey.redis.rawValue): neither unix:/path nor host:port")
+    }
+    let user = settings[.redisUser]
+    var password: [UInt8]?
+    let file = settings[.redisPasswordFile]
+    if !file.isEmpty {
+      guard let contents = FileContents.read(file, limit: 4_096) else {
+        throw SettingsError("\(SettingKey.redisPasswordFile.rawValue): \(file) can't be read")
+      }
+      password = Self.trimmed(contents)
+    }
+    self.init(
+      address: address, database: try settings.integer(.redisDatabase, in: 0...65_535),
+      prefix: settings[.redisPrefix], user: user.isEmpty ? nil : user, password: password)
+  }
+
+  private static func trimmed(_ bytes: [UInt8]) -> [UInt8] {
+    func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+    guard let first = bytes.firstIndex(where: { !isSpace($0) }), let last = bytes.lastIndex(where: { !isSpace($0) })
+    else { return [] }
+    return Array(bytes[first...last])
+  }
+}
+
+extension RedisConfiguration.Address {
+  /// Reads `unix:/path`, `host:port` or `[address]:port`; `nil` for anything else.
+  package init?(_ text: String) {
+    guard !text.utf8.contains(0) else { return nil }
+    if text.hasPrefix("unix:") {
+      let path = String(text.dropFirst(5))
+      guard !path.isEmpty else { return nil }
+      self = .unix(path: path)
+      return
+    }
+    guard let colon = text.lastIndex(of: ":"), let port = Int32(text[text.index(after: colon)...]),
+      (1...65_535).contains(port)
+    else { return nil }
+    var host = text[..<colon]
+    if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
+    guard !host.isEmpty else { return nil }
+    self = .tcp(host: String(host), port: port)
+  }
+}

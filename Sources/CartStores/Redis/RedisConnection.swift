@@ -1,0 +1,289 @@
+import CHiredis
+package import CartDomain
+import Glibc
+
+/// One connection to Redis, made when it is first needed and made anew after any error.
+///
+/// It belongs to one thread. The process ignores SIGPIPE once a connection was used.
+@safe package final class RedisConnection {
+  /// What a command does, and so whether it may be sent again.
+  enum Effect {
+    /// Nothing is lost by doing it twice.
+    case reading
+    /// It changes something. Where it may have been carried out, only the caller can tell what to do.
+    case changing
+  }
+
+  package let keys: RedisKeys
+  private let configuration: RedisConfiguration
+  private var context: UnsafeMutablePointer<redisContext>?
+  private var digests: [RedisScript: [UInt8]] = [:]
+  private var clock = RedisClock()
+
+  /// Connects when it is first used.
+  package init(_ configuration: RedisConfiguration) {
+    self.configuration = configuration
+    self.keys = RedisKeys(prefix: configuration.prefix)
+  }
+
+  deinit { close() }
+
+  /// Redis's time, as well as it is known.
+  package var now: Timestamp { clock.time(at: RedisClock.monotonic) }
+
+  /// Redis's time; connects where it has never been asked for it.
+  func currentTime() throws(StoreError) -> Timestamp {
+    if digests.isEmpty { try connect() }
+    return now
+  }
+
+  /// How long an answer is waited for.
+  var timeoutMilliseconds: Int64 { configuration.timeoutMilliseconds }
+
+  /// By when a change that is sent now must have been carried out: later, nobody waits for it.
+  var deadline: Timestamp { now.adding(milliseconds: timeoutMilliseconds) }
+
+  /// Connects if that has not been done.
+  ///
+  /// - Throws: ``StoreError`` where Redis is away or refuses the user, the database or the scripts.
+  package func connect() throws(StoreError) {
+    if unsafe context != nil {
+      if !isPeerGone { return }
+      close()
+    }
+    _ = signal(SIGPIPE, SIG_IGN)
+    try open()
+    do throws(StoreError) {
+      try shakeHands()
+    } catch {
+      close()
+      throw error
+    }
+  }
+
+  /// Ends the connection; the next use makes a new one.
+  package func close() {
+    if let context = unsafe context { unsafe redisFree(context) }
+    unsafe context = nil
+  }
+
+  /// Sends `commands` in one go and waits for all their answers.
+  ///
+  /// Error replies are left to the reader of the answers. Any other error and any time-out end the connection. It is
+  /// tried once more on a new one where the old one had broken, and nothing was sent or ``Effect/reading``.
+  func exchange(_ commands: [RedisCommand], _ effect: Effect) throws(StoreError) -> RedisReplies {
+    var isSecondTry = false
+    while true {
+      try connect()
+      var replies = RedisReplies()
+      guard let failure = transmit(commands, into: &replies) else { return replies }
+      close()
+      let isHarmless = !failure.wasSent || effect == .reading
+      guard isHarmless, !failure.isTimeout, !isSecondTry else {
+        throw StoreError(.unavailable, "Redis: \(failure.reason)", isOutcomeUnknown: !isHarmless)
+      }
+      isSecondTry = true
+    }
+  }
+
+  func exchange(_ command: RedisCommand, _ effect: Effect) throws(StoreError) -> RedisReplies {
+    try exchange([command], effect)
+  }
+
+  /// Runs a script by its digest, or by its source where Redis has forgotten it.
+  func evaluate(
+    _ script: RedisScript, keys: [String], arguments: RedisCommand, _ effect: Effect
+  ) throws(StoreError) -> RedisReplies {
+    if digests.isEmpty { try connect() }
+    var words = RedisCommand()
+    words.append(keys.count)
+    for key in keys { words.append(key) }
+    words.append(words: arguments)
+    var command = RedisCommand("EVALSHA")
+    command.append(digests[script] ?? [])
+    command.append(words: words)
+    let replies = try exchange(command, effect)
+    guard replies.isError(0, code: "NOSCRIPT") else { return replies }
+    command = RedisCommand("EVAL")
+    command.append(script.source)
+    command.append(words: words)
+    return try exchange(command, effect)
+  }
+
+  /// Takes in the time that an answer carried.
+  ///
+  /// - Parameter sent: the monotonic clock when the question was sent.
+  func learnTime(_ milliseconds: Int64, sent: Int64) {
+    clock.learn(milliseconds, sent: sent, received: RedisClock.monotonic)
+  }
+}
+
+@available(*, unavailable)
+extension RedisConnection: Sendable {}
+
+// MARK: - Opening
+
+extension RedisConnection {
+  private func open() throws(StoreError) {
+    let milliseconds = configuration.timeoutMilliseconds
+    let timeout = timeval(tv_sec: Int(milliseconds / 1000), tv_usec: Int(milliseconds % 1000) * 1000)
+    let opened: UnsafeMutablePointer<redisContext>?
+    switch configuration.address {
+    case .tcp(let host, let port):
+      unsafe opened = redisConnectWithTimeout(host, port, timeout)
+    case .unix(let path):
+      let reachable = ReachableSocketPath(path)
+      unsafe opened = redisConnectUnixWithTimeout(reachable.path, timeout)
+    }
+    guard let opened = unsafe opened else { throw StoreError(.unavailable, "Redis: no memory for a connection") }
+    guard unsafe opened.pointee.err == 0, unsafe redisSetTimeout(opened, timeout) == REDIS_OK else {
+      let failure = unsafe Failure(opened, wasSent: false)
+      unsafe redisFree(opened)
+      throw StoreError(.unavailable, "Redis: can't connect: \(failure.reason)")
+    }
+    unsafe context = opened
+  }
+
+  /// One round trip: who we are, which database, what time it is, and the scripts.
+  private func shakeHands() throws(StoreError) {
+    var commands: [RedisCommand] = []
+    let signsIn = configuration.user != nil || configuration.password != nil
+    if signsIn {
+      var command = RedisCommand("AUTH")
+      if let user = configuration.user { command.append(user) }
+      command.append(configuration.password ?? [])
+      commands.append(command)
+    }
+    if configuration.database != 0 { commands.append(RedisCommand("SELECT", String(configuration.database))) }
+    let settled = commands.count
+    commands.append(RedisCommand("TIME"))
+    for script in RedisScript.allCases {
+      var command = RedisCommand("SCRIPT", "LOAD")
+      command.append(script.source)
+      commands.append(command)
+    }
+    let sent = RedisClock.monotonic
+    var replies = RedisReplies()
+    if let failure = transmit(commands, into: &replies) {
+      throw StoreError(.unavailable, "Redis: no handshake: \(failure.reason)")
+    }
+    for index in 0..<settled { try replies.read(index) { _ in } }
+    let time = try replies.read(settled) { value throws(StoreError) in try Self.milliseconds(ofTime: value) }
+    learnTime(time, sent: sent)
+    for (index, script) in RedisScript.allCases.enumerated() {
+      digests[script] = try replies.read(settled + 1 + index) { value throws(StoreError) in try value.bytes() }
+    }
+  }
+
+  /// Reads the answer of `TIME`: seconds and microseconds.
+  private static func milliseconds(ofTime value: borrowing RedisValue) throws(StoreError) -> Int64 {
+    var parts: [Int64] = []
+    for index in 0..<2 {
+      let number = try value.element(index) { part throws(StoreError) in
+        try part.withBytes { span in Int64(decimal: span) } ?? nil
+      }
+      guard let number, number < 1 << 40 else { throw .unexpectedReply }
+      parts.append(number)
+    }
+    return parts[0] * 1000 + parts[1] / 1000
+  }
+
+  /// Whether an idle connection was closed from the other side, so that a change isn't lost on it.
+  private var isPeerGone: Bool {
+    guard let context = unsafe context else { return true }
+    var poll = pollfd(fd: unsafe context.pointee.fd, events: Int16(POLLIN), revents: 0)
+    return unsafe Glibc.poll(&poll, 1, 0) != 0
+  }
+}
+
+// MARK: - Bytes
+
+extension RedisConnection {
+  private struct Failure {
+    let reason: String
+    let isTimeout: Bool
+    /// Whether Redis may have all of the commands.
+    let wasSent: Bool
+
+    /// Reads `errno` and the context, before anything else touches them.
+    init(_ context: UnsafeMutablePointer<redisContext>, wasSent: Bool) {
+      let number = errno
+      let isIO = unsafe context.pointee.err == REDIS_ERR_IO
+      isTimeout = isIO && (number == EAGAIN || number == ETIMEDOUT || number == EINPROGRESS)
+      reason =
+        if isTimeout {
+          "no answer in time"
+        } else if isIO {
+          unsafe String(cString: strerror(number))
+        } else {
+          unsafe withUnsafeBytes(of: context.pointee.errstr) { bytes in
+            unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+          }
+        }
+      self.wasSent = wasSent
+    }
+  }
+
+  /// Sends all commands and takes in their replies; `nil` where all went well.
+  private func transmit(_ commands: [RedisCommand], into replies: inout RedisReplies) -> Failure? {
+    guard let context = unsafe context else { preconditionFailure("not connected") }
+    for command in commands {
+      guard unsafe append(command, to: context) == REDIS_OK else { return unsafe Failure(context, wasSent: false) }
+    }
+    // Redis carries out a command when it has all of it, so a broken write of one has no effect.
+    var done: Int32 = 0
+    while done == 0 {
+      guard unsafe redisBufferWrite(context, &done) == REDIS_OK else {
+        return unsafe Failure(context, wasSent: commands.count > 1)
+      }
+    }
+    for _ in commands {
+      var reply: UnsafeMutableRawPointer?
+      guard unsafe redisGetReply(context, &reply) == REDIS_OK, let reply = unsafe reply else {
+        return unsafe Failure(context, wasSent: true)
+      }
+      unsafe replies.adopt(reply)
+    }
+    return nil
+  }
+
+  private func append(_ command: RedisCommand, to context: UnsafeMutablePointer<redisContext>) -> Int32 {
+    unsafe command.bytes.withUnsafeBytes { bytes in
+      // An empty word still needs an address.
+      let base = unsafe bytes.bindMemory(to: CChar.self).baseAddress
+      return unsafe withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: command.ends.count) { words in
+        unsafe withUnsafeTemporaryAllocation(of: Int.self, capacity: command.ends.count) { lengths in
+          var start = 0
+          for (index, end) in command.ends.enumerated() {
+            unsafe words.initializeElement(at: index, to: base.map { unsafe $0 + start })
+            unsafe lengths.initializeElement(at: index, to: end - start)
+            start = end
+          }
+          return unsafe redisAppendCommandArgv(
+            context, Int32(command.ends.count), words.baseAddress, lengths.baseAddress)
+        }
+      }
+    }
+  }
+}
+
+/// A path by which a socket can be reached although its own is too long for `sockaddr_un`: through an open descriptor
+/// of its folder.
+private struct ReachableSocketPath: ~Copyable {
+  private static let mostBytes = 107
+  /// `O_PATH`, which Glibc's module hides: a folder that may be passed but not read will do.
+  private static let pathOnly: Int32 = 0o10_000_000
+  let path: String
+  private let folder: Int32
+
+  init(_ path: String) {
+    var folder: Int32 = -1
+    if path.utf8.count > Self.mostBytes, let slash = path.lastIndex(of: "/") {
+      folder = unsafe open(String(path[...slash]), Self.pathOnly | O_DIRECTORY | O_CLOEXEC)
+    }
+    self.folder = folder
+    self.path = folder < 0 ? path : "/proc/self/fd/\(folder)/" + path[path.lastIndex(of: "/")!...].dropFirst()
+  }
+
+  deinit { if folder >= 0 { close(folder) } }
+}

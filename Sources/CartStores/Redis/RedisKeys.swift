@@ -1,0 +1,37 @@
+package import CartDomain
+
+/// The names of everything that is kept in Redis, under one prefix.
+package struct RedisKeys: Sendable {
+  package let prefix: String
+  /// Events of changes, read by the syncer.
+  package let stream: String
+  /// Sorted set of carts by the time of their first change that PostgreSQL has not.
+  package let dirty: String
+  /// Sorted set of carts by the time of their last change.
+  package let active: String
+  /// The generation of the catalogue that Redis holds.
+  package let generation: String
+  /// Hash: SKU → revision, stock and the generation it was read at.
+  package let catalogue: String
+  /// Hash: revision → its content.
+  package let revisions: String
+
+  package init(prefix: String) {
+    self.prefix = prefix
+    stream = prefix + "cart:stream"
+    dirty = prefix + "cart:dirty"
+    active = prefix + "cart:active"
+    generation = prefix + "cart:generation"
+    catalogue = prefix + "cart:catalog"
+    revisions = prefix + "cart:revision"
+  }
+
+  /// The hash of a cart: `cart:user:<id>` or `cart:guest:<id>`, with `%`, `{`, `}` and control bytes of the id
+  /// percent-encoded, so that an id neither names another key nor steers a cluster's slots.
+  package func cart(of owner: CartOwner) -> String {
+    "\(prefix)cart:\(owner.kind):" + PercentEncoding.encode(owner.id, reserved: [UInt8(ascii: "{"), UInt8(ascii: "}")])
+  }
+
+  /// The keys of every script that changes a cart, in the order in which the scripts take them.
+  func forChange(of owner: CartOwner) -> [String] { [cart(of: owner), stream, dirty, active, generation] }
+}

@@ -1,0 +1,94 @@
+import CHiredis
+import CartDomain
+
+/// The answers to one pipeline of commands, freed with their owner.
+@safe struct RedisReplies: ~Copyable {
+  private var roots: [UnsafeMutablePointer<redisReply>] = unsafe []
+
+  init() {}
+
+  deinit {
+    for unsafe root in unsafe roots { unsafe freeReplyObject(root) }
+  }
+
+  /// Takes over a reply that hiredis has allocated.
+  mutating func adopt(_ pointer: UnsafeMutableRawPointer) {
+    unsafe roots.append(pointer.assumingMemoryBound(to: redisReply.self))
+  }
+
+  var count: Int { unsafe roots.count }
+
+  /// Lends the reply to `body`.
+  ///
+  /// - Throws: what an error reply means, and what `body` throws.
+  borrowing func read<Result>(
+    _ index: Int, _ body: (borrowing RedisValue) throws(StoreError) -> Result
+  ) throws(StoreError) -> Result {
+    let value = unsafe RedisValue(roots[index])
+    if let error = value.errorMessage { throw StoreError(redis: error) }
+    return try body(value)
+  }
+
+  /// True where the reply is an error that begins with `code`.
+  borrowing func isError(_ index: Int, code: String) -> Bool {
+    unsafe RedisValue(roots[index]).errorMessage?.hasPrefix(code) ?? false
+  }
+}
+
+/// One value of a reply, lent: it can't be copied, so it doesn't outlive the reply that owns its bytes.
+@safe struct RedisValue: ~Copyable {
+  private let reply: UnsafeMutablePointer<redisReply>
+
+  fileprivate init(_ reply: UnsafeMutablePointer<redisReply>) { unsafe self.reply = reply }
+
+  var isNull: Bool { unsafe reply.pointee.type == REDIS_REPLY_NIL }
+
+  var integer: Int64? {
+    unsafe reply.pointee.type == REDIS_REPLY_INTEGER ? Int64(reply.pointee.integer) : nil
+  }
+
+  /// The number of elements; `nil` where the value is not an array.
+  var count: Int? { unsafe reply.pointee.type == REDIS_REPLY_ARRAY ? reply.pointee.elements : nil }
+
+  /// Lends element `index` of an array to `body`.
+  borrowing func element<Result>(
+    _ index: Int, _ body: (borrowing RedisValue) throws(StoreError) -> Result
+  ) throws(StoreError) -> Result {
+    guard let count, index >= 0, index < count, let child = unsafe reply.pointee.element[index] else {
+      throw .unexpectedReply
+    }
+    return try body(unsafe RedisValue(child))
+  }
+
+  /// Lends the bytes of a string or status to `body`; `nil` for null.
+  borrowing func withBytes<Result>(
+    _ body: (Span<UInt8>) throws(StoreError) -> Result
+  ) throws(StoreError) -> Result? {
+    switch unsafe reply.pointee.type {
+    case REDIS_REPLY_NIL: return nil
+    case REDIS_REPLY_STRING, REDIS_REPLY_STATUS:
+      let start = unsafe UnsafeRawPointer(reply.pointee.str)?.assumingMemoryBound(to: UInt8.self)
+      let buffer = unsafe UnsafeBufferPointer(start: start, count: reply.pointee.len)
+      return try body(unsafe buffer.span)
+    default: throw .unexpectedReply
+    }
+  }
+
+  /// A copy of the bytes; `nil` for null.
+  borrowing func bytes() throws(StoreError) -> [UInt8]? {
+    try withBytes { span in [UInt8](copying: span) }
+  }
+
+  /// The text; `nil` for null.
+  borrowing func string() throws(StoreError) -> String? {
+    try withBytes { span throws(StoreError) in
+      guard let text = String(validating: span) else { throw .unexpectedReply }
+      return text
+    }
+  }
+
+  fileprivate var errorMessage: String? {
+    guard unsafe reply.pointee.type == REDIS_REPLY_ERROR else { return nil }
+    return unsafe String(decoding: UnsafeRawBufferPointer(start: reply.pointee.str, count: reply.pointee.len), as: UTF8.self)
+  }
+}

@@ -1,0 +1,57 @@
+import CartDomain
+
+/// What a script on a cart answers.
+struct ScriptAnswer {
+  enum Status: String {
+    case changed = "CHANGED"
+    case unchanged = "UNCHANGED"
+    case replayed = "REPLAYED"
+    case keyReused = "REUSED"
+    case versionMismatch = "VERSION"
+    case lineNotFound = "MISSING"
+    /// A rule was broken; the domain says which.
+    case refused = "REFUSED"
+    /// The change was reckoned with another catalogue than the current one. Nothing was done.
+    case otherGeneration = "GENERATION"
+    /// Nobody waits for it any more. Nothing was done.
+    case late = "LATE"
+    /// There is no such cart, and none was to be made.
+    case absent = "ABSENT"
+    /// The cart is of another history of Redis than the current one.
+    case stale = "STALE"
+    case merging = "MERGING"
+    case merged = "MERGED"
+  }
+
+  let status: Status
+  /// The catalogue's generation as Redis has it; `nil` where it has none.
+  let generation: Int64?
+  let isCookieDue: Bool
+  /// Redis's time, milliseconds since 1970.
+  let time: Int64
+  /// The cart as it is now; `nil` where there is none.
+  let hash: CartHash?
+
+  init(owner: CartOwner, _ reply: borrowing RedisValue) throws(StoreError) {
+    guard let status = Status(rawValue: try reply.element(0) { value throws(StoreError) in try value.string() } ?? ""),
+      let due = try reply.element(2, { value in value.integer }),
+      let time = try reply.element(3, { value in value.integer })
+    else { throw .unexpectedReply }
+    self.status = status
+    generation = try reply.element(1) { value throws(StoreError) in try value.generation() }
+    isCookieDue = due == 1
+    self.time = time
+    hash = try reply.element(4) { fields throws(StoreError) in try CartHash(owner: owner, fields: fields) }
+  }
+}
+
+extension RedisValue {
+  /// The catalogue's generation; `nil` where there is none.
+  borrowing func generation() throws(StoreError) -> Int64? {
+    if isNull { return nil }
+    guard let number = try withBytes({ span in Int64(decimal: span) }) ?? nil else {
+      throw StoreError(.corrupt, "Redis: the catalogue's generation")
+    }
+    return number
+  }
+}

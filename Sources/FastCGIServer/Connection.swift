@@ -1,0 +1,43 @@
+/// One connection that a worker holds.
+final class Connection {
+  enum State: Equatable {
+    /// Waiting for a request, or for the rest of one.
+    case reading
+    /// An answer did not fit into the socket: the rest waits for room.
+    case writing
+    /// Answered before everything had come: what still comes is thrown away, so that closing does not take the answer
+    /// with it.
+    case discarding
+  }
+
+  /// What follows the answer.
+  enum Ending: Equatable {
+    case keep
+    case close
+    /// Close once the peer has no more to send.
+    case discard
+  }
+
+  let descriptor: Descriptor
+  var reader: RequestReader
+  var state = State.reading
+  var ending = Ending.close
+  /// When the present state must be over; nil for an idle connection that the web server keeps.
+  var deadline: Instant?
+  /// What epoll watches, nil while it does not.
+  var interest: Poller.Interest?
+  /// The rest of an answer.
+  var output: ArraySlice<UInt8> = []
+  var discarded = 0
+
+  init(_ descriptor: consuming Descriptor, limits: Limits, deadline: Instant?) {
+    self.descriptor = descriptor
+    self.deadline = deadline
+    reader = RequestReader(limits: limits)
+  }
+
+  var raw: Int32 { descriptor.raw }
+
+  /// Nothing has been read that another worker would miss.
+  var isQuiet: Bool { state == .reading && reader.isBetweenRequests }
+}

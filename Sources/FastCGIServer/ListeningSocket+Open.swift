@@ -1,0 +1,161 @@
+internal import CProcess
+internal import Glibc
+
+/// Opening the socket, in the master.
+extension ListeningSocket {
+  struct Permissions {
+    var mode: UInt32
+    var owner: String?
+    var group: String?
+  }
+
+  /// Another process listens there.
+  static func inUse(_ address: ListenAddress) -> SystemError {
+    SystemError("listen on \(address): another process serves there", EADDRINUSE)
+  }
+
+  /// Listens, close-on-exec and non-blocking.
+  static func open(_ address: ListenAddress, _ permissions: Permissions, backlog: Int32) throws(SystemError)
+    -> Descriptor
+  {
+    switch address {
+    case .unix(let path): try openUnix(path, permissions, backlog)
+    case .inet(let host, let port): try openInet(host, port, backlog)
+    }
+  }
+
+  // MARK: - Unix
+
+  /// Listens under a name beside `path` and then takes over `path` itself, so that it is there with its permissions or
+  /// not at all.
+  private static func openUnix(_ path: String, _ permissions: Permissions, _ backlog: Int32) throws(SystemError)
+    -> Descriptor
+  {
+    if try hasListener(path) { throw inUse(.unix(path: path)) }
+    let draft = "\(path).\(getpid())"
+    _ = unsafe unlink(draft)
+    let socket = try streamSocket(AF_UNIX)
+    try unsafe withAddress(draft) { (address, length) throws(SystemError) in
+      _ = try System.retrying("bind \(path)") { unsafe bind(socket.raw, address, length) }
+    }
+    do {
+      try apply(permissions, to: draft)
+      _ = try System.retrying("listen \(path)") { Glibc.listen(socket.raw, backlog) }
+      _ = try System.retrying("rename to \(path)") { unsafe rename(draft, path) }
+    } catch {
+      _ = unsafe unlink(draft)
+      throw error
+    }
+    return try socket.high()
+  }
+
+  /// True when somebody accepts connections there; false when nothing or a dead socket is there. Anything else at the
+  /// path throws.
+  private static func hasListener(_ path: String) throws(SystemError) -> Bool {
+    var found = stat()
+    if unsafe lstat(path, &found) != 0 {
+      let code = errno
+      if code == ENOENT { return false }
+      throw SystemError("lstat \(path)", code)
+    }
+    if found.st_mode & S_IFMT != S_IFSOCK { throw SystemError("listen on \(path): not a socket", EEXIST) }
+    // Workers whose master was killed finish what they have; their socket dies with the last of them.
+    let patience = System.now() + .seconds(3)
+    while true {
+      let probe = try streamSocket(AF_UNIX)
+      var code: Int32 = 0
+      try unsafe withAddress(path) { (address, length) throws(SystemError) in
+        if unsafe connect(probe.raw, address, length) != 0 { code = errno }
+      }
+      if code == ECONNREFUSED || code == ENOENT { return false }
+      // EAGAIN: the listen queue is full, so there is one.
+      if code != 0 && code != EAGAIN { throw SystemError("connect \(path)", code) }
+      let owner = code == 0 ? cprocess_peer_process(probe.raw) : 0
+      let isOrphan = owner > 0 && kill(owner, 0) != 0 && errno == ESRCH
+      if !isOrphan || System.now() > patience { return true }
+      _ = poll(nil, 0, 50)
+    }
+  }
+
+  private static func apply(_ permissions: Permissions, to path: String) throws(SystemError) {
+    var user = uid_t.max
+    var group = gid_t.max
+    if let name = permissions.owner {
+      guard let entry = unsafe getpwnam(name) else { throw SystemError("user \(name)", ENOENT) }
+      user = unsafe entry.pointee.pw_uid
+    }
+    if let name = permissions.group {
+      guard let entry = unsafe getgrnam(name) else { throw SystemError("group \(name)", ENOENT) }
+      group = unsafe entry.pointee.gr_gid
+    }
+    if user != uid_t.max || group != gid_t.max {
+      _ = try System.retrying("chown \(path)") { unsafe chown(path, user, group) }
+    }
+    _ = try System.retrying("chmod \(path)") { unsafe chmod(path, mode_t(permissions.mode)) }
+  }
+
+  /// A path longer than the address has room for is reached through its directory.
+  private static func withAddress(
+    _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) throws(SystemError) -> Void
+  ) throws(SystemError) {
+    var address = sockaddr_un()
+    let room = MemoryLayout.size(ofValue: address.sun_path) - 1
+    var name = path
+    var directory: Int32 = -1
+    defer { if directory >= 0 { _ = close(directory) } }
+    if path.utf8.count > room {
+      let cut = path.lastIndex(of: "/") ?? path.startIndex
+      let folder = String(path[..<cut])
+      directory = try System.retrying("open \(folder)") {
+        unsafe Glibc.open(folder.isEmpty ? "/" : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      }
+      name = "/proc/self/fd/\(directory)/\(path[path.index(after: cut)...])"
+      if name.utf8.count > room { throw SystemError("socket name too long: \(path)", ENAMETOOLONG) }
+    }
+    address.sun_family = sa_family_t(AF_UNIX)
+    unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: name.utf8) }
+    var result: Result<Void, SystemError> = .success(())
+    unsafe withUnsafePointer(to: &address) { pointer in
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { rebound in
+        do throws(SystemError) {
+          try unsafe body(rebound, socklen_t(MemoryLayout<sockaddr_un>.size))
+        } catch {
+          result = .failure(error)
+        }
+      }
+    }
+    try result.get()
+  }
+
+  // MARK: - TCP
+
+  private static func openInet(_ host: String, _ port: UInt16, _ backlog: Int32) throws(SystemError) -> Descriptor {
+    let name = "\(ListenAddress.inet(host: host, port: port))"
+    var hints = unsafe addrinfo()
+    unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+    unsafe hints.ai_flags = AI_PASSIVE
+    var list: UnsafeMutablePointer<addrinfo>?
+    guard unsafe getaddrinfo(host, "\(port)", &hints, &list) == 0, let first = unsafe list else {
+      throw SystemError("resolve \(name)", EADDRNOTAVAIL)
+    }
+    defer { unsafe freeaddrinfo(first) }
+    let socket = try streamSocket(unsafe first.pointee.ai_family)
+    var on: Int32 = 1
+    _ = unsafe setsockopt(socket.raw, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
+    do {
+      _ = try System.retrying("bind \(name)") {
+        unsafe bind(socket.raw, first.pointee.ai_addr, first.pointee.ai_addrlen)
+      }
+      _ = try System.retrying("listen \(name)") { Glibc.listen(socket.raw, backlog) }
+    } catch {
+      if error.code == EADDRINUSE { throw inUse(.inet(host: host, port: port)) }
+      throw error
+    }
+    return try socket.high()
+  }
+
+  private static func streamSocket(_ family: Int32) throws(SystemError) -> Descriptor {
+    let flags = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+    return Descriptor(try System.retrying("socket") { socket(family, flags, 0) })
+  }
+}

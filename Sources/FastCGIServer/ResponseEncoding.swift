@@ -1,0 +1,74 @@
+/// RFC 3875 §6.2: the response as CGI writes it, and as records.
+extension Response {
+  /// The whole answer to request `id`: STDOUT, its end, END_REQUEST.
+  func write(to records: inout RecordWriter, id: UInt16) {
+    let status = (200...599).contains(status) ? status : 500
+    let hasNoBody = status == 204 || status == 304
+    var head: [UInt8] = []
+    head.reserveCapacity(512)
+    head += "Status: \(status) \(Self.reason(status))\r\n".utf8
+    for field in fields where Self.isWritten(field) {
+      head += field.name.utf8
+      head += ": ".utf8
+      head += field.value.utf8.lazy.map { $0 < 0x20 || $0 == 0x7f ? 0x20 : $0 }
+      head += "\r\n".utf8
+    }
+    if !hasNoBody { head += "Content-Length: \(body.count)\r\n".utf8 }
+    head += "\r\n".utf8
+    records.stream(.stdout, id, head, hasNoBody || omitsBody ? [] : body)
+    records.endRequest(id, .requestComplete)
+  }
+
+  private static func isWritten(_ field: Field) -> Bool {
+    let name = field.name.utf8
+    if name.isEmpty || !name.allSatisfy(isTokenByte) { return false }
+    let lowered = field.name.lowercased()
+    return lowered != "status" && lowered != "content-length"
+  }
+
+  /// RFC 9110 §5.6.2.
+  private static func isTokenByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true
+    case 0x21, 0x23...0x27, 0x2a, 0x2b, 0x2d, 0x2e, 0x5e, 0x5f, 0x60, 0x7c, 0x7e: true
+    default: false
+    }
+  }
+
+  /// RFC 9110 §15; nginx puts it into the status line as it is.
+  private static func reason(_ status: Int) -> String {
+    switch status {
+    case 200: "OK"
+    case 201: "Created"
+    case 202: "Accepted"
+    case 204: "No Content"
+    case 301: "Moved Permanently"
+    case 302: "Found"
+    case 303: "See Other"
+    case 304: "Not Modified"
+    case 307: "Temporary Redirect"
+    case 308: "Permanent Redirect"
+    case 400: "Bad Request"
+    case 401: "Unauthorized"
+    case 403: "Forbidden"
+    case 404: "Not Found"
+    case 405: "Method Not Allowed"
+    case 408: "Request Timeout"
+    case 409: "Conflict"
+    case 410: "Gone"
+    case 412: "Precondition Failed"
+    case 413: "Content Too Large"
+    case 414: "URI Too Long"
+    case 415: "Unsupported Media Type"
+    case 422: "Unprocessable Content"
+    case 429: "Too Many Requests"
+    case 431: "Request Header Fields Too Large"
+    case 500: "Internal Server Error"
+    case 501: "Not Implemented"
+    case 502: "Bad Gateway"
+    case 503: "Service Unavailable"
+    case 504: "Gateway Timeout"
+    default: "Status"
+    }
+  }
+}

@@ -1,0 +1,90 @@
+internal import CProcess
+internal import Glibc
+
+/// Starting a child: posix_spawn(3), nothing inherited but what is named here.
+struct Spawn {
+  /// The program's file, kept open so that a generation goes on with the binary that it began with, whatever lies at the
+  /// path by then.
+  final class Program {
+    let path: String
+    private let file: Descriptor
+    private let identity: stat
+
+    init(path: String) throws(SystemError) {
+      self.path = path
+      let opened = Descriptor(try System.retrying("open \(path)") { unsafe open(path, O_RDONLY | O_CLOEXEC) })
+      file = try opened.high()
+      var identity = stat()
+      let raw = file.raw
+      _ = try System.retrying("fstat \(path)") { unsafe fstat(raw, &identity) }
+      self.identity = identity
+    }
+
+    /// The path as long as it still leads to the same file: so the child has the name that one expects.
+    var executable: String {
+      var present = stat()
+      let isSame =
+        unsafe stat(path, &present) == 0 && present.st_ino == identity.st_ino && present.st_dev == identity.st_dev
+      return isSame ? path : "/proc/self/fd/\(file.raw)"
+    }
+  }
+
+  var program: Program
+  var arguments: [String]
+  /// Name and value, in addition to this process's environment.
+  var environment: [(String, String)]
+  /// Which descriptor of this process becomes which of the child's. Sources must be above all targets. Beside them the
+  /// child has standard output and error.
+  var descriptors: [(source: Int32, target: Int32)]
+
+  func run() throws(SystemError) -> Int32 {
+    var actions = unsafe posix_spawn_file_actions_t()
+    var attributes = posix_spawnattr_t()
+    unsafe posix_spawn_file_actions_init(&actions)
+    unsafe posix_spawnattr_init(&attributes)
+    defer {
+      unsafe posix_spawn_file_actions_destroy(&actions)
+      unsafe posix_spawnattr_destroy(&attributes)
+    }
+    for (source, target) in descriptors { unsafe posix_spawn_file_actions_adddup2(&actions, source, target) }
+    prepare(&attributes)
+
+    let words = [program.path] + arguments
+    let added = environment.map { "\($0.0)=\($0.1)" }
+    let argumentVector = unsafe words.map { unsafe strdup($0) } + [nil]
+    let environmentVector = unsafe inheritedEnvironment() + added.map { unsafe strdup($0) } + [nil]
+    defer {
+      for unsafe word in unsafe argumentVector + environmentVector { unsafe free(word) }
+    }
+    var process: pid_t = 0
+    let code = unsafe posix_spawn(
+      &process, program.executable, &actions, &attributes, argumentVector, environmentVector)
+    if code != 0 { throw SystemError("posix_spawn \(program.path)", code) }
+    return process
+  }
+
+  /// Default dispositions, nothing blocked, and a process group of its own: a terminal's Ctrl-C is the master's to see.
+  private func prepare(_ attributes: inout posix_spawnattr_t) {
+    var none = sigset_t()
+    var all = sigset_t()
+    unsafe sigemptyset(&none)
+    unsafe sigfillset(&all)
+    unsafe posix_spawnattr_setsigmask(&attributes, &none)
+    unsafe posix_spawnattr_setsigdefault(&attributes, &all)
+    unsafe posix_spawnattr_setpgroup(&attributes, 0)
+    unsafe posix_spawnattr_setflags(
+      &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
+  }
+
+  private func inheritedEnvironment() -> [UnsafeMutablePointer<CChar>?] {
+    let names = environment.map { "\($0.0)=" }
+    var result: [UnsafeMutablePointer<CChar>?] = unsafe []
+    var next = unsafe environ
+    while let entry = unsafe next.pointee {
+      let text = unsafe String(cString: entry)
+      if !names.contains(where: { text.hasPrefix($0) }) { unsafe result.append(strdup(entry)) }
+      unsafe next = next.advanced(by: 1)
+    }
+    return unsafe result
+  }
+}

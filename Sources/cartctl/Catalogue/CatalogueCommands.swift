@@ -1,0 +1,28 @@
+import ArgumentParser
+import CartStores
+
+/// `cartctl catalog …`
+struct CatalogueCommands: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "catalog", abstract: "Works on what is sold.",
+    subcommands: [ImportCatalogue.self, ShowProduct.self, RetireProducts.self])
+}
+
+extension StoreOptions {
+  /// Tells Redis, and with it the workers, what changed in PostgreSQL.
+  ///
+  /// - Returns: false where Redis could not be told; that was said on standard error.
+  func publish(_ postgres: PostgresConnection) throws -> Bool {
+    do {
+      try catalogue(postgres).publish()
+      return true
+    } catch {
+      Terminal.printError(
+        """
+        cartctl: PostgreSQL has the change, but Redis could not be told: \(Terminal.escaped("\(error)"))
+        cartctl: workers see it after the next import or start of cartd
+        """)
+      return false
+    }
+  }
+}

@@ -1,0 +1,139 @@
+import ArgumentParser
+import CartJSON
+import CartStores
+
+/// `cartctl catalog import`
+struct ImportCatalogue: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "import",
+    abstract: "Imports a catalogue file, all of it or nothing.",
+    discussion: """
+      An upsert: a key that a line does not give (in CSV an empty cell) leaves what is there; null (in CSV \\N) clears \
+      it. Keys: sku, merchantId, name, picture, unitPrice (minor units), currency, stock, purchaseLimit, \
+      customerLimit, minimumQuantity, quantityStep, availableFrom, availableUntil (RFC 3339), active. A new SKU needs \
+      sku, name, unitPrice and currency. Of two lines about one SKU both count, the later one on the keys that it \
+      gives. Blank lines are passed over.
+
+      Every bad line is reported with its number, in one run. The file may be compressed by gzip. FILE is - for \
+      standard input.
+
+        cartctl catalog import products.ndjson
+        cartctl catalog import prices.csv.gz --json
+        cartctl catalog import --format online-retail "Online Retail.csv"
+      """)
+
+  @OptionGroup var stores: StoreOptions
+  @OptionGroup var output: OutputOptions
+
+  @Option(name: .long, help: "ndjson, csv or online-retail; else the extension of FILE decides.")
+  var format: ImportFormat?
+
+  @Argument(help: "The file to import.")
+  var file: String
+
+  func validate() throws {
+    if format == nil, ImportFormat(path: file) == nil {
+      throw ValidationError("FILE ends neither in .ndjson, .jsonl nor .csv: name its --format")
+    }
+  }
+
+  func run() throws {
+    guard let format = format ?? ImportFormat(path: file) else { throw ExitCode.validationFailure }
+    let connection = try stores.postgres()
+    let source = try ImportFile(file)
+    var progress = Progress()
+    var printer = ImportPrinter(isJSON: output.json)
+    let report = try CatalogueImport(connection).run(
+      source, format,
+      problem: { problem in
+        progress.clear()
+        printer.problem(problem)
+      },
+      progress: { progress.show($0, "rows") })
+    progress.clear()
+    let isPublished = report.isImported ? try stores.publish(connection) : false
+    printer.end(report, isPublished: isPublished)
+    if !report.isImported { throw ExitCode.badInput }
+    if !isPublished { throw ExitCode.notPublished }
+  }
+}
+
+extension ImportFormat: @retroactive ExpressibleByArgument {}
+
+/// Shows an import while it runs: bad lines are not gathered.
+private struct ImportPrinter {
+  let isJSON: Bool
+  private var isBegun = false
+
+  init(isJSON: Bool) { self.isJSON = isJSON }
+
+  mutating func problem(_ problem: ImportProblem) {
+    guard isJSON else {
+      Terminal.printError("line \(problem.line): \(Terminal.escaped(problem.reason))")
+      return
+    }
+    Terminal.printJSON((isBegun ? "," : "{\"badLines\":[").utf8)
+    isBegun = true
+    var json = JSONWriter()
+    json.beginObject()
+    json.key("line")
+    json.integer(problem.line)
+    json.key("reason")
+    json.string(problem.reason)
+    json.endObject()
+    Terminal.printJSON(json.bytes)
+  }
+
+  func end(_ report: ImportReport, isPublished: Bool) {
+    if isJSON { endJSON(report, isPublished: isPublished) } else { endText(report) }
+  }
+
+  private func endText(_ report: ImportReport) {
+    guard report.isImported else {
+      let lines = report.badLines == 1 ? "1 bad line" : "\(report.badLines) bad lines"
+      Terminal.printError("cartctl: \(lines) among \(report.rows) rows; nothing was imported")
+      return
+    }
+    Terminal.print(
+      """
+      \(report.rows) rows, \(report.products) products: \(report.added) added, \(report.changed) changed, \
+      \(report.unchanged) unchanged
+      """)
+    if report.skipped != ImportReport.Skipped() {
+      Terminal.print(
+        """
+        skipped: \(report.skipped.cancellations) cancellations, \(report.skipped.notPositive) rows whose quantity or \
+        price is not positive
+        """)
+    }
+  }
+
+  private func endJSON(_ report: ImportReport, isPublished: Bool) {
+    var json = JSONWriter()
+    json.beginObject()
+    let numbers: [(StaticString, Int)] = [
+      ("badLineCount", report.badLines), ("rows", report.rows), ("products", report.products),
+      ("added", report.added), ("changed", report.changed), ("unchanged", report.unchanged),
+    ]
+    json.key("imported")
+    json.boolean(report.isImported)
+    for (name, value) in numbers {
+      json.key(name)
+      json.integer(value)
+    }
+    json.key("skipped")
+    json.beginObject()
+    json.key("cancellations")
+    json.integer(report.skipped.cancellations)
+    json.key("notPositive")
+    json.integer(report.skipped.notPositive)
+    json.endObject()
+    json.key("published")
+    json.boolean(isPublished)
+    json.endObject()
+    // Its members follow the list that has been printed.
+    Terminal.printJSON((isBegun ? "]," : "{\"badLines\":[],").utf8)
+    Terminal.printJSON(json.bytes.dropFirst())
+    Terminal.printJSON("\n".utf8)
+  }
+}

@@ -1,0 +1,45 @@
+import ArgumentParser
+import CartDomain
+import CartJSON
+import CartStores
+
+/// `cartctl catalog retire`
+struct RetireProducts: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "retire", abstract: "Takes products off sale; carts still show them.",
+    discussion: """
+      All of them or, where one is not known, none. An import with "active":true brings one back.
+
+        cartctl catalog retire 85123A 71053
+      """)
+
+  @OptionGroup var stores: StoreOptions
+  @OptionGroup var output: OutputOptions
+
+  @Argument(help: "The SKUs.")
+  var skus: [SKU]
+
+  func run() throws {
+    let connection = try stores.postgres()
+    switch try CatalogueRetirement(connection).run(skus) {
+    case .unknown(let unknown):
+      for sku in unknown { Terminal.printError("cartctl: no such SKU: \(Terminal.escaped(sku.text))") }
+      throw ExitCode.failure
+    case .done(let retired, _):
+      let isPublished = try stores.publish(connection)
+      if output.json {
+        var json = JSONWriter()
+        json.beginObject()
+        json.key("retired")
+        json.integer(retired)
+        json.key("published")
+        json.boolean(isPublished)
+        json.endObject()
+        Terminal.print(json: json)
+      } else {
+        Terminal.print("\(retired) retired, \(Set(skus).count - retired) were so before")
+      }
+      if !isPublished { throw ExitCode.notPublished }
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import CartJSON
+import Glibc
+
+/// Standard output and standard error. Text that came from outside can't steer the terminal.
+enum Terminal {
+  static func print(_ text: String) { write(Array((text + "\n").utf8), to: STDOUT_FILENO) }
+
+  static func printError(_ text: String) { write(Array((text + "\n").utf8), to: STDERR_FILENO) }
+
+  /// One JSON text and a line feed.
+  static func print(json: JSONWriter) {
+    printJSON(json.bytes)
+    write([UInt8(ascii: "\n")], to: STDOUT_FILENO)
+  }
+
+  /// A piece of a JSON text. JSON itself lets DEL and the C1 controls stand in a string; here they are escaped.
+  static func printJSON(_ text: some Collection<UInt8>) {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(text.count)
+    for byte in text {
+      if byte == 0x7F {
+        bytes += "\\u007f".utf8
+      } else if (0x80...0x9F).contains(byte), bytes.last == 0xC2 {
+        bytes.removeLast()
+        bytes += "\\u00".utf8
+        bytes += String(byte, radix: 16).utf8
+      } else {
+        bytes.append(byte)
+      }
+    }
+    write(bytes, to: STDOUT_FILENO)
+  }
+
+  /// Control characters, and those that turn the direction of writing, as `\u{1b}`.
+  static func escaped(_ text: String) -> String {
+    var shown = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars {
+      switch scalar.value {
+      case 0...0x1F, 0x7F...0x9F, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069:
+        shown.append(contentsOf: "\\u{\(String(scalar.value, radix: 16))}".unicodeScalars)
+      default: shown.append(scalar)
+      }
+    }
+    return String(shown)
+  }
+
+  static func write(_ bytes: [UInt8], to descriptor: Int32) {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      // Nobody reads any more.
+      if count <= 0 { return }
+      rest = rest.dropFirst(count)
+    }
+  }
+}
+
+/// How far a long command is, on one line of a terminal; silent where standard error is none.
+struct Progress {
+  private let isShown = isatty(STDERR_FILENO) == 1
+  private let started = Self.now
+  private var shown: Double = 0
+
+  /// - Parameter unit: what is counted, in the plural.
+  mutating func show(_ count: Int, _ unit: String) {
+    let now = Self.now
+    guard isShown, now - shown > 0.2 else { return }
+    shown = now
+    let rate = Int(Double(count) / max(now - started, 0.001))
+    Terminal.write(Array("\r\u{1B}[K\(count) \(unit), \(rate) a second".utf8), to: STDERR_FILENO)
+  }
+
+  /// Makes room for other output.
+  mutating func clear() {
+    if isShown, shown > 0 { Terminal.write(Array("\r\u{1B}[K".utf8), to: STDERR_FILENO) }
+  }
+
+  private static var now: Double {
+    var time = timespec()
+    _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
+}

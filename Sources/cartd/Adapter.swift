@@ -1,0 +1,17 @@
+import CartAPI
+import FastCGIServer
+
+/// Between the pool, which knows nothing of HTTP's meaning, and the API, which knows nothing of FastCGI.
+extension HTTPRequest {
+  init(_ request: Request) {
+    self.init(metaVariable: request.bytes, body: request.body, isBodyTooLarge: request.isBodyTooLarge)
+  }
+}
+
+extension Response {
+  init(_ response: HTTPResponse) {
+    self.init(
+      status: response.status, fields: response.fields.map { Field($0.name, $0.value) }, body: response.body,
+      omitsBody: response.isHead)
+  }
+}

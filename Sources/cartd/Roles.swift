@@ -1,0 +1,57 @@
+import CartAPI
+import CartDomain
+import CartStores
+import FastCGIServer
+import Glibc
+import Logging
+
+/// Serves the socket on descriptor 0.
+func serve(_ configuration: ServerConfiguration, logger: Logger) throws {
+  let stores = Stores(configuration)
+  let service = try CartService(
+    store: stores.carts, catalogue: stores.catalogue, configuration: configuration.api, now: Stores.now)
+  try Worker.run(logger: logger) { request in
+    let response = service.respond(to: HTTPRequest(request))
+    if let note = response.note { logger.warning("\(note)", metadata: ["status": "\(response.status)"]) }
+    return Response(response)
+  }
+}
+
+/// Owns the socket, and keeps the workers alive.
+func runMaster(_ configuration: ServerConfiguration, flags: Flags, logger: Logger) throws {
+  var master = Master.Configuration(
+    listen: configuration.listen, executable: try executablePath(),
+    roles: [.workers(configuration.workers, arguments: flags.childArguments + ["--worker"])])
+  master.socketMode = configuration.listenMode
+  master.socketOwner = configuration.listenOwner
+  master.socketGroup = configuration.listenGroup
+  master.pidFile = configuration.pidFile
+  master.checkConfiguration = { (try? ServerConfiguration(flags)) != nil }
+  try Master.run(configuration: master, logger: logger)
+}
+
+/// Tries everything that a start would need, and says what is wrong.
+func check(_ configuration: ServerConfiguration) -> Bool {
+  let stores = Stores(configuration)
+  var isUsable = true
+  func attempt(_ what: String, _ body: () throws(StoreError) -> Void) {
+    do throws(StoreError) {
+      try body()
+      print("\(what): ok")
+    } catch {
+      print("\(what): \(error.message)")
+      isUsable = false
+    }
+  }
+  attempt("Redis") { () throws(StoreError) in try stores.redis.connect() }
+  attempt("PostgreSQL") { () throws(StoreError) in _ = try stores.catalogue.exactProducts(for: []) }
+  return isUsable
+}
+
+/// Where this program lies on disk, known before an update can take it away.
+private func executablePath() throws(SystemError) -> String {
+  var path = [CChar](repeating: 0, count: Int(PATH_MAX))
+  let length = unsafe readlink("/proc/self/exe", &path, path.count)
+  guard length > 0 else { throw SystemError("readlink /proc/self/exe", errno) }
+  return String(decoding: path[..<length].map(UInt8.init(bitPattern:)), as: UTF8.self)
+}

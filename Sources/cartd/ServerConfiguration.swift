@@ -1,0 +1,71 @@
+import CartAPI
+import CartStores
+import FastCGIServer
+import Glibc
+import Logging
+
+/// Everything that `cartd` is told, read and checked before anything starts.
+struct ServerConfiguration {
+  let listen: ListenAddress
+  let listenMode: UInt32
+  let listenOwner: String?
+  let listenGroup: String?
+  let workers: Int
+  let pidFile: String?
+  let logLevel: Logger.Level
+  let api: APIConfiguration
+  let redis: RedisConfiguration
+  let postgres: PostgresConfiguration
+
+  init(_ flags: Flags) throws {
+    let settings = try Settings(file: flags.configurationFile, flags: flags.settings)
+    guard let listen = ListenAddress(settings[.listen]) else {
+      throw SettingsError("\(SettingKey.listen.rawValue): neither unix:/path nor host:port")
+    }
+    guard let mode = UInt32(settings[.listenMode], radix: 8), mode <= 0o777 else {
+      throw SettingsError("\(SettingKey.listenMode.rawValue): not an octal mode")
+    }
+    guard let level = Logger.Level(rawValue: settings[.logLevel]) else {
+      throw SettingsError("\(SettingKey.logLevel.rawValue): not a level of the log")
+    }
+    self.listen = listen
+    self.listenMode = mode
+    self.listenOwner = Self.optional(settings[.listenOwner])
+    self.listenGroup = Self.optional(settings[.listenGroup])
+    self.workers = try settings.integer(.workers, in: 1...1_000)
+    self.pidFile = Self.optional(settings[.pidFile])
+    self.logLevel = level
+    self.api = try Self.api(settings)
+    self.redis = try RedisConfiguration(settings)
+    self.postgres = try PostgresConfiguration(settings)
+  }
+
+  private static func optional(_ text: String) -> String? { text.isEmpty ? nil : text }
+
+  private static func api(_ settings: Settings) throws -> APIConfiguration {
+    guard let security = APIConfiguration.CookieSecurity(rawValue: settings[.cookieSecure]) else {
+      throw SettingsError("\(SettingKey.cookieSecure.rawValue): neither auto nor always nor never")
+    }
+    guard let secret = try secret(settings, .guestSecretFile) else {
+      throw SettingsError("\(SettingKey.guestSecretFile.rawValue): a file with the guests' secret is needed")
+    }
+    return try APIConfiguration(
+      basePath: settings[.basePath], origins: settings[.origins], guestSecret: secret,
+      oldGuestSecret: try self.secret(settings, .oldGuestSecretFile), cookieSecurity: security,
+      lowStock: settings.integer(.lowStock, in: 0...1_000_000_000))
+  }
+
+  /// The contents of a file that only its owner, and at most its group, may read.
+  private static func secret(_ settings: Settings, _ key: SettingKey) throws(SettingsError) -> [UInt8]? {
+    let path = settings[key]
+    if path.isEmpty { return nil }
+    var status = stat()
+    guard unsafe stat(path, &status) == 0, let bytes = FileContents.read(path, limit: 4_096) else {
+      throw SettingsError("\(key.rawValue): \(path) can't be read")
+    }
+    guard status.st_mode & 0o027 == 0 else {
+      throw SettingsError("\(key.rawValue): others may read or change \(path); chmod 600 it")
+    }
+    return bytes.filter { !(0x09...0x0D).contains($0) && $0 != 0x20 }
+  }
+}

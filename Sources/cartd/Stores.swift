@@ -1,0 +1,26 @@
+import CartAPI
+import CartDomain
+import CartStores
+import Glibc
+
+/// The stores of one process, wired: it alone knows them all.
+struct Stores {
+  let redis: RedisConnection
+  let postgres: PostgresConnection
+  let catalogue: RedisCatalogue
+  let carts: RedisCartStore
+
+  init(_ configuration: ServerConfiguration) {
+    redis = RedisConnection(configuration.redis)
+    postgres = PostgresConnection(configuration.postgres)
+    catalogue = RedisCatalogue(connection: redis, source: PostgresCatalogue(postgres))
+    carts = RedisCartStore(catalogue: catalogue)
+  }
+
+  /// The system's clock.
+  static func now() -> Timestamp {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_REALTIME, &time)
+    return Timestamp(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+  }
+}

@@ -1,0 +1,56 @@
+import CartDomain
+
+/// A store that counts what it is asked, and can be away.
+final class CountingStore: CartStore {
+  private let inner: any CartStore
+  private(set) var calls = 0
+  private(set) var lastChange: ChangeRequest?
+  var isAway = false
+
+  init(_ inner: any CartStore) { self.inner = inner }
+
+  func cart(of owner: CartOwner) throws(StoreError) -> CartReading {
+    try count()
+    return try inner.cart(of: owner)
+  }
+
+  func change(_ request: ChangeRequest) throws(StoreError) -> ChangeReading {
+    try count()
+    lastChange = request
+    return try inner.change(request)
+  }
+
+  private func count() throws(StoreError) {
+    calls += 1
+    if isAway { throw StoreError(.unavailable, "away for the test", isOutcomeUnknown: true) }
+  }
+}
+
+/// A catalogue that counts what it is asked, and can be away.
+final class CountingCatalogue: Catalogue {
+  let inner = InMemoryCatalogue()
+  private(set) var calls = 0
+  private(set) var exactCalls = 0
+  var isAway = false
+
+  func products(for skus: [SKU]) throws(StoreError) -> [Product?] {
+    try count()
+    return try inner.products(for: skus)
+  }
+
+  func revisions(_ ids: [RevisionID]) throws(StoreError) -> [ProductRevision?] {
+    try count()
+    return try inner.revisions(ids)
+  }
+
+  func exactProducts(for skus: [SKU]) throws(StoreError) -> [Product?] {
+    try count()
+    exactCalls += 1
+    return try inner.exactProducts(for: skus)
+  }
+
+  private func count() throws(StoreError) {
+    calls += 1
+    if isAway { throw StoreError(.unavailable, "away for the test") }
+  }
+}

@@ -1,0 +1,78 @@
+import FastCGIServer
+import Glibc
+import Logging
+
+// A pool without carts: what the tests of `FastCGIServer` run as processes of their own.
+//
+//   SamplePool master unix:/path WORKERS [maximumRequests]
+//   SamplePool worker [maximumRequests]
+//
+// Configuration comes from the environment: SAMPLE_LABEL is told by `/label`; SAMPLE_FAILS makes a worker end at start.
+
+func handle(_ request: Request) -> Response {
+  let path = request.parameter("REQUEST_URI") ?? ""
+  let words = path.split(separator: "/")
+  switch words.first {
+  case "pid":
+    return Response(status: 200, text: "\(getpid())")
+  case "sleep":
+    let milliseconds = words.dropFirst().first.flatMap { UInt32($0) } ?? 0
+    usleep(milliseconds * 1000)
+    return Response(status: 200, text: "\(getpid())")
+  case "echo":
+    return Response(status: 200, fields: [.init("Content-Type", "application/octet-stream")], body: request.body)
+  case "big":
+    let count = words.dropFirst().first.flatMap { Int($0) } ?? 0
+    return Response(status: 200, body: [UInt8](repeating: 0x78, count: count))
+  case "size":
+    return Response(status: request.isBodyTooLarge ? 413 : 200, text: "\(request.body.count)")
+  case "empty":
+    return Response(status: 204)
+  case "head":
+    return Response(status: 200, body: Array("head".utf8), omitsBody: true)
+  case "crash":
+    abort()
+  default:
+    return Response(status: 404, text: "nothing here")
+  }
+}
+
+func run() throws {
+  var logger = Logger(label: "sample") { StreamLogHandler.standardError(label: $0) }
+  logger.logLevel = .debug
+  let arguments = CommandLine.arguments
+  switch arguments.dropFirst().first {
+  case "master":
+    guard arguments.count >= 4, let address = ListenAddress(arguments[2]), let workers = Int(arguments[3]) else {
+      break
+    }
+    var configuration = Master.Configuration(
+      listen: address, executable: try Master.executablePath(),
+      roles: [.workers(workers, arguments: ["worker"] + arguments.dropFirst(4))])
+    configuration.stopTimeout = .seconds(5)
+    configuration.startTimeout = .seconds(5)
+    try Master.run(configuration: configuration, logger: logger)
+    exit(0)
+  case "worker":
+    if unsafe getenv("SAMPLE_FAILS") != nil { exit(3) }
+    var configuration = Worker.Configuration()
+    configuration.maximumRequests = arguments.dropFirst(2).first.flatMap { Int($0) }
+    if let text = unsafe getenv("SAMPLE_DEADLINE"), let milliseconds = unsafe Int(String(cString: text)) {
+      configuration.limits.readDeadline = .milliseconds(milliseconds)
+      configuration.limits.writeDeadline = .milliseconds(milliseconds)
+    }
+    try Worker.run(configuration: configuration, logger: logger, respond: handle)
+    exit(0)
+  default:
+    break
+  }
+  print("SamplePool master unix:/path WORKERS [maximumRequests]\nSamplePool worker [maximumRequests]")
+  exit(64)
+}
+
+do {
+  try run()
+} catch {
+  print("SamplePool: \(error)")
+  exit(1)
+}
