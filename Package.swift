@@ -50,8 +50,12 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(
       name: "cartctl",
-      dependencies: ["CartDomain", "CartJSON", "CartStores", .product(name: "ArgumentParser", package: "swift-argument-parser")],
-      swiftSettings: strict),
+      dependencies: [
+        "CartAPI", "CartDomain", "CartJSON", "CartStores", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict,
+      // ArgumentParser brings FoundationEssentials, whose mktemp gold warns about; lld, of the same toolchain, does not.
+      linkerSettings: [.unsafeFlags(["-use-ld=lld"])]),
 
     .testTarget(name: "CartDomainTests", dependencies: ["CartDomain"], swiftSettings: strict),
     .testTarget(name: "CartAPITests", dependencies: ["CartAPI", "CartDomain", "CartJSON"], swiftSettings: strict),

@@ -35,6 +35,6 @@ extension ExitCode {
   static let notPublished = ExitCode(3)
 }
 
-extension SKU: @retroactive ExpressibleByArgument {
+extension SKU: ExpressibleByArgument {
   package init?(argument: String) { self.init(argument) }
 }

@@ -7,7 +7,9 @@ import Logging
 //   SamplePool master unix:/path WORKERS [maximumRequests]
 //   SamplePool worker [maximumRequests]
 //
-// Configuration comes from the environment: SAMPLE_LABEL is told by `/label`; SAMPLE_FAILS makes a worker end at start.
+// From the environment: a file named by SAMPLE_BROKEN, once there, makes every new worker end at its start, and one named
+// by SAMPLE_REFUSED fails the check of the configuration; SAMPLE_DEADLINE is the deadline for reading and writing, in
+// milliseconds.
 
 func handle(_ request: Request) -> Response {
   let path = request.parameter("REQUEST_URI") ?? ""
@@ -37,6 +39,11 @@ func handle(_ request: Request) -> Response {
   }
 }
 
+func fileExists(_ variable: String) -> Bool {
+  guard let path = unsafe getenv(variable) else { return false }
+  return unsafe access(path, F_OK) == 0
+}
+
 func run() throws {
   var logger = Logger(label: "sample") { StreamLogHandler.standardError(label: $0) }
   logger.logLevel = .debug
@@ -51,10 +58,11 @@ func run() throws {
       roles: [.workers(workers, arguments: ["worker"] + arguments.dropFirst(4))])
     configuration.stopTimeout = .seconds(5)
     configuration.startTimeout = .seconds(5)
+    configuration.checkConfiguration = { !fileExists("SAMPLE_REFUSED") }
     try Master.run(configuration: configuration, logger: logger)
     exit(0)
   case "worker":
-    if unsafe getenv("SAMPLE_FAILS") != nil { exit(3) }
+    if fileExists("SAMPLE_BROKEN") { exit(3) }
     var configuration = Worker.Configuration()
     configuration.maximumRequests = arguments.dropFirst(2).first.flatMap { Int($0) }
     if let text = unsafe getenv("SAMPLE_DEADLINE"), let milliseconds = unsafe Int(String(cString: text)) {

@@ -1,5 +1,5 @@
-import CartDomain
-import CartJSON
+package import CartDomain
+package import CartJSON
 
 extension JSONWriter {
   /// About so many bytes are needed for a cart of that many lines.
@@ -8,7 +8,7 @@ extension JSONWriter {
   /// The whole cart as the API shows it.
   ///
   /// - Parameter lowStock: a counted stock up to this one is `low`.
-  mutating func cart(_ view: CartView, lowStock: Int) {
+  package mutating func cart(_ view: CartView, lowStock: Int) {
     let cart = view.cart
     beginObject()
     key("version")

@@ -5,6 +5,8 @@ package struct ImportReport: Equatable, Sendable {
     package var cancellations = 0
     /// Rows whose quantity or price is not positive.
     package var notPositive = 0
+
+    package init() {}
   }
 
   /// Records in the file, bad and skipped ones too.

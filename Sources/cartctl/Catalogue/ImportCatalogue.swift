@@ -58,7 +58,7 @@ struct ImportCatalogue: ParsableCommand {
   }
 }
 
-extension ImportFormat: @retroactive ExpressibleByArgument {}
+extension ImportFormat: ExpressibleByArgument {}
 
 /// Shows an import while it runs: bad lines are not gathered.
 private struct ImportPrinter {

@@ -53,15 +53,15 @@ import Testing
 
   @Test func valuesAreOfTheirKind() throws {
     let text = Array(#"{"o":{},"a":[1],"s":"é\n","i":-7,"r":2.0,"e":2e0,"t":true,"f":false,"n":null}"#.utf8)
-    let root = try JSONDocument(parsing: text.span).root
+    let document = try JSONDocument(parsing: text.span)
     // The values can't be copied into an expectation.
     func read<Content>(_ name: String, _ content: (borrowing JSONValue) -> Content?) -> Content? {
-      guard let value = root.member(name) else { return nil }
+      guard let value = document.root.member(name) else { return nil }
       return content(value)
     }
-    #expect(root.kind == .object)
-    #expect(root.count == 9)
-    #expect(root.memberNames == ["o", "a", "s", "i", "r", "e", "t", "f", "n"])
+    #expect(document.root.kind == .object)
+    #expect(document.root.count == 9)
+    #expect(document.root.memberNames == ["o", "a", "s", "i", "r", "e", "t", "f", "n"])
     #expect(read("s") { $0.string } == "é\n")
     #expect(read("i") { $0.integer } == -7)
     #expect(read("i") { $0.real } == nil)
@@ -78,7 +78,7 @@ import Testing
     #expect(read("a") { $0.element(-1)?.kind } == nil)
     #expect(read("absent") { $0.kind } == nil)
     #expect(read("a") { $0.member("o")?.kind } == nil)
-    let first = root.element(0)?.kind
+    let first = document.root.element(0)?.kind
     #expect(first == nil)
   }
 

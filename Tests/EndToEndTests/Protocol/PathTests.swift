@@ -7,7 +7,7 @@ extension EndToEnd {
 
     @Test(arguments: [
       "/v1", "/v1/", "/v1/cart/", "/v1//cart", "//v1/cart", "/v1/cart//lines", "/v1/cart/lines/", "/v1/cart/lines//x",
-      "/v1/cart/lines/a/b", "/v1/cart/lines/a/", "/v1/carts", "/v1/Cart", "/V1/cart", "/v2/cart", "/v1/cart/line",
+      "/v1/cart/lines/a/b", "/v1/cart/lines/a/", "/v1/carts", "/v1/Cart", "/v1/cart/line",
       "/v1/cart/./lines", "/v1/./cart", "/v1/cart/lines/../selection", "/v1/x/../cart", "/v1/cart/prices",
       "/v1/cart/prices/acknowledge/", "/v1/cart/selection/x", "/v1/cart;x", "/v1%2Fcart", "/v1/cart%2Flines",
       "/v1/cart%20", "/v1/cart%3Fview=summary",
@@ -70,7 +70,7 @@ extension EndToEnd {
       "BANK CHARGES", "gift_0001_20", "a/b", "a//b", "/a", "a/", "a/b/c", "50%", "%41", "%2F", "a%20b", "\"quoted\"",
       "it's", "back\\slash", "a|b", "#v", "?x=1&y=2", "a+b", "a;b,c:d", "{}", "[0]", "$1", "<b>", "«Größe»", "用户",
       "Кофе", "قهوة", "👩‍👩‍👧", "Z\u{0301}", "~._-", "...", "..a", "null", "0", "-1", "__proto__", "#version", "l:x", "*",
-      "`", "^", "\u{00A0}x\u{00AD}y".replacing("\u{00A0}", with: "n"),
+      "`", "^",
     ]
 
     @Test func anyNameWorksEverywhere() throws {

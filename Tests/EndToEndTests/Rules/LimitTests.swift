@@ -170,10 +170,10 @@ extension EndToEnd {
     @Test func aCartEndsAtTwoThousandLines() throws {
       let products = try products.get()
       let user = Shopper.newUser()
-      for start in stride(from: 0, to: 1_900, by: 100) {
-        try user.add(products.many[start..<start + 100].map { (sku: $0, quantity: 1) })
+      for start in stride(from: 0, to: 1_999, by: 100) {
+        let hundred = products.many[start..<min(start + 100, 1_999)].map { (sku: $0, quantity: 1) }
+        #expect(try user.send("POST", "/v1/cart/lines?view=summary", .bulk(hundred)).status == 200)
       }
-      try user.add(products.many[1_900..<1_999].map { (sku: $0, quantity: 1) })
       let bulk = JSON.bulk([(products.many[1_999], 1), (products.many[2_000], 1)])
       try expectProblem(user.send("POST", "/v1/cart/lines", bulk), 422, "too_many_lines")
       #expect(try user.add(products.many[1_999])["counts"]["lines"] == 2_000)

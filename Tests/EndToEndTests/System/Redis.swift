@@ -55,9 +55,9 @@ final class Redis {
   func foreignCommands() throws -> Int {
     let info = try command("INFO", "commandstats").text ?? ""
     var total = 0
-    for line in info.split(whereSeparator: \.isNewline) where line.hasPrefix("cmdstat_") {
-      guard let calls = line.split(separator: "calls=").last?.split(separator: ",").first else { continue }
-      total += Int(calls) ?? 0
+    for line in info.split(whereSeparator: \.isNewline) {
+      guard let match = line.firstMatch(of: /^cmdstat_[^:]*:calls=(\d+),/) else { continue }
+      total += Int(match.1) ?? 0
     }
     defer { ownCommands += 1 }
     return total - ownCommands

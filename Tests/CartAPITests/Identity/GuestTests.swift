@@ -1,0 +1,183 @@
+import CartAPI
+import CartDomain
+import Testing
+
+/// The guest's pass: the cookie `guestCartId` and the header `Guest-Cart-Id`.
+@Suite struct Guests {
+  let shop: Shop
+
+  init() throws {
+    shop = try Shop()
+    try shop.sell("A")
+    try shop.sell("B")
+  }
+
+  static let add = #"{"sku":"A"}"#
+
+  private func newGuest(_ sku: String = "A") throws -> String {
+    try #require(shop.send("POST", "/v1/cart/lines", #"{"sku":"\#(sku)"}"#)["Guest-Cart-Id"])
+  }
+
+  @Test func theFirstChangeIssuesAPass() throws {
+    let answer = shop.send("POST", "/v1/cart/lines", Self.add)
+    let pass = try #require(answer["Guest-Cart-Id"])
+    #expect(answer["Set-Cookie"] == "guestCartId=\(pass); Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax")
+    #expect(pass.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).map(\.count) == [22, 22])
+    #expect(answer.json["expiresAt"] == "2026-12-22T10:00:00Z")
+    #expect(try newGuest() != pass)
+  }
+
+  @Test(arguments: [
+    (APIConfiguration.CookieSecurity.auto, "https", true), (.auto, "http", false), (.always, "http", true),
+    (.never, "https", false),
+  ])
+  func secureIsConfigured(security: APIConfiguration.CookieSecurity, scheme: String, isSecure: Bool) throws {
+    let shop = try Shop(Shop.configuration(basePath: "/shop", cookieSecurity: security))
+    try shop.sell("A")
+    let cookie = try #require(shop.send("POST", "/shop/v1/cart/lines", Self.add, scheme: scheme)["Set-Cookie"])
+    #expect(cookie.hasSuffix("; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax" + (isSecure ? "; Secure" : "")))
+  }
+
+  @Test func readsAndWhatChangesNothingIssueNothing() {
+    let requests: [(String, String, String?)] = [
+      ("GET", "/v1/cart", nil), ("HEAD", "/v1/cart", nil), ("DELETE", "/v1/cart", nil),
+      ("DELETE", "/v1/cart/lines/A", nil), ("DELETE", "/v1/cart/lines?selected=true", nil),
+      ("PUT", "/v1/cart/selection", #"{"selected":true,"all":true}"#), ("POST", "/v1/cart/prices/acknowledge", "{}"),
+      ("POST", "/v1/cart/validate", nil),
+    ]
+    for (method, target, body) in requests {
+      let answer = shop.send(method, target, body)
+      #expect(answer.status == 200)
+      #expect(answer["Set-Cookie"] == nil)
+      #expect(answer["Guest-Cart-Id"] == nil)
+    }
+    expectProblem(shop.send("PATCH", "/v1/cart/lines/A", #"{"delta":1}"#), 404, "line_not_found", hasCart: true)
+    #expect(shop.store.calls == 0)
+    #expect(shop.catalogue.calls == 0)
+    expectProblem(shop.send("POST", "/v1/cart/lines", #"{"sku":"X"}"#), 422, "unknown_sku")
+  }
+
+  @Test func headerAndCookieServeAlike() throws {
+    let pass = try newGuest()
+    for headers in [
+      [.guestCartID: pass], [.cookie: "guestCartId=\(pass)"], [.cookie: "a=b; guestCartId=\(pass) ;c"],
+      [.cookie: "guestCartId=\"\(pass)\""], [.cookie: "a;\tguestCartId = \(pass)"],
+      [.cookie: "guestCartId=forged.value; guestCartId=; guestCartId=\(pass)"],
+    ] as [Shop.Headers] {
+      let answer = shop.send("GET", "/v1/cart", headers: headers)
+      #expect(answer.skus == ["A"], "\(headers)")
+      #expect(answer["Set-Cookie"] == nil)
+    }
+    for cookie in ["xguestCartId=\(pass)", "guestCartIdx=\(pass)", "GuestCartId=\(pass)", "guestCartId=\(pass)x"] {
+      #expect(shop.send("GET", "/v1/cart", headers: [.cookie: cookie]).skus == [], "\(cookie)")
+    }
+  }
+
+  @Test func theHeaderWinsAndTheFirstCookieCounts() throws {
+    let (first, second) = (try newGuest("A"), try newGuest("B"))
+    let cookie = "guestCartId=\(first); guestCartId=\(second)"
+    #expect(shop.send("GET", "/v1/cart", headers: [.cookie: cookie]).skus == ["A"])
+    #expect(shop.send("GET", "/v1/cart", headers: [.cookie: cookie, .guestCartID: second]).skus == ["B"])
+    // A header that is forged hides no cookie.
+    #expect(shop.send("GET", "/v1/cart", headers: [.cookie: cookie, .guestCartID: "forged"]).skus == ["A"])
+  }
+
+  @Test func aForgedPassIsNoGuestAndAsksNobody() throws {
+    let pass = try newGuest()
+    let parts = pass.split(separator: ".").map(String.init)
+    func changed(_ text: String) -> String { (text.hasPrefix("A") ? "B" : "A") + text.dropFirst() }
+    // The last character of 22 holds four bits that say nothing: another spelling of the same bytes is another value.
+    let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    let spellings = alphabet.map { String(pass.dropLast()) + String($0) }.filter { $0 != pass }
+    let forgeries =
+      [
+        changed(parts[0]) + "." + parts[1], parts[0] + "." + changed(parts[1]), parts[0], parts[0] + ".",
+        "." + parts[1], pass + "A", String(pass.dropLast()), parts[1] + "." + parts[0], ".", "x", "%00", "\u{0}",
+        "\(pass.prefix(22)),\(parts[1])", String(repeating: "é", count: 22) + ".", String(repeating: "A", count: 3_000),
+      ] + spellings
+    let calls = shop.store.calls
+    for forged in forgeries {
+      #expect(shop.send("GET", "/v1/cart", headers: [.guestCartID: forged]).json["version"] == 0, "\(forged)")
+      #expect(shop.send("GET", "/v1/cart", headers: [.cookie: "guestCartId=\(forged)"]).json["version"] == 0)
+    }
+    #expect(shop.store.calls == calls)
+  }
+
+  @Test func theStoreIsAskedForTheRandomPartOnly() throws {
+    let pass = try newGuest()
+    guard case .guest(let id) = shop.store.lastChange?.owner else {
+      Issue.record("no guest")
+      return
+    }
+    #expect(id.text == String(pass.prefix(22)))
+    #expect(shop.store.lastChange?.isNewGuest == true)
+    shop.send("POST", "/v1/cart/lines", Self.add, headers: [.guestCartID: pass])
+    #expect(shop.store.lastChange?.isNewGuest == false)
+  }
+
+  @Test func thePassIsRenewedOnceADay() throws {
+    let pass = try newGuest()
+    let headers: Shop.Headers = [.cookie: "guestCartId=\(pass)"]
+    #expect(shop.send("POST", "/v1/cart/lines", Self.add, headers: headers)["Set-Cookie"] == nil)
+    for request in ["GET", "POST"] {
+      shop.clock.advance(days: 1)
+      let renewed =
+        request == "GET"
+        ? shop.send("GET", "/v1/cart", headers: headers)
+        : shop.send("POST", "/v1/cart/lines", Self.add, headers: headers)
+      #expect(renewed["Set-Cookie"] == "guestCartId=\(pass); Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax")
+      #expect(renewed["Guest-Cart-Id"] == pass)
+      #expect(shop.send("GET", "/v1/cart", headers: headers)["Set-Cookie"] == nil)
+    }
+    shop.clock.advance(days: 1)
+    #expect(shop.send("POST", "/v1/cart/validate", headers: headers)["Set-Cookie"] != nil)
+  }
+
+  @Test func aSpentPassReadsAsEmptyAndIsReplaced() throws {
+    let pass = try newGuest()
+    let headers: Shop.Headers = [.guestCartID: pass]
+    shop.clock.advance(days: 30)
+    #expect(shop.send("GET", "/v1/cart", headers: headers).json["version"] == 0)
+    expectProblem(
+      shop.send("PATCH", "/v1/cart/lines/A", #"{"delta":1}"#, headers: headers), 404, "line_not_found", hasCart: true)
+    #expect(shop.send("DELETE", "/v1/cart", headers: headers)["Set-Cookie"] == nil)
+    let stale = headers.merging([.ifMatch: "\"1-x\""]) { first, _ in first }
+    expectProblem(shop.send("POST", "/v1/cart/lines", Self.add, headers: stale), 412, "version_mismatch", hasCart: true)
+    let answer = shop.send("POST", "/v1/cart/lines", Self.add, headers: headers)
+    #expect(answer.json["version"] == 1)
+    let fresh = try #require(answer["Guest-Cart-Id"])
+    #expect(fresh != pass)
+    #expect(shop.send("GET", "/v1/cart", headers: [.guestCartID: fresh]).skus == ["A"])
+  }
+
+  @Test func secretsAreRotated() throws {
+    let old = try newGuest()
+    let secret = [UInt8](repeating: 1, count: 32)
+    let rotated = try CartService(
+      store: shop.store, catalogue: shop.catalogue,
+      configuration: Shop.configuration(secret: secret, oldSecret: Shop.secret)
+    ) { [clock = shop.clock] in clock.now }
+    func read(_ pass: String) -> Answer {
+      Answer(
+        rotated.respond(
+          to: HTTPRequest(method: "GET", target: Array("/v1/cart".utf8), headers: [.guestCartID: pass])))
+    }
+    #expect(read(old).skus == ["A"])
+    // The next renewal signs it anew, so that the old secret can go.
+    shop.clock.advance(days: 1)
+    let renewed = try #require(read(old)["Guest-Cart-Id"])
+    #expect(renewed != old)
+    #expect(renewed.prefix(22) == old.prefix(22))
+    #expect(read(renewed).skus == ["A"])
+    #expect(shop.send("GET", "/v1/cart", headers: [.guestCartID: renewed]).skus == [])
+  }
+
+  @Test func aWeakSecretIsRefused() {
+    #expect(throws: APIConfiguration.Invalid.self) {
+      try APIConfiguration(guestSecret: [UInt8](repeating: 1, count: 31))
+    }
+    #expect(throws: APIConfiguration.Invalid.self) {
+      try APIConfiguration(guestSecret: [UInt8](repeating: 1, count: 32), oldGuestSecret: [1])
+    }
+  }
+}

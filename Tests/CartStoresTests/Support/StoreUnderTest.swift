@@ -1,0 +1,65 @@
+import CartDomain
+import Glibc
+import Testing
+
+@testable import CartStores
+
+/// The implementations that keep to the contract of ``CartStore``.
+enum StoreKind: String, CaseIterable, Sendable {
+  case memory, redis
+
+  static var present: [StoreKind] { RedisTesting.address == nil ? [.memory] : allCases }
+}
+
+/// A store with a shop of its own behind it.
+final class StoreUnderTest {
+  let shop = Shop()
+  let store: any CartStore
+  /// `nil` for the reference.
+  let connection: RedisConnection?
+  let catalogue: RedisCatalogue?
+
+  init(_ kind: StoreKind) throws {
+    switch kind {
+    case .memory:
+      connection = nil
+      catalogue = nil
+      store = InMemoryCartStore(catalogue: shop.reference) { RealTime.now }
+    case .redis:
+      let connection = RedisConnection(try RedisTesting.configuration())
+      let catalogue = RedisCatalogue(connection: connection, source: shop)
+      self.connection = connection
+      self.catalogue = catalogue
+      store = RedisCartStore(catalogue: catalogue)
+    }
+  }
+
+  /// Makes what the shop sells now known to the store.
+  func publish() throws { try catalogue?.publish() }
+
+  func change(
+    _ owner: CartOwner, _ change: CartChange, isNew: Bool = false, condition: VersionCondition? = nil,
+    key: RetryKey? = nil
+  ) throws -> ChangeReading {
+    try store.change(
+      ChangeRequest(
+        owner: owner, change: change, isNewGuest: isNew, condition: condition, retryKey: key, requestID: "request"))
+  }
+
+  @discardableResult
+  func add(
+    _ owner: CartOwner, _ sku: SKU, _ quantity: Int = 1, isNew: Bool = true, data: ClientDataEdit = .keep,
+    key: RetryKey? = nil
+  ) throws -> ChangeReading {
+    try change(
+      owner, .add([LineAddition(sku: sku, quantity: quantity, clientData: data)]), isNew: isNew, key: key)
+  }
+}
+
+enum RealTime {
+  static var now: Timestamp {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_REALTIME, &time)
+    return Timestamp(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+  }
+}

@@ -1,0 +1,87 @@
+import Foundation
+import Testing
+
+/// The sample pool as a process of its own, on a socket in a folder of its own.
+final class PoolProcess {
+  let socket: String
+  let folder: String
+  let process = Process()
+  /// A file, not a pipe: nobody need read it for the pool to go on.
+  private let log: String
+  private var position = String.Index(utf16Offset: 0, in: "")
+
+  static let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    .deletingLastPathComponent().appendingPathComponent("SamplePool")
+
+  /// Returns when all workers are ready.
+  init(workers: Int = 1, maximumRequests: Int? = nil, deadline: Int? = nil) throws {
+    folder = NSTemporaryDirectory() + "pool-\(UUID().uuidString.prefix(8))"
+    socket = folder + "/s"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    process.executableURL = Self.program
+    process.arguments = ["master", "unix:\(socket)", "\(workers)"] + (maximumRequests.map { ["\($0)"] } ?? [])
+    var environment = ProcessInfo.processInfo.environment
+    environment["SAMPLE_BROKEN"] = broken
+    environment["SAMPLE_REFUSED"] = refused
+    environment["SAMPLE_DEADLINE"] = deadline.map { "\($0)" }
+    process.environment = environment
+    log = folder + "/log"
+    _ = FileManager.default.createFile(atPath: log, contents: nil)
+    process.standardError = FileHandle(forWritingAtPath: log)
+    try process.run()
+    try waitFor("] ready")
+  }
+
+  deinit {
+    for worker in workers { kill(worker, SIGKILL) }
+    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    try? FileManager.default.removeItem(atPath: folder)
+  }
+
+  var broken: String { folder + "/broken" }
+  var refused: String { folder + "/refused" }
+
+  var master: Int32 { process.processIdentifier }
+
+  var workers: [Int32] {
+    let children = try? String(contentsOfFile: "/proc/\(master)/task/\(master)/children", encoding: .utf8)
+    return (children ?? "").split(separator: " ").compactMap { Int32($0) }.sorted()
+  }
+
+  func peer() throws -> Peer { try Peer(socket) }
+
+  func signal(_ number: Int32) { kill(master, number) }
+
+  func touch(_ path: String) { _ = FileManager.default.createFile(atPath: path, contents: nil) }
+
+  /// Waits for a line of the log that says so, after the last one waited for.
+  func waitFor(_ words: String) throws {
+    let found = eventually {
+      let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
+      guard let range = text.range(of: words, range: position..<text.endIndex) else { return false }
+      position = range.upperBound
+      return true
+    }
+    if !found { throw NotLogged(words: words) }
+  }
+
+  struct NotLogged: Error { var words: String }
+
+  /// Waits for the end of the master: its exit code.
+  func end() -> Int32 {
+    process.waitUntilExit()
+    return process.terminationStatus
+  }
+}
+
+/// For what no event tells: looks until it is so, or ten seconds have passed.
+func eventually(_ isSo: () throws -> Bool) rethrows -> Bool {
+  let deadline = ContinuousClock.now + .seconds(10)
+  while ContinuousClock.now < deadline {
+    if try isSo() { return true }
+    usleep(2000)
+  }
+  return false
+}
+
+func isAlive(_ process: Int32) -> Bool { kill(process, 0) == 0 }
