@@ -2,6 +2,7 @@
 #include "CProcess.h"
 
 #include <errno.h>
+#include <linux/close_range.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -48,6 +49,10 @@ int cprocess_receive_descriptor(int socket, void *message, size_t capacity, int 
     if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
       memcpy(descriptor, CMSG_DATA(header), sizeof *descriptor);
   return (int)length;
+}
+
+int cprocess_close_on_exec_from(int first) {
+  return close_range((unsigned)first, ~0U, CLOSE_RANGE_CLOEXEC) < 0 ? -errno : 0;
 }
 
 int cprocess_peer_process(int socket) {

@@ -31,6 +31,8 @@ extension ListeningSocket {
   private static func openUnix(_ path: String, _ permissions: Permissions, _ backlog: Int32) throws(SystemError)
     -> Descriptor
   {
+    let folder = try lockFolder(of: path)
+    defer { _ = flock(folder.raw, LOCK_UN) }
     if try hasListener(path) { throw inUse(.unix(path: path)) }
     let draft = "\(path).\(getpid())"
     _ = unsafe unlink(draft)
@@ -47,6 +49,16 @@ extension ListeningSocket {
       throw error
     }
     return try socket.high()
+  }
+
+  /// Held while the path is looked at and taken over, so that of two that start at once one sees the other.
+  private static func lockFolder(of path: String) throws(SystemError) -> Descriptor {
+    let cut = path.lastIndex(of: "/")
+    let folder = cut.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+    let descriptor = Descriptor(
+      try System.retrying("open \(folder)") { unsafe Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) })
+    _ = try System.retrying("flock \(folder)") { flock(descriptor.raw, LOCK_EX) }
+    return descriptor
   }
 
   /// True when somebody accepts connections there; false when nothing or a dead socket is there. Anything else at the

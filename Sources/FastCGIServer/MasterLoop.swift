@@ -34,6 +34,8 @@ final class MasterLoop {
     self.logger = logger
     pool = Pool(
       roles: configuration.roles, startTimeout: configuration.startTimeout, stopTimeout: configuration.stopTimeout)
+    // What was left open for this process by accident stops here.
+    _ = cprocess_close_on_exec_from(3)
     signals = try Signals([SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGTTIN, SIGTTOU, SIGUSR1, SIGCHLD])
     listener = try ListeningSocket.open(
       configuration.listen,

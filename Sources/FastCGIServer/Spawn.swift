@@ -49,16 +49,13 @@ struct Spawn {
     for (source, target) in descriptors { unsafe posix_spawn_file_actions_adddup2(&actions, source, target) }
     prepare(&attributes)
 
-    let words = [program.path] + arguments
-    let added = environment.map { "\($0.0)=\($0.1)" }
-    let argumentVector = unsafe words.map { unsafe strdup($0) } + [nil]
-    let environmentVector = unsafe inheritedEnvironment() + added.map { unsafe strdup($0) } + [nil]
-    defer {
-      for unsafe word in unsafe argumentVector + environmentVector { unsafe free(word) }
-    }
+    let words = CStrings([program.path] + arguments)
+    let variables = CStrings(inheritedEnvironment() + environment.map { "\($0.0)=\($0.1)" })
     var process: pid_t = 0
-    let code = unsafe posix_spawn(
-      &process, program.executable, &actions, &attributes, argumentVector, environmentVector)
+    let code = withExtendedLifetime((words, variables)) {
+      unsafe posix_spawn(
+        &process, program.executable, &actions, &attributes, words.pointers, variables.pointers)
+    }
     if code != 0 { throw SystemError("posix_spawn \(program.path)", code) }
     return process
   }
@@ -76,15 +73,33 @@ struct Spawn {
       &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
   }
 
-  private func inheritedEnvironment() -> [UnsafeMutablePointer<CChar>?] {
+  private func inheritedEnvironment() -> [String] {
     let names = environment.map { "\($0.0)=" }
-    var result: [UnsafeMutablePointer<CChar>?] = unsafe []
+    var result: [String] = []
     var next = unsafe environ
     while let entry = unsafe next.pointee {
       let text = unsafe String(cString: entry)
-      if !names.contains(where: { text.hasPrefix($0) }) { unsafe result.append(strdup(entry)) }
+      if !names.contains(where: { text.hasPrefix($0) }) { result.append(text) }
       unsafe next = next.advanced(by: 1)
     }
-    return unsafe result
+    return result
+  }
+}
+
+/// An array of C strings that ends in NULL, as execve(2) takes it.
+@safe private final class CStrings {
+  let pointers: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+  private let count: Int
+
+  init(_ words: [String]) {
+    count = words.count
+    unsafe pointers = .allocate(capacity: count + 1)
+    for (index, word) in words.enumerated() { unsafe (pointers + index).initialize(to: strdup(word)) }
+    unsafe (pointers + count).initialize(to: nil)
+  }
+
+  deinit {
+    for index in 0..<count { unsafe free(pointers[index]) }
+    unsafe pointers.deallocate()
   }
 }

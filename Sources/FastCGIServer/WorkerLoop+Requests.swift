@@ -71,7 +71,10 @@ extension WorkerLoop {
   /// `isLast`: more bytes than the request have come. No web server that waits for its answers does that; the
   /// connection is not used again.
   private func serve(_ connection: Connection, _ checked: RequestReader.CheckedRequest, isLast: Bool) {
-    if mode == .serving { parkOthers(than: connection) }
+    if mode == .serving {
+      settleAccept()
+      parkOthers(than: connection)
+    }
     let response: Response
     do {
       response = respond(try library.parse(checked))

@@ -12,7 +12,7 @@ extension WorkerLoop {
     listensAgainAt = nil
     if isListening, isQueueEmpty() || now >= since + Self.longestListening { stopListening() }
     if isListening { return }
-    while let parked = park?.take() { adopt(parked) }
+    while let parked = park?.take() { hold(connection(parked), .reading) }
     let isOutOfPatience = now >= since + Self.patience
     for connection in connections.values where connection.isQuiet {
       // An idle connection ends now; a new one has a moment to say something.

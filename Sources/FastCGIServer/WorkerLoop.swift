@@ -34,6 +34,8 @@ final class WorkerLoop {
 
   var mode = Mode.serving
   var isListening = false
+  /// epoll told of a new connection that has not been accepted yet.
+  var owesAccept = false
   /// Accepting failed for want of descriptors or memory: not again before.
   var listensAgainAt: Instant?
   var connections: [Int32: Connection] = [:]
@@ -81,9 +83,14 @@ final class WorkerLoop {
       if event.descriptor == signals.descriptor.raw { takeSignals() }
       if event.descriptor == post?.orders { takeOrders() }
     }
+    guard mode != .ended else { return }
+    owesAccept = isListening && events.contains { $0.descriptor == listener }
     var hasServed = false
-    if let park, isListening, events.contains(where: { $0.descriptor == park.receiving.raw }) { takeParked() }
-    if isListening, events.contains(where: { $0.descriptor == listener }) { hasServed = accept() }
+    if let park, isListening, events.contains(where: { $0.descriptor == park.receiving.raw }) {
+      hasServed = takeParked()
+    }
+    if owesAccept, isListening, !hasServed { hasServed = accept() }
+    owesAccept = false
     for event in events where !hasServed {
       // One served request is enough for one look: the others may be in the park by now.
       guard let connection = connections[event.descriptor] else { continue }
@@ -138,7 +145,7 @@ final class WorkerLoop {
     while count < 64, let parked = park.take() {
       count += 1
       if !park.leave(parked.descriptor.raw, deadline: parked.deadline) {
-        adopt(parked)
+        hold(connection(parked), .reading)
         return
       }
     }
@@ -166,8 +173,9 @@ final class WorkerLoop {
     }
   }
 
-  /// Takes one connection; true if a request on it has been served.
+  /// Takes one new connection; true if a request on it has been served.
   private func accept() -> Bool {
+    owesAccept = false
     if connections.count >= configuration.limits.connections {
       listensAgainAt = System.now() + .milliseconds(100)
     }
@@ -179,15 +187,26 @@ final class WorkerLoop {
     return false
   }
 
-  private func takeParked() {
-    // The others in the park have woken somebody of their own.
-    guard connections.count < configuration.limits.connections, let parked = park?.take() else { return }
-    adopt(parked)
+  /// Takes one connection: the others in the park have woken somebody of their own. What waits on it is read at once, as
+  /// it would go back to the park for the next new connection otherwise.
+  private func takeParked() -> Bool {
+    guard connections.count < configuration.limits.connections, let parked = park?.take() else { return false }
+    return receive(connection(parked))
   }
 
-  func adopt(_ parked: consuming Park.Parked) {
+  func connection(_ parked: consuming Park.Parked) -> Connection {
     let deadline = parked.deadline
-    hold(Connection(parked.take(), limits: configuration.limits, deadline: deadline), .reading)
+    return Connection(parked.take(), limits: configuration.limits, deadline: deadline)
+  }
+
+  /// This worker alone was woken for a new connection, and is about to serve another one: it is left for the others.
+  func settleAccept() {
+    guard owesAccept, let park, let descriptor = acceptOne() else { return }
+    owesAccept = false
+    let deadline = System.now() + configuration.limits.readDeadline
+    if !park.leave(descriptor.raw, deadline: deadline) {
+      hold(Connection(descriptor, limits: configuration.limits, deadline: deadline), .reading)
+    }
   }
 
   /// Nobody waits in the listen queue.

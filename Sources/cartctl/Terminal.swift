@@ -8,7 +8,7 @@ enum Terminal {
   static func printError(_ text: String) { write(Array((text + "\n").utf8), to: STDERR_FILENO) }
 
   /// One JSON text and a line feed.
-  static func print(json: JSONWriter) {
+  static func print(json: borrowing JSONWriter) {
     printJSON(json.bytes)
     write([UInt8(ascii: "\n")], to: STDOUT_FILENO)
   }

@@ -220,6 +220,10 @@ import Testing
       try test.change(dear, .edit(skus[9], LineEdit(quantity: .delta(1)))).outcome
         == .refused([Violation(.totalTooLarge, sku: skus[9], requested: 7_200)]))
     #expect(try test.change(dear, .edit(skus[9], LineEdit(quantity: .delta(-1)))).outcome == .changed)
+    // A raised line counts at the current price, whatever it was added at.
+    test.shop.put(skus[9], price: 1)
+    try test.publish()
+    #expect(try test.change(dear, .edit(skus[9], LineEdit(quantity: .absolute(8_000)))).outcome == .changed)
     let full = CartOwner.anyUser()
     for start in stride(from: 0, to: 2_000, by: 100) {
       for number in start..<start + 100 { test.shop.put(SKU("s\(number)")!) }

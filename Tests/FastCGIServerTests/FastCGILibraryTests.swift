@@ -46,7 +46,8 @@ import Testing
   }
 
   @Test func aLongRequestLeavesNothingForAShortOne() throws {
-    _ = try library.parse(try checked([("LONG", String(repeating: "x", count: 60000))], [UInt8](repeating: 1, count: 200_000)))
+    _ = try library.parse(
+      try checked([("LONG", String(repeating: "x", count: 60000))], [UInt8](repeating: 1, count: 200_000)))
     let request = try library.parse(try checked([("SHORT", "1")], [2]))
     #expect(request.body == [2])
     #expect(request.parameter("LONG") == nil)
@@ -74,7 +75,9 @@ import Testing
         let request = try library.parse(checked)
         if request.body != checked.body { Issue.record("stream \(index): another body") }
         // The first is libfcgi's own, the role.
-        let read = request.entries.dropFirst().map { [Array(request.storage[$0.name]), Array(request.storage[$0.value])] }
+        let read = request.entries.dropFirst().map {
+          [Array(request.storage[$0.name]), Array(request.storage[$0.value])]
+        }
         let sent = NameValuePairs(checked.parameters).map {
           [Array(checked.parameters[$0.name]), Array(checked.parameters[$0.value])]
         }

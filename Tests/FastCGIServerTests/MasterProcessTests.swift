@@ -106,10 +106,19 @@ import Testing
 
   // MARK: - Keep-alive
 
+  /// Connections that are kept. One after the other: none is kept while another one waits to be accepted.
+  private func idlePeers(_ count: Int, _ pool: PoolProcess) throws -> [Peer] {
+    try (0..<count).map { _ in
+      let peer = try pool.peer()
+      #expect(try peer.ask("/pid", keeps: true).status == 200)
+      #expect(try peer.isKept())
+      return peer
+    }
+  }
+
   @Test func anIdleConnectionNeverWaitsBehindARequest() throws {
     let pool = try PoolProcess(workers: 2)
-    let peers = try (0..<6).map { _ in try pool.peer() }
-    for peer in peers { #expect(try peer.ask("/pid", keeps: true).status == 200) }
+    let peers = try idlePeers(6, pool)
     peers[0].send(Peer.request("/sleep/1000", keeps: true))
     usleep(50_000)
     let start = ContinuousClock.now
@@ -133,8 +142,7 @@ import Testing
 
   @Test func anIdleConnectionOutlivesTheWorkersThatHeldIt() throws {
     let pool = try PoolProcess(workers: 2)
-    let peers = try (0..<5).map { _ in try pool.peer() }
-    for peer in peers { _ = try peer.ask("/pid", keeps: true) }
+    let peers = try idlePeers(5, pool)
     let before = pool.workers
     for generation in 1...3 {
       pool.signal(SIGHUP)

@@ -122,7 +122,8 @@ final class Peer {
   }
 
   static func request(_ uri: String, body: [UInt8] = [], keeps: Bool = false) -> [UInt8] {
-    Records.request([("REQUEST_METHOD", body.isEmpty ? "GET" : "POST"), ("REQUEST_URI", uri)], body: body, keeps: keeps)
+    Records.request(
+      [("REQUEST_METHOD", body.isEmpty ? "GET" : "POST"), ("REQUEST_URI", uri)], body: body, keeps: keeps)
   }
 
   /// The web server may use the connection again.

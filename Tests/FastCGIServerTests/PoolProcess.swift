@@ -8,7 +8,7 @@ final class PoolProcess {
   let process = Process()
   /// A file, not a pipe: nobody need read it for the pool to go on.
   private let log: String
-  private var position = String.Index(utf16Offset: 0, in: "")
+  private var seen = 0
 
   static let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     .deletingLastPathComponent().appendingPathComponent("SamplePool")
@@ -21,8 +21,8 @@ final class PoolProcess {
     process.executableURL = Self.program
     process.arguments = ["master", "unix:\(socket)", "\(workers)"] + (maximumRequests.map { ["\($0)"] } ?? [])
     var environment = ProcessInfo.processInfo.environment
-    environment["SAMPLE_BROKEN"] = broken
-    environment["SAMPLE_REFUSED"] = refused
+    environment["SAMPLE_BROKEN"] = folder + "/broken"
+    environment["SAMPLE_REFUSED"] = folder + "/refused"
     environment["SAMPLE_DEADLINE"] = deadline.map { "\($0)" }
     process.environment = environment
     log = folder + "/log"
@@ -58,8 +58,9 @@ final class PoolProcess {
   func waitFor(_ words: String) throws {
     let found = eventually {
       let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
-      guard let range = text.range(of: words, range: position..<text.endIndex) else { return false }
-      position = range.upperBound
+      let new = text.dropFirst(seen)
+      guard let range = new.range(of: words) else { return false }
+      seen += new.distance(from: new.startIndex, to: range.upperBound)
       return true
     }
     if !found { throw NotLogged(words: words) }

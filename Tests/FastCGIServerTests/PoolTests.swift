@@ -179,7 +179,9 @@ struct Simulation {
   @Test func aProcessThatNobodyKnowsChangesNothing() {
     var simulation = Simulation.working(2)
     let before = simulation.pool.slots
-    for event in [Pool.Event.ended(process: 1, isClean: false), .ready(process: 0), .tired(process: 7), .halted(process: 9)] {
+    for event in [
+      Pool.Event.ended(process: 1, isClean: false), .ready(process: 0), .tired(process: 7), .halted(process: 9),
+    ] {
       #expect(simulation.send(event).isEmpty)
     }
     #expect(simulation.pool.slots == before)

@@ -36,7 +36,8 @@ import Testing
     Row("stdin before the end of params", Records.begin() + Records.stdin([]), .violation(.order)),
     Row("params after their end", Records.begin() + Records.params([]) + Records.params([]), .violation(.order)),
     Row("params of another request", Records.begin(1) + Records.params([], 2), .violation(.requestID)),
-    Row("stdin of another request", Records.begin() + Records.params([]) + Records.stdin([], 7), .violation(.requestID)),
+    Row(
+      "stdin of another request", Records.begin() + Records.params([]) + Records.stdin([], 7), .violation(.requestID)),
     Row("abort with id 0", Records.record(2, 0), .violation(.requestID)),
     Row("abort of another request", Records.begin(1) + Records.record(2, 2), .violation(.requestID)),
     Row("abort with content", Records.begin() + Records.record(2, 1, [0]), .violation(.length)),
@@ -57,7 +58,8 @@ import Testing
     .params("a value without bytes", [1, 1, 0x41], .malformedParameters),
     .params("half a long length", [1, 0x80, 0, 0], .malformedParameters),
     .params("a name of two gigabytes", [0xff, 0xff, 0xff, 0xff, 0, 0x41], .malformedParameters),
-    .params("lengths whose sum overflows 32 bits", [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], .malformedParameters),
+    .params(
+      "lengths whose sum overflows 32 bits", [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], .malformedParameters),
     .params("an empty name", [0, 1, 0x41], .malformedParameters),
     .params("nothing as name and value", [0, 0], .malformedParameters),
     .params("NUL in a name", [3, 0, 0x41, 0, 0x42], .malformedParameters),
@@ -71,10 +73,18 @@ import Testing
       "two lengths", Records.pairs([("CONTENT_LENGTH", "0"), ("CONTENT_LENGTH", "5")]), .malformedParameters),
     .params("129 names", Records.pairs((0..<129).map { ("N\($0)", "") }), .tooManyParameters),
     .params("64 KiB and a byte", Records.pair("A", String(repeating: "x", count: 65531)), .tooManyParameters),
-    Row("fewer bytes than declared", Records.request(body: [1, 2], contentLength: "3"), .refused(.bodyLengthMismatch, id: 1)),
-    Row("more bytes than declared", Records.request(body: [1, 2], contentLength: "1"), .refused(.bodyLengthMismatch, id: 1)),
-    Row("a body where none is declared", Records.request(body: [1], contentLength: "0"), .refused(.bodyLengthMismatch, id: 1)),
-    Row("a large body that is not there", Records.request(contentLength: "9000000000"), .refused(.bodyLengthMismatch, id: 1)),
+    Row(
+      "fewer bytes than declared", Records.request(body: [1, 2], contentLength: "3"),
+      .refused(.bodyLengthMismatch, id: 1)),
+    Row(
+      "more bytes than declared", Records.request(body: [1, 2], contentLength: "1"),
+      .refused(.bodyLengthMismatch, id: 1)),
+    Row(
+      "a body where none is declared", Records.request(body: [1], contentLength: "0"),
+      .refused(.bodyLengthMismatch, id: 1)),
+    Row(
+      "a large body that is not there", Records.request(contentLength: "9000000000"),
+      .refused(.bodyLengthMismatch, id: 1)),
     Row("authorizer", Records.begin(5, role: 2), .unknownRole(id: 5)),
     Row("filter", Records.begin(5, role: 3), .unknownRole(id: 5)),
     Row("role 0", Records.begin(5, role: 0), .unknownRole(id: 5)),
@@ -88,7 +98,8 @@ import Testing
 
   @Test func limitsAreReachedExactly() throws {
     let names = Records.pairs((0..<127).map { ("N\($0)", "") })
-    #expect(Records.outcomes(Records.begin() + Records.params(names + Records.pair("M", "")) + Records.stdin([])).count == 1)
+    #expect(
+      Records.outcomes(Records.begin() + Records.params(names + Records.pair("M", "")) + Records.stdin([])).count == 1)
     let full = Records.pair("A", String(repeating: "x", count: 65536 - 6))
     #expect(full.count == 65536)
     let outcome = try #require(Records.outcomes(Records.begin() + Records.params(full) + Records.stdin([])).first)
@@ -160,7 +171,8 @@ import Testing
 
   static let wellFormed: [UInt8] =
     Records.record(9, 0, Records.pair("FCGI_MPXS_CONNS", ""), padding: 5) + Records.begin(513, keeps: true)
-    + Records.record(4, 513, Array(Records.pairs([("A", "1"), ("LONG", String(repeating: "v", count: 300))])[..<40]), padding: 255)
+    + Records.record(
+      4, 513, Array(Records.pairs([("A", "1"), ("LONG", String(repeating: "v", count: 300))])[..<40]), padding: 255)
     + Records.record(4, 513, Array(Records.pairs([("A", "1"), ("LONG", String(repeating: "v", count: 300))])[40...]))
     + Records.record(4, 513) + Records.record(5, 513, [9, 8, 7], padding: 1) + Records.record(5, 513)
 

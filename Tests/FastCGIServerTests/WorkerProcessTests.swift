@@ -159,7 +159,9 @@ import Testing
     let deaf = try pool.peer()
     deaf.send(Peer.request("/big/5000000"))
     let worker = pool.workers[0]
-    func descriptors() -> Int { (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(worker)/fd").count) ?? 0 }
+    func descriptors() -> Int {
+      (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(worker)/fd").count) ?? 0
+    }
     #expect(eventually { deaf.hasMore() })
     let before = descriptors()
     #expect(eventually { descriptors() < before })
@@ -222,7 +224,11 @@ import Testing
     #expect(try peer.receive().isEmpty)
     let last = try Peer(folder + "/s")
     last.send(Peer.request("/sleep/200"))
-    #expect(eventually { (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/wchan", encoding: .utf8))?.contains("nanosleep") ?? true })
+    #expect(
+      eventually {
+        (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/wchan", encoding: .utf8))?.contains(
+          "nanosleep") ?? true
+      })
     kill(process.processIdentifier, SIGTERM)
     #expect(try last.answer().status == 200)
     process.waitUntilExit()

@@ -41,7 +41,8 @@ def main():
                     "" if randomness.random() < 0.05 else f'PRODUCT {sku}, "£ {price}"',
                     -quantity if is_cancelled or randomness.random() < 0.01 else quantity,
                     moment.strftime("%Y-%m-%d %H:%M:%S"),
-                    f"{price // 100}.{price % 100:02}" if randomness.random() < 0.9 else f"{price / 100:.3f}",
+                    # Half a penny, too: the importer rounds it up.
+                    f"{price // 100}.{price % 100:02}" + ("" if price == 0 or randomness.random() < 0.9 else "5"),
                     customer,
                     "United Kingdom",
                 ]

@@ -22,6 +22,9 @@ int cprocess_send_descriptor(int socket, const void *message, size_t length, int
  * came is close-on-exec. */
 int cprocess_receive_descriptor(int socket, void *message, size_t capacity, int *descriptor);
 
+/* Marks every descriptor from `first` on as close-on-exec (close_range(2)). Returns 0. */
+int cprocess_close_on_exec_from(int first);
+
 /* The process that listens behind a connected unix socket (SO_PEERCRED). */
 int cprocess_peer_process(int socket);
 

@@ -1,15 +1,15 @@
 /// One HTTP request as the web server hands it on: plain values, nothing of it trusted.
 package struct HTTPRequest: Sendable {
-  /// The header fields that the API reads. The raw value is the field's name.
-  package enum Header: String, CaseIterable, Sendable {
-    case contentType = "Content-Type"
-    case cookie = "Cookie"
-    case guestCartID = "Guest-Cart-Id"
-    case idempotencyKey = "Idempotency-Key"
-    case ifMatch = "If-Match"
-    case ifNoneMatch = "If-None-Match"
-    case origin = "Origin"
-    case secFetchSite = "Sec-Fetch-Site"
+  /// The header fields that the API reads.
+  package enum Header: Int, CaseIterable, Sendable {
+    case contentType
+    case cookie
+    case guestCartID
+    case idempotencyKey
+    case ifMatch
+    case ifNoneMatch
+    case origin
+    case secFetchSite
 
     /// The meta-variable that carries the field (RFC 3875 §4.1.18), `HTTP_IF_MATCH`.
     package var metaVariable: String {
@@ -42,7 +42,9 @@ package struct HTTPRequest: Sendable {
   package var body: [UInt8]
   package var isBodyTooLarge: Bool
 
-  private var headers: [Header: String] = [:]
+  /// By the position of each ``Header``; empty where the field is absent: a web server that passes parameters on
+  /// explicitly sends an absent field as an empty one.
+  private var headers = [String](repeating: "", count: Header.allCases.count)
 
   package init(
     method: String, target: [UInt8], scheme: String = "http", host: String = "", cartUser: [UInt8] = [],
@@ -56,32 +58,32 @@ package struct HTTPRequest: Sendable {
     self.requestID = Self.isPresentable(requestID) ? requestID : ""
     self.body = body
     self.isBodyTooLarge = isBodyTooLarge
-    // A web server that passes parameters on explicitly sends an absent field as an empty one.
-    self.headers = headers.filter { !$0.value.isEmpty }
+    for (header, value) in headers { self.headers[header.rawValue] = value }
   }
 
-  /// Reads the meta-variables of RFC 3875 §4.1, and those that the web server adds: `REQUEST_URI`, `REQUEST_SCHEME`,
-  /// `REQUEST_ID` and `CART_USER`.
+  /// Reads the meta-variables of RFC 3875 §4.1, and those that the web server adds: `REQUEST_URI`, `REQUEST_SCHEME`
+  /// (else `HTTPS`), `REQUEST_ID` and `CART_USER`.
   ///
   /// - Parameter metaVariable: the bytes of the variable of that name, `nil` where it did not come.
   package init(metaVariable: (String) -> ArraySlice<UInt8>?, body: [UInt8], isBodyTooLarge: Bool) {
     func text(_ name: String) -> String {
       metaVariable(name).map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
-    var headers: [Header: String] = [:]
-    for header in Header.allCases {
-      if let value = metaVariable(header.metaVariable), !value.isEmpty {
-        headers[header] = String(decoding: value, as: UTF8.self)
-      }
-    }
+    // Not every web server names the scheme; most tell TLS by `HTTPS`.
+    var scheme = text("REQUEST_SCHEME")
+    if scheme.isEmpty { scheme = text("HTTPS").lowercased() == "on" ? "https" : "http" }
     self.init(
-      method: text("REQUEST_METHOD"), target: Array(metaVariable("REQUEST_URI") ?? []),
-      scheme: text("REQUEST_SCHEME"), host: text("HTTP_HOST"), cartUser: Array(metaVariable("CART_USER") ?? []),
-      requestID: text("REQUEST_ID"), headers: headers, body: body, isBodyTooLarge: isBodyTooLarge)
+      method: text("REQUEST_METHOD"), target: Array(metaVariable("REQUEST_URI") ?? []), scheme: scheme,
+      host: text("HTTP_HOST"), cartUser: Array(metaVariable("CART_USER") ?? []),
+      requestID: text("REQUEST_ID"), body: body, isBodyTooLarge: isBodyTooLarge)
+    for header in Header.allCases { headers[header.rawValue] = text(header.metaVariable) }
   }
 
   /// The field's value; `nil` where it is absent or empty. Bytes that are not UTF-8 are replaced by U+FFFD.
-  package subscript(header: Header) -> String? { headers[header] }
+  package subscript(header: Header) -> String? {
+    let value = headers[header.rawValue]
+    return value.isEmpty ? nil : value
+  }
 
   private static func isPresentable(_ requestID: String) -> Bool {
     requestID.utf8.count <= 64 && requestID.utf8.allSatisfy { (0x21...0x7E).contains($0) }

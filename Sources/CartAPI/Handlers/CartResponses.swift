@@ -14,20 +14,19 @@ extension CartService {
 
   /// 200 with the cart, or 304 where a read finds that the client has it already.
   func cartResponse(_ cart: CartView, view: Query.View, call: Call) -> HTTPResponse {
-    var buffer: [UInt8] = []
-    buffer.reserveCapacity(JSONWriter.estimatedBytes(lines: cart.lines.count))
-    var writer = JSONWriter(reusing: buffer)
+    var writer = JSONWriter(capacity: JSONWriter.estimatedBytes(lines: cart.lines.count))
     switch view {
     case .whole: writer.cart(cart, lowStock: configuration.lowStock)
     case .summary: writer.summary(cart)
     }
-    let tag = EntityTag(version: cart.cart.version, body: writer.bytes)
+    let body = writer.bytes
+    let tag = EntityTag(version: cart.cart.version, body: body)
     let isRead = HTTPMethod(rawValue: call.request.method)?.isSafe ?? false
     var response: HTTPResponse
     if isRead, let condition = call.request[.ifNoneMatch], tag.matches(ifNoneMatch: condition) {
       response = HTTPResponse(status: 304)
     } else {
-      response = HTTPResponse(status: 200, body: writer.bytes)
+      response = HTTPResponse(status: 200, body: body)
       response.add("Content-Type", "application/json")
     }
     response.add("ETag", tag.headerValue)

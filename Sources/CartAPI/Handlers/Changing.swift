@@ -18,6 +18,13 @@ enum RulePointer {
   }
 }
 
+/// What became of a change, and the pass that the shopper must be handed with it.
+private struct CarriedOut {
+  var outcome: ChangeReading.Outcome
+  var cart: Cart
+  var pass: GuestPass?
+}
+
 extension CartService {
   /// Carries out a change for the shopper and answers the cart as it is then.
   func change(
@@ -26,30 +33,17 @@ extension CartService {
     let view = try call.query.view()
     let retryKey = try call.request.retryKey(target: call.target)
     let condition = call.request[.ifMatch].map(EntityTag.condition)
-    var result = try carryOut(change, for: call, retryKey: retryKey, condition: condition)
-    let outcome = result.reading.outcome
-    switch outcome {
-    case .changed, .unchanged, .replayed: break
-    default: throw try refusal(outcome, of: change, cart: result.reading.reading.cart, pointing: pointing)
-    }
-    if !result.isIssued, !result.reading.reading.isCookieDue { result.pass = nil }
-    var response = try cartResponse(joined(result.reading.reading.cart), view: view, call: call)
-    if outcome == .replayed { response.add("Idempotent-Replayed", "true") }
+    let result = try carryOut(change, for: call, retryKey: retryKey, condition: condition)
+    if let problem = try refusal(result, of: change, pointing: pointing) { throw problem }
+    var response = try cartResponse(joined(result.cart), view: view, call: call)
+    if result.outcome == .replayed { response.add("Idempotent-Replayed", "true") }
     issue(result.pass, with: &response, to: call.request)
     return response
   }
 
-  /// What became of a change, and the guest it was carried out for.
-  private struct Result {
-    var reading: ChangeReading
-    var pass: GuestPass?
-    /// The pass is new to the shopper.
-    var isIssued = false
-  }
-
   private func carryOut(
     _ change: CartChange, for call: Call, retryKey: RetryKey?, condition: VersionCondition?
-  ) throws(Problem) -> Result {
+  ) throws(Problem) -> CarriedOut {
     func ask(_ owner: CartOwner, isNewGuest: Bool) throws(Problem) -> ChangeReading {
       do throws(StoreError) {
         return try store.change(
@@ -61,19 +55,22 @@ extension CartService {
       }
     }
     if let owner = call.shopper.owner {
-      let reading = try ask(owner, isNewGuest: false)
-      if !reading.reading.isSpent {
-        return Result(reading: reading, pass: call.shopper.user == nil ? call.shopper.guest : nil)
+      let answer = try ask(owner, isNewGuest: false)
+      if !answer.reading.isSpent {
+        let pass = answer.reading.isCookieDue ? call.shopper.guest : nil
+        return CarriedOut(outcome: answer.outcome, cart: answer.reading.cart, pass: pass)
       }
     }
-    guard case .add = change else { return Result(reading: withoutCart(change, condition: condition)) }
+    // Nobody yet, or a guest whose id is spent: only an add makes a cart.
+    guard case .add = change else { return withoutCart(change, condition: condition) }
     let pass = try newPass()
-    let reading = try ask(.guest(pass.id), isNewGuest: true)
-    return Result(reading: reading, pass: pass, isIssued: reading.outcome == .changed)
+    let answer = try ask(.guest(pass.id), isNewGuest: true)
+    return CarriedOut(
+      outcome: answer.outcome, cart: answer.reading.cart, pass: answer.outcome == .changed ? pass : nil)
   }
 
   /// What a change comes to for somebody who has no cart: nothing that a store would have to know.
-  private func withoutCart(_ change: CartChange, condition: VersionCondition?) -> ChangeReading {
+  private func withoutCart(_ change: CartChange, condition: VersionCondition?) -> CarriedOut {
     let cart = Cart(owner: nil)
     let outcome: ChangeReading.Outcome
     if let condition, !condition.holds(for: cart.version) {
@@ -83,7 +80,7 @@ extension CartService {
     } else {
       outcome = .unchanged
     }
-    return ChangeReading(outcome: outcome, reading: CartReading(cart: cart))
+    return CarriedOut(outcome: outcome, cart: cart)
   }
 
   private func newPass() throws(Problem) -> GuestPass {
@@ -94,26 +91,29 @@ extension CartService {
     }
   }
 
+  /// `nil` where the change was not refused.
   private func refusal(
-    _ outcome: ChangeReading.Outcome, of change: CartChange, cart: Cart, pointing: RulePointer
-  ) throws(Problem) -> Problem {
-    switch outcome {
+    _ result: CarriedOut, of change: CartChange, pointing: RulePointer
+  ) throws(Problem) -> Problem? {
+    switch result.outcome {
+    case .changed, .unchanged, .replayed: return nil
     case .keyReused: return Problem(.idempotencyKeyReused)
-    case .versionMismatch: return Problem(.versionMismatch, cart: try joined(cart))
+    case .versionMismatch: return Problem(.versionMismatch, cart: try joined(result.cart))
     case .lineNotFound:
       var fault = Problem.Fault(code: .lineNotFound)
       if case .edit(let sku, _) = change { fault.sku = sku.text }
-      return Problem(fault, cart: try joined(cart))
+      return Problem(fault, cart: try joined(result.cart))
     case .refused(let violations):
       let faults = violations.map { violation in
         Problem.Fault(
           pointer: pointing.pointer(to: violation).text, code: ErrorCode(violation.code), sku: violation.sku?.text,
           requested: violation.requested, available: violation.available, limit: violation.limit)
       }
-      guard var problem = Problem(faults) else { return Problem(.storeUnavailable) }
-      if faults.contains(where: \.code.concernsStockOrLimits) { problem.cart = try joined(cart) }
+      guard var problem = Problem(faults) else {
+        return Problem(StoreError(.corrupt, "a change was refused without a reason"))
+      }
+      if faults.contains(where: \.code.concernsStockOrLimits) { problem.cart = try joined(result.cart) }
       return problem
-    case .changed, .unchanged, .replayed: return Problem(.storeUnavailable)
     }
   }
 }

@@ -11,13 +11,15 @@ enum GuestCookie {
   }
 
   /// The values of every cookie of that name in the field `Cookie`, in order, quotes taken off.
-  static func values(in header: String) -> [Substring.UTF8View] {
-    var values: [Substring.UTF8View] = []
-    for pair in header.utf8.split(separator: UInt8(ascii: ";")) {
-      guard let equals = pair.firstIndex(of: UInt8(ascii: "=")),
-        trimmed(pair[..<equals]).elementsEqual(name.utf8)
+  static func values(in header: String) -> [ArraySlice<UInt8>] {
+    var values: [ArraySlice<UInt8>] = []
+    var rest = Array(header.utf8)[...]
+    while !rest.isEmpty {
+      let pair = rest.prefix { $0 != UInt8(ascii: ";") }
+      rest = rest[pair.endIndex...].dropFirst()
+      guard let equals = pair.firstIndex(of: UInt8(ascii: "=")), trimmed(pair[..<equals]).elementsEqual(name.utf8)
       else { continue }
-      var value = trimmed(pair[pair.index(after: equals)...])
+      var value = trimmed(pair[(equals + 1)...])
       if value.count >= 2, value.first == UInt8(ascii: "\""), value.last == UInt8(ascii: "\"") {
         value = value.dropFirst().dropLast()
       }
@@ -26,7 +28,7 @@ enum GuestCookie {
     return values
   }
 
-  private static func trimmed(_ text: Substring.UTF8View) -> Substring.UTF8View {
+  private static func trimmed(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
     var text = text.drop { $0 == 0x20 || $0 == 0x09 }
     while let last = text.last, last == 0x20 || last == 0x09 { text.removeLast() }
     return text

@@ -1,10 +1,13 @@
 import CartDomain
 
 /// A guest as a client shows it: the value of the cookie `guestCartId` and of the header `Guest-Cart-Id`.
-struct GuestPass: Equatable {
+struct GuestPass {
   let id: GuestCartID
-  /// `<id>.<MAC>`, signed under the secret in force: the same as the client sent, but after a rotation.
-  let value: String
+  /// The MAC under the secret in force, in base64url.
+  fileprivate let code: [UInt8]
+
+  /// `<id>.<MAC>`: the same as the client sent, but after a rotation.
+  var value: String { "\(id.text).\(String(decoding: code, as: UTF8.self))" }
 }
 
 /// Issues and checks guest passes. A pass is 128 random bits in base64url, a dot, and 128 bits of HMAC-SHA-256 over
@@ -27,36 +30,35 @@ final class GuestPassIssuer {
   }
 
   func issue() throws(Cryptography.Failure) -> GuestPass {
-    guard let signer = authenticators.first,
-      let id = GuestCartID(Base64URL.encode(try Cryptography.random(Self.idBytes)))
-    else { throw Cryptography.Failure() }
-    return GuestPass(id: id, value: id.text + "." + (try Self.code(for: id.text.utf8, by: signer)))
+    let random = Base64URL.encode(try Cryptography.random(Self.idBytes)[...])
+    guard let signer = authenticators.first, let id = GuestCartID(String(decoding: random, as: UTF8.self)) else {
+      throw Cryptography.Failure()
+    }
+    return GuestPass(id: id, code: try Self.code(for: random[...], by: signer))
   }
 
   /// `nil` for a value that no secret in force has signed.
-  func verify(_ value: some Collection<UInt8>) throws(Cryptography.Failure) -> GuestPass? {
+  func verify(_ value: ArraySlice<UInt8>) throws(Cryptography.Failure) -> GuestPass? {
     guard value.count == Self.encodedLength * 2 + 1 else { return nil }
     let text = value.prefix(Self.encodedLength)
-    let rest = value.dropFirst(Self.encodedLength)
-    guard rest.first == UInt8(ascii: "."), let id = GuestCartID(String(decoding: text, as: UTF8.self)) else {
-      return nil
-    }
-    let shown = Array(rest.dropFirst())
-    var current: String?
+    let shown = value.suffix(Self.encodedLength)
+    guard value[text.endIndex] == UInt8(ascii: ".") else { return nil }
     for (index, authenticator) in authenticators.enumerated() {
       // The codes are compared as text: base64 has several spellings of the same bits.
-      let code = try Self.code(for: text, by: authenticator)
-      if index == 0 { current = code }
-      if Cryptography.areEqual(Array(code.utf8), shown), let current {
-        return GuestPass(id: id, value: id.text + "." + current)
+      var code = try Self.code(for: text, by: authenticator)
+      guard Cryptography.areEqual(code, Array(shown)), let id = GuestCartID(String(decoding: text, as: UTF8.self))
+      else {
+        continue
       }
+      if index > 0 { code = try Self.code(for: text, by: authenticators[0]) }
+      return GuestPass(id: id, code: code)
     }
     return nil
   }
 
   private static func code(
-    for id: some Collection<UInt8>, by authenticator: MessageAuthenticator
-  ) throws(Cryptography.Failure) -> String {
+    for id: ArraySlice<UInt8>, by authenticator: MessageAuthenticator
+  ) throws(Cryptography.Failure) -> [UInt8] {
     Base64URL.encode(try authenticator.code(for: purpose + id).prefix(codeBytes))
   }
 }

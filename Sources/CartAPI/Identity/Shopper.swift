@@ -33,7 +33,7 @@ struct ShopperFinder {
   /// cookie.
   private func guest(of request: HTTPRequest) throws(Problem) -> GuestPass? {
     do throws(Cryptography.Failure) {
-      if let header = request[.guestCartID], let pass = try issuer.verify(header.utf8) { return pass }
+      if let header = request[.guestCartID], let pass = try issuer.verify(Array(header.utf8)[...]) { return pass }
       guard let header = request[.cookie] else { return nil }
       for value in GuestCookie.values(in: header) {
         if let pass = try issuer.verify(value) { return pass }

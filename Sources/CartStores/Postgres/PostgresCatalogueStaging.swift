@@ -49,17 +49,19 @@ struct PostgresCatalogueStaging {
   /// Changes the catalogue. A product whose content and stock stay as they are keeps its generation.
   func apply() throws(PostgresError) -> Applied {
     try connection.execute(Self.nameRevisions, label: "name revisions")
+    _ = try connection.query(Self.keepRevisions)
     // In the order of the SKUs, as orders do it: so neither waits for the other in a circle.
     _ = try connection.query(Self.lockChanging)
     let state = try connection.query(Self.lockState)
-    guard let last = state.integer(0, 0), last < .max else { throw PostgresError("PostgreSQL: no catalogue_state") }
-    _ = try connection.query(Self.keepRevisions)
-    let changed = try connection.query(Self.update, [.integer(last + 1)]).affectedRows
-    let added = try connection.query(Self.insert, [.integer(last + 1)]).affectedRows
+    guard let last = state.integer(0, 0), let next = state.integer(0, 1) else {
+      throw PostgresError("PostgreSQL: no catalogue_state")
+    }
+    let changed = try connection.query(Self.update, [.integer(next)]).affectedRows
+    let added = try connection.query(Self.insert, [.integer(next)]).affectedRows
     let isChanged = changed + added > 0
-    if isChanged { _ = try connection.query(Self.raiseGeneration, [.integer(last + 1)]) }
+    if isChanged { _ = try connection.query(Self.raiseGeneration, [.integer(next)]) }
     let products = Int(try connection.query(Self.count).integer(0, 0) ?? 0)
-    return Applied(products: products, added: added, changed: changed, generation: isChanged ? last + 1 : last)
+    return Applied(products: products, added: added, changed: changed, generation: isChanged ? next : last)
   }
 
   private static func columns(_ patches: [ProductPatch]) -> [PostgresParameter] {
@@ -86,7 +88,9 @@ struct PostgresCatalogueStaging {
     "catalogue_unknown",
     "SELECT i.sku FROM unnest($1::text[]) AS i (sku) WHERE NOT EXISTS (SELECT FROM products p WHERE p.sku = i.sku)")
 
+  // A plan made while the table was empty would read all of it for every batch.
   private static let createTable = """
+    SET LOCAL plan_cache_mode TO force_custom_plan;
     CREATE TEMPORARY TABLE staged (
       sku text COLLATE "C" PRIMARY KEY, revision text COLLATE "C", merchant_id text, name text, picture text,
       unit_price bigint, currency text, stock integer, has_stock boolean NOT NULL DEFAULT false,
@@ -179,7 +183,7 @@ struct PostgresCatalogueStaging {
     """)
 
   private static let lockState = PostgresStatement(
-    "stage_lock_state", "SELECT generation FROM catalogue_state FOR UPDATE")
+    "stage_lock_state", "SELECT generation, next_generation(generation) FROM catalogue_state FOR UPDATE")
 
   private static let keepRevisions = PostgresStatement(
     "stage_keep_revisions",

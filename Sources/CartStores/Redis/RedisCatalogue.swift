@@ -75,9 +75,10 @@ package final class RedisCatalogue: Catalogue {
       let fetched = try fetch(Array(missing))
       rounds -= 1
       // A catalogue that never rests must not hold up a request.
-      if self.generation == generation || rounds == 0 {
+      if let fetched, self.generation == generation || rounds == 0 {
         return (found.merging(fetched) { _, new in new }, generation)
       }
+      if rounds == 0 { throw Self.unsettled }
     }
   }
 }
@@ -88,16 +89,22 @@ extension RedisCatalogue {
   /// Asks Redis for the current generation, or establishes one where Redis has been emptied.
   @discardableResult
   private func refreshGeneration() throws(StoreError) -> Int64 {
-    while true {
+    for isRestarted in [false, true] {
       let replies = try connection.exchange(RedisCommand("GET", connection.keys.generation), .reading)
       note(generation: try replies.read(0) { value throws(StoreError) in try value.generation() })
       if let generation { return generation }
-      try restart(from: nil, at: try source.generation())
+      if !isRestarted { try restart(from: nil, at: try source.generation()) }
     }
+    throw Self.unsettled
   }
 
-  /// Fetches products together with the current generation, and stamps them with it.
-  private func fetch(_ skus: [SKU]) throws(StoreError) -> [SKU: Product] {
+  private static var unsettled: StoreError {
+    StoreError(.unavailable, "Redis: the catalogue's generation does not stay")
+  }
+
+  /// Fetches products together with the current generation, and stamps them with it; `nil` where Redis had none and it
+  /// had to be established first.
+  private func fetch(_ skus: [SKU]) throws(StoreError) -> [SKU: Product]? {
     var question = RedisCommand("HMGET", connection.keys.catalogue)
     for sku in skus { question.append(sku.text) }
     // The generation is read first, so that the products are at least as new.
@@ -105,7 +112,7 @@ extension RedisCatalogue {
     note(generation: try replies.read(0) { value throws(StoreError) in try value.generation() })
     guard let generation else {
       try refreshGeneration()
-      return try fetch(skus)
+      return nil
     }
     let entries = try replies.read(1) { list throws(StoreError) in
       var entries: [CatalogueEntry?] = []

@@ -15,22 +15,25 @@ import Testing
     shop.send("POST", "/v1/cart/lines", #"{"sku":"A"}"#, headers: headers, scheme: scheme)
   }
 
-  @Test(arguments: [
-    [:], [.origin: "http://shop.example"], [.origin: "http://shop.example:80"], [.origin: "HTTP://Shop.Example"],
-    [.origin: "https://m.shop.example"], [.origin: "https://m.shop.example:443"], [.origin: "http://app.example:8080"],
-    [.origin: "http://shop.example", .secFetchSite: "cross-site"], [.secFetchSite: "same-origin"],
-    [.secFetchSite: "same-site"], [.secFetchSite: "none"], [.origin: ""],
-  ] as [Shop.Headers])
+  @Test(
+    arguments: [
+      [:], [.origin: "http://shop.example"], [.origin: "http://shop.example:80"], [.origin: "HTTP://Shop.Example"],
+      [.origin: "https://m.shop.example"], [.origin: "https://m.shop.example:443"],
+      [.origin: "http://app.example:8080"],
+      [.origin: "http://shop.example", .secFetchSite: "cross-site"], [.secFetchSite: "same-origin"],
+      [.secFetchSite: "same-site"], [.secFetchSite: "none"], [.origin: ""],
+    ] as [Shop.Headers])
   func ownPagesMay(headers: Shop.Headers) { #expect(add(headers).status == 200) }
 
-  @Test(arguments: [
-    [.origin: "https://evil.example"], [.origin: "null"], [.origin: "https://shop.example"],
-    [.origin: "http://shop.example:8080"], [.origin: "http://shop.example.evil.example"],
-    [.origin: "http://shop.example/"], [.origin: "http://shop.example@evil.example"], [.origin: "shop.example"],
-    [.origin: "http://app.example"], [.origin: "http://m.shop.example"], [.secFetchSite: "cross-site"],
-    [.origin: "http://shop.example https://evil.example"], [.origin: "null", .secFetchSite: "same-origin"],
-    [.origin: "://shop.example"], [.origin: "http://"], [.origin: "é"],
-  ] as [Shop.Headers])
+  @Test(
+    arguments: [
+      [.origin: "https://evil.example"], [.origin: "null"], [.origin: "https://shop.example"],
+      [.origin: "http://shop.example:8080"], [.origin: "http://shop.example.evil.example"],
+      [.origin: "http://shop.example/"], [.origin: "http://shop.example@evil.example"], [.origin: "shop.example"],
+      [.origin: "http://app.example"], [.origin: "http://m.shop.example"], [.secFetchSite: "cross-site"],
+      [.origin: "http://shop.example https://evil.example"], [.origin: "null", .secFetchSite: "same-origin"],
+      [.origin: "://shop.example"], [.origin: "http://"], [.origin: "é"],
+    ] as [Shop.Headers])
   func othersMayNot(headers: Shop.Headers) {
     expectProblem(add(headers), 403, "cross_site")
     #expect(shop.store.calls == 0)

@@ -71,7 +71,8 @@ import Testing
       ("POST", "/v1/cart/lines", #"{"sku":"A","quantity":1,"extraData":{"k":[1.5,"é\u00e9",null]}}"#),
       ("POST", "/v1/cart/lines", #"{"lines":[{"sku":"A","quantity":1},{"sku":"A","extraData":{}}]}"#),
       ("PATCH", "/v1/cart/lines/A", #"{"quantity":12,"selected":false,"extraData":{"a":{"b":[]}}}"#),
-      ("PATCH", "/v1/cart/lines/A", #"{"delta":-10}"#), ("PUT", "/v1/cart/selection", #"{"selected":true,"skus":["A"]}"#),
+      ("PATCH", "/v1/cart/lines/A", #"{"delta":-10}"#),
+      ("PUT", "/v1/cart/selection", #"{"selected":true,"skus":["A"]}"#),
       ("POST", "/v1/cart/prices/acknowledge", #"{"skus":["A"]}"#), ("POST", "/v1/cart/validate", "{}"),
     ]
     for _ in 0..<1_500 {

@@ -29,7 +29,9 @@ import Testing
     #expect(shop.send("GET", target).status == 200)
   }
 
-  @Test(arguments: ["%", "%4", "%zz", "a%", "%ff", "%C3", "%C0%AF", "%ED%A0%80", "a%C3%28b", "%00", "a%00b", "#", "a#b"])
+  @Test(arguments: [
+    "%", "%4", "%zz", "a%", "%ff", "%C3", "%C0%AF", "%ED%A0%80", "a%C3%28b", "%00", "a%00b", "#", "a#b",
+  ])
   func aBadEscapeIsAMalformedRequest(part: String) {
     for method in ["PATCH", "DELETE", "GET"] {
       expectProblem(shop.send(method, "/v1/cart/lines/" + part), 400, "malformed_request")
@@ -47,7 +49,9 @@ import Testing
       "malformed_request")
   }
 
-  @Test(arguments: ["%2E", "%2e%2e", "a%2F..", "%20a", "a%20", "%09", "a%0Ab", "a%7F", String(repeating: "x", count: 65)])
+  @Test(arguments: [
+    "%2E", "%2e%2e", "a%2F..", "%20a", "a%20", "%09", "a%0Ab", "a%7F", String(repeating: "x", count: 65),
+  ])
   func whatCannotBeASKUIsAnInvalidField(part: String) {
     expectProblem(shop.send("PATCH", "/v1/cart/lines/" + part, #"{"quantity":1}"#), 422, "invalid_field")
     expectProblem(shop.send("DELETE", "/v1/cart/lines/" + part), 422, "invalid_field")
@@ -65,7 +69,8 @@ import Testing
       #expect(shop.send("DELETE", "/v1/cart/lines?sku=\(encoded)", user: "u").skus == [])
     }
     try shop.sell("A")
-    shop.send("POST", "/v1/cart/lines", #"{"lines":[{"sku":"A"},{"sku":"%41"},{"sku":"a+b"},{"sku":"a b"}]}"#, user: "u")
+    shop.send(
+      "POST", "/v1/cart/lines", #"{"lines":[{"sku":"A"},{"sku":"%41"},{"sku":"a+b"},{"sku":"a b"}]}"#, user: "u")
     #expect(shop.send("DELETE", "/v1/cart/lines/%2541", user: "u").skus == ["A", "a+b", "a b"])
     #expect(shop.send("DELETE", "/v1/cart/lines?sku=a+b", user: "u").skus == ["A", "a+b"])
     #expect(shop.send("DELETE", "/v1/cart/lines/a+b", user: "u").skus == ["A"])

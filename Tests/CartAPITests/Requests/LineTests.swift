@@ -125,7 +125,8 @@ import Testing
     #expect(one.line("A")["priceChange"] != .null)
     #expect(send("POST", "/v1/cart/prices/acknowledge", "{}").json["version"] == 3)
     #expect(send("POST", "/v1/cart/prices/acknowledge", "{}").json["version"] == 3)
-    expectProblem(send("POST", "/v1/cart/prices/acknowledge", #"{"skus":null}"#), 422, "invalid_field", pointer: "/skus")
+    expectProblem(
+      send("POST", "/v1/cart/prices/acknowledge", #"{"skus":null}"#), 422, "invalid_field", pointer: "/skus")
     expectProblem(send("POST", "/v1/cart/prices/acknowledge", #"{"all":true}"#), 422, "unknown_field", pointer: "/all")
   }
 

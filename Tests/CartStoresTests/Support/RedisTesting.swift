@@ -52,6 +52,27 @@ extension RedisConnection {
     }
   }
 
+  /// Deletes every key under the prefix.
+  func removeAll() throws {
+    var cursor = "0"
+    repeat {
+      let scan = RedisCommand("SCAN", cursor, "MATCH", keys.prefix + "*", "COUNT", "1000")
+      let (next, names) = try exchange(scan, .reading).read(0) { value throws(StoreError) in
+        let next = try value.element(0) { element throws(StoreError) in try element.string() } ?? "0"
+        let names = try value.element(1) { list throws(StoreError) in
+          var names: [String] = []
+          for index in 0..<(list.count ?? 0) {
+            names.append(try list.element(index) { name throws(StoreError) in try name.string() } ?? "")
+          }
+          return names
+        }
+        return (next, names)
+      }
+      for name in names { try run("DEL", name) }
+      cursor = next
+    } while cursor != "0"
+  }
+
   /// All events of the stream, oldest first.
   func events() throws -> [CartEvent] {
     try exchange(RedisCommand("XRANGE", keys.stream, "-", "+"), .reading).read(0) { value throws(StoreError) in

@@ -68,7 +68,13 @@ CREATE TABLE catalogue_state (
   generation bigint NOT NULL
 );
 
-INSERT INTO catalogue_state (generation) VALUES (1);
+-- The number after `last`: the milliseconds since 1970 where that is more. So a number is not given twice after the
+-- database was put back or made anew, and no copy of the catalogue is taken for another.
+CREATE FUNCTION next_generation(last bigint) RETURNS bigint
+LANGUAGE sql VOLATILE
+RETURN greatest(last + 1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint);
+
+INSERT INTO catalogue_state (generation) VALUES (next_generation(0));
 
 CREATE VIEW skus AS
   SELECT p.sku, r.merchant_id, r.name, r.picture, r.unit_price, r.currency, p.stock, r.purchase_limit,

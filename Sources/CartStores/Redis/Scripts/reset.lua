@@ -1,7 +1,7 @@
--- PostgreSQL was put back to an older state: what is published is not of its history. Whoever looks falls back on
+-- Redis has no generation, or PostgreSQL was put back to an older one: what is published can't be relied on. Whoever looks falls back on
 -- PostgreSQL itself until the catalogue is published again.
--- KEYS: generation, catalogue. ARGV: the generation found, the generation that PostgreSQL has.
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+-- KEYS: generation, catalogue. ARGV: the generation found ('' none), the generation that PostgreSQL has.
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
 redis.call('UNLINK', KEYS[2])
 redis.call('SET', KEYS[1], ARGV[2])
 return 1

@@ -24,7 +24,7 @@ extension JSONWriter {
     if let end = cart.expiresAt, !view.lines.isEmpty { timestamp(end) } else { null() }
     key("lines")
     beginArray()
-    for line in view.lines { self.line(line, currency: cart.currency, lowStock: lowStock) }
+    for index in view.lines.indices { line(view.lines[index], currency: cart.currency, lowStock: lowStock) }
     endArray()
     key("merchants")
     beginArray()
@@ -92,12 +92,12 @@ extension JSONWriter {
 
   private mutating func snapshot(_ view: LineView) {
     // A revision that nobody knows any more leaves the price, which the line carries itself.
-    let content = view.snapshot?.content ?? view.current?.content
+    let revision = view.snapshot ?? view.current?.revision
     beginObject()
     key("name")
-    string(content?.name ?? view.line.sku.text)
+    string(revision?.content.name ?? view.line.sku.text)
     key("picture")
-    string(content?.picture)
+    string(revision?.content.picture)
     key("unitPrice")
     integer(view.line.unitPrice)
     endObject()
@@ -105,10 +105,10 @@ extension JSONWriter {
 
   /// Null also where the product is now sold in another currency: it has no current price in this cart's.
   private mutating func current(_ view: LineView, currency: Currency?) {
-    guard let current = view.current, current.content.unitPrice.currency == currency else { return null() }
+    guard let current = view.current, current.revision.content.unitPrice.currency == currency else { return null() }
     beginObject()
     key("unitPrice")
-    integer(current.content.unitPrice.minorUnits)
+    integer(current.revision.content.unitPrice.minorUnits)
     key("purchasable")
     boolean(view.isPurchasable)
     key("availableQuantity")
@@ -135,17 +135,17 @@ extension JSONWriter {
         key("stock")
         string(StockMark(stock: stock, quantity: view.line.quantity, low: lowStock).rawValue)
       }
-      let content = product.content
-      limit("purchaseLimit", content.purchaseLimit)
-      limit("customerLimit", content.customerLimit)
+      let revision = product.revision
+      limit("purchaseLimit", revision.content.purchaseLimit)
+      limit("customerLimit", revision.content.customerLimit)
       // One piece, in steps of one, is what everybody expects.
-      limit("minimumQuantity", content.minimumQuantity, unless: 1)
-      limit("quantityStep", content.quantityStep, unless: 1)
-      if let start = content.availableFrom {
+      limit("minimumQuantity", revision.content.minimumQuantity, unless: 1)
+      limit("quantityStep", revision.content.quantityStep, unless: 1)
+      if let start = revision.content.availableFrom {
         key("availableFrom")
         timestamp(start)
       }
-      if let end = content.availableUntil {
+      if let end = revision.content.availableUntil {
         key("availableUntil")
         timestamp(end)
       }
@@ -198,7 +198,10 @@ extension JSONWriter {
   }
 
   private mutating func timestamp(_ time: Timestamp) {
-    plainString { time.appendRFC3339(to: &$0) }
+    var text: [UInt8] = []
+    text.reserveCapacity(20)
+    time.appendRFC3339(to: &text)
+    plainString(text)
   }
 }
 

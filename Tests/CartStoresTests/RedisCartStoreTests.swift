@@ -1,0 +1,168 @@
+import CartDomain
+import Foundation
+import Testing
+
+@testable import CartStores
+
+/// What Redis keeps beside the contract: keys, marks, events, size.
+@Suite("Carts in Redis", .requiresRedis) struct RedisCartStoreTests {
+  @Test("A hundred changes at once from eight threads: none is lost, none counted twice")
+  func concurrency() async throws {
+    let configuration = try RedisTesting.configuration()
+    let user = CartOwner.anyUser()
+    let threads = 8
+    let rounds = 60
+    let acknowledged = try await withThrowingTaskGroup(of: Int.self) { group in
+      for thread in 0..<threads {
+        group.addTask {
+          let shop = Shop()
+          shop.put("shared")
+          for round in 0..<rounds { shop.put(SKU("t\(thread)-\(round)")!) }
+          let catalogue = RedisCatalogue(connection: RedisConnection(configuration), source: shop)
+          let store = RedisCartStore(catalogue: catalogue)
+          var changes = 0
+          func change(_ change: CartChange) throws {
+            if try store.change(ChangeRequest(owner: user, change: change)).outcome == .changed { changes += 1 }
+          }
+          for round in 0..<rounds {
+            let own = SKU("t\(thread)-\(round)")!
+            try change(.add([LineAddition(sku: own, quantity: 1), LineAddition(sku: "shared", quantity: 1)]))
+            try change(.edit(own, LineEdit(quantity: .delta(1))))
+            try change(.select(round.isMultiple(of: 2), .skus([own, "shared"])))
+            if round.isMultiple(of: 3) { try change(.remove(.skus([own]))) }
+          }
+          return changes
+        }
+      }
+      return try await group.reduce(0, +)
+    }
+    let connection = RedisConnection(configuration)
+    let cart = try #require(try connection.hash(of: user)?.cart)
+    #expect(cart.version == Int64(acknowledged))
+    #expect(cart["shared"]?.quantity == threads * rounds)
+    #expect(cart.lines.count == 1 + threads * rounds * 2 / 3)
+    #expect(cart.lines.allSatisfy { $0.sku == "shared" || $0.quantity == 2 })
+    #expect(try EventReplay(connection).difference(from: user) == nil)
+    try connection.removeAll()
+  }
+
+  @Test("A change leaves one event and its marks; the first unsynced change stays marked")
+  func marks() throws {
+    let test = try StoreUnderTest(.redis)
+    let connection = try #require(test.connection)
+    test.shop.put("A", price: 255)
+    let user = CartOwner.anyUser()
+    let key = connection.keys.cart(of: user)
+    try test.add(user, "A", 2, data: .replace(Array(#"{"n":1}"#.utf8)))
+    let first = try connection.run("ZSCORE", connection.keys.dirty, key)
+    let active = try connection.run("ZSCORE", connection.keys.active, key)
+    #expect(first == active && first != nil)
+    while RealTime.now.milliseconds <= Int64(first ?? "") ?? 0 { usleep(500) }
+    _ = try test.change(user, .edit("A", LineEdit(quantity: .delta(-1))))
+    _ = try test.change(user, .select(true, .all))
+    #expect(try connection.run("ZSCORE", connection.keys.dirty, key) == first)
+    #expect(try connection.run("ZSCORE", connection.keys.active, key) != active)
+    let events = try connection.events()
+    #expect(events.map(\.action) == ["add", "edit"] && events.map(\.version) == [1, 2])
+    #expect(events.allSatisfy { $0.key == key && $0.requestID == "request" && $0.currency?.code == "GBP" })
+    let touch = try #require(events.last?.touched.first)
+    #expect(touch.before?.quantity == 2 && touch.after?.quantity == 1 && touch.after?.unitPrice == 255)
+    #expect(touch.before?.clientData == Array(#"{"n":1}"#.utf8) && touch.after?.clientData == touch.before?.clientData)
+  }
+
+  @Test("A guest's cookie and life are renewed once a day, by reads and by changes")
+  func renewal() throws {
+    let test = try StoreUnderTest(.redis)
+    let connection = try #require(test.connection)
+    test.shop.put("A")
+    let guest = CartOwner.anyGuest()
+    let key = connection.keys.cart(of: guest)
+    try test.add(guest, "A")
+    let end = try #require(try connection.run("PEXPIRETIME", key).flatMap { Int64($0) })
+    #expect(try test.store.cart(of: guest).cart.expiresAt?.milliseconds == end)
+    func age(bySeconds seconds: Int64) throws {
+      let now = RealTime.now.seconds
+      try connection.run("HSET", key, "#k", String(now - seconds), "#x", String(now + 100))
+      try connection.run("PEXPIREAT", key, String((now + 100) * 1000))
+    }
+    try age(bySeconds: 86_000)
+    #expect(try !test.store.cart(of: guest).isCookieDue)
+    #expect(try connection.run("PEXPIRETIME", key).flatMap { Int64($0) } ?? 0 < end)
+    try age(bySeconds: 86_401)
+    let due = try test.store.cart(of: guest)
+    #expect(due.isCookieDue && due.cart.version == 1)
+    #expect(due.cart.expiresAt?.milliseconds ?? 0 >= end)
+    #expect(try connection.run("PEXPIRETIME", key).flatMap { Int64($0) } == due.cart.expiresAt?.milliseconds)
+    #expect(try !test.store.cart(of: guest).isCookieDue)
+    try age(bySeconds: 86_401)
+    #expect(try test.add(guest, "A").reading.isCookieDue)
+    #expect(try !test.add(guest, "A").reading.isCookieDue)
+    #expect(try connection.events().count == 3)
+  }
+
+  @Test("A merged guest is spent, a frozen one waits, another history is not served")
+  func states() throws {
+    let test = try StoreUnderTest(.redis)
+    let connection = try #require(test.connection)
+    test.shop.put("A")
+    let guest = CartOwner.anyGuest()
+    let key = connection.keys.cart(of: guest)
+    try test.add(guest, "A")
+    try connection.run("HSET", key, "#s", "2", "#o", "cart:user:1")
+    #expect(try test.store.cart(of: guest).isSpent)
+    let change = try test.add(guest, "A")
+    #expect(change.reading.isSpent && change.outcome == .unchanged && change.reading.cart.lines.isEmpty)
+    try connection.run("HSET", key, "#s", "1")
+    #expect(throws: StoreError.self) { try test.add(guest, "A") }
+    try connection.run("HDEL", key, "#s")
+    try connection.run("HSET", key, "#l", "7")
+    #expect(throws: StoreError.self) { try test.add(guest, "A") }
+    #expect(throws: StoreError.self) { try test.store.cart(of: guest) }
+    let store = RedisCartStore(
+      catalogue: try #require(test.catalogue), history: RedisHistory(lineage: 7, epoch: 40))
+    #expect(try store.cart(of: guest).cart.version == 1)
+    let user = CartOwner.anyUser()
+    _ = try store.change(ChangeRequest(owner: user, change: .add([LineAddition(sku: "A", quantity: 1)])))
+    let hash = try #require(try connection.hash(of: user))
+    #expect(hash.lineage == 7 && hash.epoch == 40)
+    #expect(try connection.events().last?.epoch == 40)
+  }
+
+  @Test(
+    "An owner's cart stands under its own key and nowhere else",
+    arguments: ["a}b{c", "100%", "{x}", "%7B", "o'hara \"q\" \\", "日本"])
+  func oddOwners(_ name: String) throws {
+    let test = try StoreUnderTest(.redis)
+    let connection = try #require(test.connection)
+    test.shop.put("A")
+    let user = CartOwner.user(try #require(UserID(name)))
+    try test.add(user, "A")
+    let key = connection.keys.cart(of: user)
+    let encoded = name.replacing("%", with: "%25").replacing("{", with: "%7B").replacing("}", with: "%7D")
+    #expect(key == connection.keys.prefix + "cart:user:" + encoded)
+    #expect(try connection.run("EXISTS", key) == "1")
+    let kept = [key, connection.keys.stream, connection.keys.dirty, connection.keys.active]
+    let catalogue = [connection.keys.generation, connection.keys.catalogue, connection.keys.revisions]
+    #expect(Set(try connection.list("KEYS", connection.keys.prefix + "*")) == Set((kept + catalogue).map { $0 }))
+    #expect(try connection.events().first?.key == key)
+  }
+
+  @Test("Five lines take at most 700 bytes")
+  func size() throws {
+    let test = try StoreUnderTest(.redis)
+    let connection = try #require(test.connection)
+    let guest = CartOwner.anyGuest()
+    for number in 0..<5 {
+      let sku = SKU("8512\(number)A")!
+      test.shop.put(sku, price: 255, merchant: "m\(number)")
+      try test.add(guest, sku, number + 1, key: nil)
+    }
+    let key = connection.keys.cart(of: guest)
+    let bytes = try #require(try connection.run("MEMORY", "USAGE", key).flatMap { Int($0) })
+    #expect(bytes <= 700)
+    for number in 0..<20 { try test.add(guest, "85120A", key: RetryKey(UInt8(number))) }
+    #expect(try connection.run("OBJECT", "ENCODING", key) == "listpack")
+    let full = try #require(try connection.run("MEMORY", "USAGE", key).flatMap { Int($0) })
+    print("a guest's cart of 5 lines: \(bytes) bytes, with a full ring of retry keys \(full)")
+  }
+}

@@ -1,0 +1,196 @@
+import CartDomain
+import Foundation
+import Testing
+
+@testable import CartStores
+
+/// What becomes of changes when Redis restarts, hangs, is full or refuses. Each test has a Redis of its own.
+@Suite("A Redis that fails", .requiresRedis) struct RedisConnectionTests {
+  private struct Rig {
+    let shop = Shop()
+    let connection: RedisConnection
+    let store: RedisCartStore
+
+    init(_ configuration: RedisConfiguration) {
+      shop.put("A")
+      connection = RedisConnection(configuration)
+      store = RedisCartStore(catalogue: RedisCatalogue(connection: connection, source: shop))
+    }
+
+    func add(_ owner: CartOwner, _ quantity: Int = 1, data: ClientDataEdit = .keep) throws(StoreError) -> Cart {
+      let addition = LineAddition(sku: "A", quantity: quantity, clientData: data)
+      return try store.change(ChangeRequest(owner: owner, change: .add([addition]))).reading.cart
+    }
+
+    func change(_ owner: CartOwner, _ change: CartChange) throws(StoreError) -> ChangeReading.Outcome {
+      try store.change(ChangeRequest(owner: owner, change: change)).outcome
+    }
+  }
+
+  @Test("Forgotten scripts are sent again")
+  func forgottenScripts() throws {
+    let redis = try PrivateRedis()
+    let rig = Rig(redis.configuration())
+    let user = CartOwner.anyUser()
+    #expect(try rig.add(user).version == 1)
+    try rig.connection.run("SCRIPT", "FLUSH")
+    #expect(try rig.add(user).version == 2)
+    #expect(try rig.add(user).version == 3)
+  }
+
+  @Test("After a restart the next change goes through on a new connection")
+  func restart() throws {
+    let redis = try PrivateRedis(["--appendonly", "yes", "--appendfsync", "always"])
+    let rig = Rig(redis.configuration())
+    let user = CartOwner.anyUser()
+    #expect(try rig.add(user).version == 1)
+    redis.kill(SIGKILL)
+    #expect(throws: StoreError.self) { try rig.add(user) }
+    #expect(throws: StoreError.self) { try rig.store.cart(of: user) }
+    try redis.start()
+    #expect(try rig.add(user).version == 2)
+    redis.kill(SIGKILL)
+    try redis.start()
+    #expect(try rig.add(user).version == 3)
+    redis.kill(SIGKILL)
+    try redis.start()
+    #expect(try rig.store.cart(of: user).cart.version == 3)
+  }
+
+  @Test("A hanging Redis costs one time-out, and does not do late what it was asked")
+  func hanging() throws {
+    let redis = try PrivateRedis()
+    let rig = Rig(redis.configuration(timeoutMilliseconds: 300))
+    let user = CartOwner.anyUser()
+    let other = Rig(redis.configuration())
+    #expect(try rig.add(user).version == 1)
+    redis.signal(SIGSTOP)
+    let start = Date()
+    var change: StoreError?
+    do { _ = try rig.add(user) } catch { change = error }
+    #expect(change?.code == .unavailable && change?.isOutcomeUnknown == true)
+    var read: StoreError?
+    do { _ = try rig.store.cart(of: user) } catch { read = error }
+    #expect(read?.code == .unavailable && read?.isOutcomeUnknown == false)
+    // Two time-outs, and room for a busy machine.
+    #expect(Date().timeIntervalSince(start) < 2)
+    redis.signal(SIGCONT)
+    // Redis first works off what it was sent before.
+    #expect(try other.store.cart(of: user).cart.version == 1)
+    #expect(try rig.add(user).version == 2)
+    #expect(try other.connection.events().count == 2)
+  }
+
+  @Test("A change that comes late is not done, and the clock is learnt anew")
+  func late() throws {
+    let redis = try PrivateRedis()
+    let rig = Rig(redis.configuration())
+    let user = CartOwner.anyUser()
+    #expect(try rig.add(user).version == 1)
+    // As if Redis's clock had leapt ahead by an hour since it was last asked.
+    let before = rig.connection.now
+    rig.connection.learnTime(before.milliseconds - 3_600_000, sent: .min / 4)
+    rig.connection.learnTime(before.milliseconds - 3_600_000, sent: RedisClock.monotonic)
+    #expect(rig.connection.now < before)
+    #expect(try rig.add(user).version == 2)
+    #expect(rig.connection.now >= before)
+  }
+
+  @Test("Without memory adds are refused; removing, lowering and selecting work")
+  func outOfMemory() throws {
+    let redis = try PrivateRedis(["--maxmemory-policy", "noeviction"])
+    let rig = Rig(redis.configuration())
+    let user = CartOwner.anyUser()
+    let guest = CartOwner.anyGuest()
+    #expect(try rig.add(user, 5).version == 1)
+    _ = try rig.store.change(
+      ChangeRequest(owner: guest, change: .add([LineAddition(sku: "A", quantity: 1)]), isNewGuest: true))
+    try rig.connection.run("HSET", rig.connection.keys.cart(of: guest), "#k", "1")
+    try rig.connection.run("CONFIG", "SET", "maxmemory", "1")
+    let edit = LineEdit(clientData: .replace(Array(#"{"gift":true}"#.utf8)))
+    for change in [CartChange.add([LineAddition(sku: "A", quantity: 1)]), .edit("A", edit)] {
+      var error: StoreError?
+      do { _ = try rig.change(user, change) } catch let caught { error = caught }
+      #expect(error?.code == .unavailable && error?.isOutcomeUnknown == false)
+    }
+    #expect(try rig.store.cart(of: user).cart.version == 1)
+    #expect(try rig.store.cart(of: guest).isCookieDue)
+    #expect(try rig.change(user, .edit("A", LineEdit(quantity: .delta(-1)))) == .changed)
+    #expect(try rig.change(user, .select(false, .all)) == .changed)
+    #expect(try rig.change(user, .remove(.all)) == .changed)
+    try rig.connection.run("CONFIG", "SET", "maxmemory", "0")
+    #expect(try rig.add(user).version == 5)
+  }
+
+  @Test("A replica refuses changes and answers reads")
+  func replica() throws {
+    let redis = try PrivateRedis()
+    let rig = Rig(redis.configuration())
+    let user = CartOwner.anyUser()
+    #expect(try rig.add(user).version == 1)
+    try rig.connection.run("REPLICAOF", "127.0.0.1", "1")
+    var error: StoreError?
+    do { _ = try rig.add(user) } catch let caught { error = caught }
+    #expect(error?.code == .unavailable && error?.isOutcomeUnknown == false)
+    #expect(error?.message.contains("READONLY") == true)
+    #expect(try rig.store.cart(of: user).cart.version == 1)
+  }
+
+  @Test("User, password and database are used; a wrong password is told without it")
+  func authentication() throws {
+    let redis = try PrivateRedis([
+      "--user", "default", "off", "--user", "cart", "on", ">correct-horse", "~shop:*", "+@all", "-@dangerous",
+    ])
+    var configuration = redis.configuration()
+    configuration.user = "cart"
+    configuration.password = Array("correct-horse".utf8)
+    configuration.database = 3
+    configuration.prefix = "shop:"
+    let user = CartOwner.anyUser()
+    #expect(try Rig(configuration).add(user).version == 1)
+    configuration.database = 0
+    #expect(try Rig(configuration).store.cart(of: user).cart.version == 0)
+    configuration.password = Array("wrong-horse".utf8)
+    var error: StoreError?
+    do { try RedisConnection(configuration).connect() } catch let caught { error = caught }
+    #expect(error?.code == .unavailable && error.map { !"\($0)".contains("horse") } == true)
+    configuration.password = Array("correct-horse".utf8)
+    configuration.prefix = "other:"
+    #expect(throws: StoreError.self) { try Rig(configuration).add(user) }
+  }
+
+  @Test("A socket whose path is longer than the system allows is reached")
+  func longPath() throws {
+    let name = String(repeating: "long", count: 40)
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(RedisTesting.uniqueName(name))
+    let redis = try PrivateRedis(folder: folder)
+    #expect(try Rig(redis.configuration()).add(.anyUser()).version == 1)
+  }
+
+  @Test("Nobody there is an error at once", arguments: ["unix:/nonexistent/r.sock", "127.0.0.1:1"])
+  func nobody(_ address: String) throws {
+    let configuration = RedisConfiguration(address: try #require(.init(address)))
+    var error: StoreError?
+    do { try RedisConnection(configuration).connect() } catch let caught { error = caught }
+    #expect(error?.code == .unavailable && error?.isOutcomeUnknown == false)
+  }
+
+  @Test("Keys that hold something else are told, and nothing is changed")
+  func otherTypes() throws {
+    let redis = try PrivateRedis()
+    let rig = Rig(redis.configuration())
+    let user = CartOwner.anyUser()
+    #expect(try rig.add(user).version == 1)
+    let keys = rig.connection.keys
+    for key in [keys.stream, keys.dirty, keys.active] {
+      try rig.connection.run("DEL", key)
+      try rig.connection.run("SET", key, "a string")
+      var error: StoreError?
+      do { _ = try rig.add(user) } catch let caught { error = caught }
+      #expect(error?.code == .corrupt)
+      #expect(try rig.store.cart(of: user).cart.version == 1)
+      try rig.connection.run("DEL", key)
+    }
+    #expect(try rig.add(user).version == 2)
+  }
+}
