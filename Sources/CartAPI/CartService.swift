@@ -48,6 +48,26 @@ package final class CartService {
     return response
   }
 
+  /// What a server answers where there is no request to answer.
+  package enum Unreadable: Sendable {
+    /// Parameters or lengths that contradict each other, or too many of them.
+    case malformed
+    /// It did not come in time.
+    case late
+  }
+
+  /// Answers what never became a request.
+  package func respond(to unreadable: Unreadable) -> HTTPResponse {
+    let code: ErrorCode =
+      switch unreadable {
+      case .malformed: .malformedRequest
+      case .late: .deadlineExceeded
+      }
+    var response = Problem(code).response(requestID: "", lowStock: configuration.lowStock)
+    response.add("Cache-Control", "no-store")
+    return response
+  }
+
   /// The checks, in the order that the contract gives them; those of fields and state are the handlers' own.
   private func answer(_ request: HTTPRequest) throws(Problem) -> HTTPResponse {
     let target = try RequestTarget(request.target)

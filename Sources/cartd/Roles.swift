@@ -10,7 +10,9 @@ func serve(_ configuration: ServerConfiguration, logger: Logger) throws {
   let stores = Stores(configuration)
   let service = try CartService(
     store: stores.carts, catalogue: stores.catalogue, configuration: configuration.api, now: Stores.now)
-  try Worker.run(logger: logger) { request in
+  var worker = Worker.Configuration()
+  worker.refuse = { refusal in Response(service.respond(to: refusal == .readTimeout ? .late : .malformed)) }
+  try Worker.run(configuration: worker, logger: logger) { request in
     let response = service.respond(to: HTTPRequest(request))
     if let note = response.note { logger.warning("\(note)", metadata: ["status": "\(response.status)"]) }
     return Response(response)
@@ -18,7 +20,10 @@ func serve(_ configuration: ServerConfiguration, logger: Logger) throws {
 }
 
 /// Owns the socket, and keeps the workers alive.
+///
+/// - Throws: ``SettingsError`` where Redis may throw carts away and nobody has accepted that.
 func runMaster(_ configuration: ServerConfiguration, flags: Flags, logger: Logger) throws {
+  try prepareStores(configuration, logger: logger)
   var master = Master.Configuration(
     listen: configuration.listen, executable: try executablePath(),
     roles: [.workers(configuration.workers, arguments: flags.childArguments + ["--worker"])])
@@ -28,6 +33,27 @@ func runMaster(_ configuration: ServerConfiguration, flags: Flags, logger: Logge
   master.pidFile = configuration.pidFile
   master.checkConfiguration = { (try? ServerConfiguration(flags)) != nil }
   try Master.run(configuration: master, logger: logger)
+}
+
+/// Looks at the stores before the workers do. One that is away now may be back when it is needed, so that is no reason
+/// not to start.
+private func prepareStores(_ configuration: ServerConfiguration, logger: Logger) throws(SettingsError) {
+  let stores = Stores(configuration)
+  var refusal: String?
+  do throws(StoreError) {
+    refusal = evictionRefusal(try stores.redis.evictionPolicy(), configuration)
+    if refusal == nil { try stores.catalogue.publish() }
+  } catch {
+    logger.warning("starting although a store is away", metadata: ["error": "\(error)"])
+  }
+  if let refusal { throw SettingsError(refusal) }
+}
+
+/// What is wrong with a policy by which Redis may throw carts away.
+private func evictionRefusal(_ policy: String?, _ configuration: ServerConfiguration) -> String? {
+  guard let policy, policy != "noeviction", !configuration.acceptsEviction else { return nil }
+  return "Redis: maxmemory-policy is \(policy), so that carts may vanish; set it to noeviction, "
+    + "or \(SettingKey.redisEvicting.rawValue)=accept"
 }
 
 /// Tries everything that a start would need, and says what is wrong.
@@ -43,7 +69,12 @@ func check(_ configuration: ServerConfiguration) -> Bool {
       isUsable = false
     }
   }
-  attempt("Redis") { () throws(StoreError) in try stores.redis.connect() }
+  attempt("Redis") { () throws(StoreError) in
+    try stores.redis.connect()
+    if let refusal = evictionRefusal(try stores.redis.evictionPolicy(), configuration) {
+      throw StoreError(.unavailable, refusal)
+    }
+  }
   attempt("PostgreSQL") { () throws(StoreError) in _ = try stores.catalogue.exactProducts(for: []) }
   return isUsable
 }

@@ -15,6 +15,8 @@ struct ServerConfiguration {
   let logLevel: Logger.Level
   let api: APIConfiguration
   let redis: RedisConfiguration
+  /// Redis may throw keys away when it is full; the operator knows.
+  let acceptsEviction: Bool
   let postgres: PostgresConfiguration
 
   init(_ flags: Flags) throws {
@@ -37,6 +39,10 @@ struct ServerConfiguration {
     self.logLevel = level
     self.api = try Self.api(settings)
     self.redis = try RedisConfiguration(settings)
+    guard ["refuse", "accept"].contains(settings[.redisEvicting]) else {
+      throw SettingsError("\(SettingKey.redisEvicting.rawValue): neither refuse nor accept")
+    }
+    self.acceptsEviction = settings[.redisEvicting] == "accept"
     self.postgres = try PostgresConfiguration(settings)
   }
 

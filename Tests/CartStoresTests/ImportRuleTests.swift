@@ -51,20 +51,21 @@ struct ImportRuleTests {
     #expect(report.changed == 1)
     #expect(try schema.product("A")?.stock == 7)
     // The import has read the product when the order comes, and writes it when the order is done.
-    let order = try schema.connection()
     let schema = schema
+    let hasWritten = DispatchSemaphore(value: 0)
     let source = StoppingSource(#"{"sku":"A","unitPrice":3}"#) {
-      try? order.begin()
-      _ = try? order.execute("UPDATE products SET stock = stock - 2", label: "order")
-      // Committed once the import waits for the row.
       Thread {
-        let look = """
-          SELECT 1 FROM pg_stat_activity WHERE application_name = 'tests' AND wait_event_type = 'Lock'
-            AND query LIKE '%FOR NO KEY UPDATE OF p%'
-          """
-        while (try? schema.rows(look))?.isEmpty == true {}
-        try? order.commit()
+        try? schema.order("UPDATE products SET stock = stock - 2") {
+          hasWritten.signal()
+          // Committed once the import waits for the row.
+          let waiting = """
+            SELECT 1 FROM pg_stat_activity WHERE application_name = 'tests' AND wait_event_type = 'Lock'
+              AND query LIKE '%FOR NO KEY UPDATE OF p%'
+            """
+          while (try? schema.rows(waiting))?.isEmpty == true {}
+        }
       }.start()
+      hasWritten.wait()
     }
     try schema.load(source, .ndjson)
     let product = try #require(try schema.product("A"))
@@ -125,12 +126,13 @@ struct ImportRuleTests {
   func everyBadLine() throws {
     var text = ""
     for number in 1...4_000 {
-      text += switch number % 4 {
+      let line = switch number % 4 {
       case 0: "{\"sku\":\"S\(number)\",\"name\":\"n\",\"unitPrice\":1,\"currency\":\"GBP\"}\n"
       case 1: "{\"sku\":\"S\(number)\",\"name\":\"n\"}\n"
       case 2: "oops\n"
       default: "{\"sku\":\"S\(number)\",\"name\":\"n\",\"unitPrice\":-1,\"currency\":\"GBP\"}\n"
       }
+      text += line
     }
     let (report, problems) = try schema.load(text)
     #expect(problems.map(\.line) == (1...4_000).filter { $0 % 4 != 0 })

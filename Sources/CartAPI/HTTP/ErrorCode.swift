@@ -34,6 +34,7 @@ enum ErrorCode: String, CaseIterable, Sendable {
   case reservedKey = "reserved_key"
   case idempotencyKeyReused = "idempotency_key_reused"
   case storeUnavailable = "store_unavailable"
+  case deadlineExceeded = "deadline_exceeded"
 
   init(_ violation: ViolationCode) {
     self =
@@ -70,6 +71,7 @@ enum ErrorCode: String, CaseIterable, Sendable {
     case .uriTooLong: 414
     case .notJSON: 415
     case .storeUnavailable: 503
+    case .deadlineExceeded: 504
     default: 422
     }
   }
@@ -88,6 +90,7 @@ enum ErrorCode: String, CaseIterable, Sendable {
     case 414: "URI Too Long"
     case 415: "Unsupported Media Type"
     case 503: "Service Unavailable"
+    case 504: "Gateway Timeout"
     default: "Unprocessable Content"
     }
   }
@@ -136,6 +139,7 @@ enum ErrorCode: String, CaseIterable, Sendable {
     case .extraDataTooLarge: "A line may carry 1,024 bytes of extraData as compact JSON."
     case .reservedKey: "The name belongs to the server's own keys of extraData."
     case .idempotencyKeyReused: "The Idempotency-Key was used for another request."
+    case .deadlineExceeded: "The request did not come, or could not be answered, in time."
     case .storeUnavailable: "The cart can't be reached now. Repeat the request, with the same Idempotency-Key."
     }
   }

@@ -121,11 +121,11 @@ package final class PostgresConnection {
       guard let session else { throw Self.transactionLost }
       return session
     }
+    if let rest, !rest.hasPassed {
+      throw PostgresError("PostgreSQL: left alone for some seconds after a failure")
+    }
     if let session, session.isUsable { return session }
     close()
-    if let rest, !rest.hasPassed {
-      throw PostgresError("PostgreSQL: left alone for some seconds after a failure", isConnectionLost: true)
-    }
     do throws(PostgresError) {
       let made = try PostgresSession(connecting: configuration)
       session = made

@@ -27,12 +27,12 @@ internal import Glibc
 
   deinit { unsafe PQfinish(handle) }
 
-  /// False once the server has gone: it says so on the socket, also while nobody asks.
+  /// False once the server has gone: it says so on the socket, also while nobody asks. What else it may say unasked
+  /// (that its settings were changed) is rare enough to pay for it with a new connection.
   var isUsable: Bool {
     guard unsafe PQstatus(handle) == CONNECTION_OK else { return false }
     var entry = pollfd(fd: unsafe PQsocket(handle), events: Int16(POLLIN), revents: 0)
-    guard unsafe poll(&entry, 1, 0) > 0 else { return true }
-    return unsafe PQconsumeInput(handle) == 1 && PQstatus(handle) == CONNECTION_OK
+    return unsafe poll(&entry, 1, 0) <= 0
   }
 
   /// Runs a statement, prepared at its first use.

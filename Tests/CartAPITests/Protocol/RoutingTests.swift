@@ -190,6 +190,11 @@ import Testing
     #expect(answer.status == 200)
     #expect(answer["Request-Id"] == "id-7")
     #expect(answer["Set-Cookie"]?.hasSuffix("; Secure") == true)
+    for (https, scheme) in [("on", "https"), ("ON", "https"), ("", "http"), ("off", "http")] {
+      let request = HTTPRequest(
+        metaVariable: { $0 == "HTTPS" ? Array(https.utf8)[...] : nil }, body: [], isBodyTooLarge: false)
+      #expect(request.scheme == scheme)
+    }
     let nothing = shop.service.respond(to: HTTPRequest(metaVariable: { _ in nil }, body: [], isBodyTooLarge: false))
     #expect(nothing.status == 404)
   }

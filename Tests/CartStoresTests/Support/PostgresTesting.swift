@@ -72,6 +72,15 @@ final class PostgresSchema: Sendable {
 
   func generation() throws -> Int64 { try PostgresCatalogue(connection()).generation() }
 
+  /// Runs `sql` in a transaction, then `body`, and commits.
+  func order(_ sql: String, _ body: () -> Void) throws {
+    let connection = try connection()
+    try connection.begin()
+    try connection.execute(sql, label: "order")
+    body()
+    try connection.commit()
+  }
+
   /// The rows of a query as text; NULL is `nil`.
   func rows(_ sql: String) throws -> [[String?]] {
     let rows = try connection().execute(sql, label: "look")
