@@ -59,7 +59,7 @@ let package = Package(
 
     .testTarget(name: "CartDomainTests", dependencies: ["CartDomain"], swiftSettings: strict),
     .testTarget(name: "CartAPITests", dependencies: ["CartAPI", "CartDomain", "CartJSON"], swiftSettings: strict),
-    .testTarget(name: "CartStoresTests", dependencies: ["CartStores", "CartDomain"], swiftSettings: strict),
+    .testTarget(name: "CartStoresTests", dependencies: ["CartStores", "CartDomain", "cartctl"], swiftSettings: strict),
     .testTarget(name: "FastCGIServerTests", dependencies: ["FastCGIServer", "SamplePool"], swiftSettings: strict),
     .executableTarget(
       name: "SamplePool",

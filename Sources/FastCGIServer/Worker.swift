@@ -21,8 +21,8 @@ package enum Worker {
 }
 
 extension Worker {
-  /// Serves until a master orders otherwise, or SIGTERM or SIGQUIT comes; what has come by then is finished first. On
-  /// SIGINT it returns after the request in hand.
+  /// Serves until a master orders otherwise, or SIGTERM, SIGQUIT or SIGHUP comes; what has come by then is finished
+  /// first. On SIGINT it returns after the request in hand.
   ///
   /// `respond` is called on this thread with one request after the other, with signals blocked.
   ///

@@ -55,7 +55,7 @@ final class WorkerLoop {
     park = post?.inheritedPark()
     quota = configuration.maximumRequests.map { max(1, $0 - Int.random(in: 0...($0 / 5))) }
     try ListeningSocket.adopt(descriptor: listener)
-    signals = try Signals([SIGTERM, SIGQUIT, SIGINT, SIGUSR1])
+    signals = try Signals([SIGTERM, SIGQUIT, SIGHUP, SIGINT, SIGUSR1])
     library = try FastCGILibrary()
     poller = try Poller()
     try poller.add(signals.descriptor.raw, .reading)

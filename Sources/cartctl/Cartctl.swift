@@ -1,4 +1,7 @@
 import ArgumentParser
+import CartDomain
+import CartStores
+import Glibc
 
 /// Operations at a terminal.
 @main
@@ -17,4 +20,36 @@ struct Cartctl: ParsableCommand {
       PostgreSQL, but Redis could not be told; 64 wrong usage.
       """,
     subcommands: [Migrate.self, CatalogueCommands.self, ShowCart.self])
+
+  /// ArgumentParser's own would print what the user, a file or a store said byte by byte.
+  static func main() {
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      switch error {
+      case is StoreError, is PostgresError, is ImportError, is SettingsError:
+        Terminal.printError("cartctl: " + Terminal.escaped("\(error)"))
+        if isOutcomeUnknown(error) {
+          Terminal.printError("cartctl: it may have been carried out all the same; repeating it does no harm")
+        }
+        Glibc.exit(ExitCode.failure.rawValue)
+      default:
+        let code = exitCode(for: error)
+        let lines = fullMessage(for: error).split(separator: "\n", omittingEmptySubsequences: false)
+        let message = lines.map { Terminal.escaped(String($0)) }.joined(separator: "\n")
+        if !message.isEmpty { if code.isSuccess { Terminal.print(message) } else { Terminal.printError(message) } }
+        Glibc.exit(code.rawValue)
+      }
+    }
+  }
+
+  private static func isOutcomeUnknown(_ error: any Error) -> Bool {
+    switch error {
+    case let error as StoreError: error.isOutcomeUnknown
+    case let error as PostgresError: error.isOutcomeUnknown
+    case ImportError.database(let error): error.isOutcomeUnknown
+    default: false
+    }
+  }
 }

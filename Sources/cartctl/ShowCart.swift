@@ -37,7 +37,7 @@ struct ShowCart: ParsableCommand {
 
   private static func table(_ view: CartView) -> [String] {
     let cart = view.cart
-    var head = "\(owner(of: cart)), version \(cart.version), \(view.counts.lines) lines"
+    var head = "\(owner(of: cart)), version \(cart.version), lines: \(view.counts.lines)"
     if let end = cart.expiresAt { head += ", until \(end.rfc3339)" }
     guard let currency = cart.currency, !view.lines.isEmpty else { return [head] }
     func money(_ minorUnits: Int64) -> String { Money(minorUnits: minorUnits, currency: currency).text }

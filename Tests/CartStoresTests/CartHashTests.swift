@@ -65,6 +65,13 @@ import Testing
     #expect { try test.add(user, "A") } throws: { ($0 as? StoreError)?.code == .corrupt }
     #expect { try test.change(user, .select(false, .all)) } throws: { ($0 as? StoreError)?.code == .corrupt }
     #expect(try connection.run("HGET", key, "#v") == "1")
+    // What a change made of another line can't be read.
+    test.shop.put("B")
+    try test.publish()
+    var error: StoreError?
+    do { _ = try test.add(user, "B") } catch let caught as StoreError { error = caught }
+    #expect(error?.code == .corrupt && error?.isOutcomeUnknown == true)
+    #expect(try connection.run("HGET", key, "#v") == "2")
     #expect(try test.change(user, .remove(.all)).outcome == .changed)
   }
 

@@ -178,7 +178,9 @@ import Testing
     test.shop.put("D", price: 20, currency: "EUR")
     test.shop.put("E", price: 10) { $0.name = "renamed" }
     try test.publish()
-    func prices(_ change: CartChange) throws -> [Int64] { try test.change(user, change).reading.cart.lines.map(\.unitPrice) }
+    func prices(_ change: CartChange) throws -> [Int64] {
+      try test.change(user, change).reading.cart.lines.map(\.unitPrice)
+    }
     #expect(try prices(.acknowledgePrices(.skus(["B", "none"]))) == [10, 20, 10, 10, 10])
     #expect(try prices(.acknowledgePrices(.merchant(MerchantID("m")!))) == [20, 20, 10, 10, 10])
     #expect(try prices(.acknowledgePrices(.all)) == [20, 20, 20, 10, 10])

@@ -50,7 +50,10 @@ struct ImportLineTests {
       (#""customerLimit":0"#, "customerLimit: not an integer from 1 to 1000000000"),
       (#""minimumQuantity":0"#, "minimumQuantity: not an integer from 1 to 1000000000"),
       (#""quantityStep":0"#, "quantityStep: not an integer from 1 to 1000000000"),
-      (#""availableFrom":"2026-02-30T00:00:00Z""#, "availableFrom: not a date-time of RFC 3339, such as 2026-11-22T10:00:00Z"),
+      (
+        #""availableFrom":"2026-02-30T00:00:00Z""#,
+        "availableFrom: not a date-time of RFC 3339, such as 2026-11-22T10:00:00Z"
+      ),
       (#""availableUntil":1"#, "availableUntil: not a date-time of RFC 3339, such as 2026-11-22T10:00:00Z"),
       (#""active":1"#, "active: not true or false"), (#""active":"true""#, "active: not true or false"),
       (#""colour":"red""#, "colour: not a key of the catalogue"), (#""SKU":"A""#, "SKU: not a key of the catalogue"),
@@ -165,7 +168,8 @@ struct ImportLineTests {
     arguments: [
       ("", "1: no header"), ("\n\n", "1: no header"), ("sku,colour\nA,1\n", "1: colour: not a key of the catalogue"),
       ("sku,sku\nA,A\n", "1: sku: twice in the header"), ("name\na\n", "1: sku: missing in the header"),
-      ("sku,\nA,\n", "1: : not a key of the catalogue"), ("\"sku\nA\n", "1: a quote that is not closed within 65536 bytes"),
+      ("sku,\nA,\n", "1: : not a key of the catalogue"),
+      ("\"sku\nA\n", "1: a quote that is not closed within 65536 bytes"),
     ])
   func headers(text: String, problem: String) throws {
     #expect(try read(text, .csv) == [problem])

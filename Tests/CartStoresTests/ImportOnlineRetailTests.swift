@@ -24,7 +24,8 @@ struct ImportOnlineRetailTests {
       case .problem(let problem): outcome.problems.append("\(problem.line): \(problem.reason)")
       case .patch(let patch):
         let fields = patch.fields
-        outcome.products.append("\(patch.sku) \(fields.name ?? "") \(fields.unitPrice ?? -1) \(fields.currency?.code ?? "")")
+        outcome.products.append(
+          "\(patch.sku) \(fields.name ?? "") \(fields.unitPrice ?? -1) \(fields.currency?.code ?? "")")
       }
     }
     outcome.skipped = records.skipped
@@ -103,7 +104,8 @@ struct ImportOnlineRetailTests {
     #expect(
       outcome.problems == [
         "2: Quantity: not an integer", "3: 9 cells where the header has 8", "4: UnitPrice: not a decimal number",
-        "5: UnitPrice: not a decimal number", "6: InvoiceDate: neither like 2010-12-01 08:26:00 nor like 12/1/2010 8:26",
+        "5: UnitPrice: not a decimal number",
+        "6: InvoiceDate: neither like 2010-12-01 08:26:00 nor like 12/1/2010 8:26",
         "7: InvoiceDate: neither like 2010-12-01 08:26:00 nor like 12/1/2010 8:26", "8: StockCode: not a SKU",
         "9: UnitPrice: above 1000000000 pence", "10: Description: not up to 200 bytes of printable text",
         "11: 3 cells where the header has 8", "13: UnitPrice: above 1000000000 pence",
@@ -129,7 +131,8 @@ struct ImportOnlineRetailTests {
   @Test("is loaded, leaves stock and merchant alone, and again changes nothing", .requiresPostgres)
   func load() throws {
     let schema = try PostgresSchema()
-    try schema.loadAll(#"{"sku":"A","name":"a","unitPrice":1,"currency":"EUR","stock":5,"merchantId":"m7","active":false}"#)
+    try schema.loadAll(
+      #"{"sku":"A","name":"a","unitPrice":1,"currency":"EUR","stock":5,"merchantId":"m7","active":false}"#)
     let text = [Self.header, row("A", price: "2.00"), row("B b", price: "3.00")].joined(separator: "\r\n")
     let report = try schema.loadAll(text, .onlineRetail)
     #expect((report.rows, report.added, report.changed) == (2, 1, 1))

@@ -126,12 +126,13 @@ struct ImportRuleTests {
   func everyBadLine() throws {
     var text = ""
     for number in 1...4_000 {
-      let line = switch number % 4 {
-      case 0: "{\"sku\":\"S\(number)\",\"name\":\"n\",\"unitPrice\":1,\"currency\":\"GBP\"}\n"
-      case 1: "{\"sku\":\"S\(number)\",\"name\":\"n\"}\n"
-      case 2: "oops\n"
-      default: "{\"sku\":\"S\(number)\",\"name\":\"n\",\"unitPrice\":-1,\"currency\":\"GBP\"}\n"
-      }
+      let line =
+        switch number % 4 {
+        case 0: "{\"sku\":\"S\(number)\",\"name\":\"n\",\"unitPrice\":1,\"currency\":\"GBP\"}\n"
+        case 1: "{\"sku\":\"S\(number)\",\"name\":\"n\"}\n"
+        case 2: "oops\n"
+        default: "{\"sku\":\"S\(number)\",\"name\":\"n\",\"unitPrice\":-1,\"currency\":\"GBP\"}\n"
+        }
       text += line
     }
     let (report, problems) = try schema.load(text)
@@ -146,7 +147,11 @@ struct ImportRuleTests {
     let reports = try await withThrowingTaskGroup(of: ImportReport.self) { group in
       for number in 0..<6 {
         group.addTask {
-          try schema.loadAll("{\(Self.complete),\"stock\":\(number)}\n{\"sku\":\"N\(number)\",\"name\":\"n\",\"unitPrice\":1,\"currency\":\"GBP\"}")
+          try schema.loadAll(
+            """
+            {\(Self.complete),"stock":\(number)}
+            {"sku":"N\(number)","name":"n","unitPrice":1,"currency":"GBP"}
+            """)
         }
       }
       return try await group.reduce(into: []) { $0.append($1) }

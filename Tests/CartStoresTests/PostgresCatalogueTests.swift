@@ -20,7 +20,9 @@ struct PostgresCatalogueTests {
   func fields() throws {
     try schema.loadAll(
       #"""
-      {"sku":"it's \"A\"/ü","merchantId":"m 7","name":"Näme \\ {x}","picture":"/p?a=1,2","unitPrice":1000000000,"currency":"JPY","stock":0,"purchaseLimit":1,"customerLimit":2,"minimumQuantity":3,"quantityStep":4,"availableFrom":"1970-01-01T00:00:00.001Z","availableUntil":"9999-12-31T23:59:59.999Z","active":false}
+      {"sku":"it's \"A\"/ü","merchantId":"m 7","name":"Näme \\ {x}","picture":"/p?a=1,2","unitPrice":1000000000,\#
+      "currency":"JPY","stock":0,"purchaseLimit":1,"customerLimit":2,"minimumQuantity":3,"quantityStep":4,\#
+      "availableFrom":"1970-01-01T00:00:00.001Z","availableUntil":"9999-12-31T23:59:59.999Z","active":false}
       """#)
     let product = try #require(try schema.product("it's \"A\"/ü"))
     let expected = ProductRevision.Content(
@@ -136,7 +138,8 @@ struct PostgresCatalogueTests {
     }
     #expect(try changed(since: 0) == [])
     let skus = (0..<1_203).map { "S\($0)" }
-    try schema.loadAll(skus.map { "{\"sku\":\"\($0)\",\"name\":\"n\",\"unitPrice\":1,\"currency\":\"GBP\"}\n" }.joined())
+    try schema.loadAll(
+      skus.map { "{\"sku\":\"\($0)\",\"name\":\"n\",\"unitPrice\":1,\"currency\":\"GBP\"}\n" }.joined())
     let first = try schema.generation()
     #expect(try changed(since: 0).sorted() == skus.sorted())
     #expect(try changed(since: first) == [])

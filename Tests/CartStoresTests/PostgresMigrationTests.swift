@@ -27,7 +27,9 @@ struct PostgresMigrationTests {
   func order() throws {
     #expect(try run([Self.first]) == [1])
     #expect(try run([Self.first]) == [])
-    #expect(try PostgresMigrations(schema.connection(), migrations: [Self.first, Self.second]).pending().map(\.version) == [2])
+    #expect(
+      try PostgresMigrations(schema.connection(), migrations: [Self.first, Self.second]).pending().map(\.version) == [2]
+    )
     #expect(try run([Self.first, Self.second]) == [2])
     #expect(try tables() == ["one", "schema_migrations", "two"])
   }

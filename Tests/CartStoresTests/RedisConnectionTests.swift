@@ -38,9 +38,9 @@ import Testing
     #expect(try rig.add(user).version == 3)
   }
 
-  @Test("After a restart the next change goes through on a new connection")
-  func restart() throws {
-    let redis = try PrivateRedis(["--appendonly", "yes", "--appendfsync", "always"])
+  @Test("After a restart the next change goes through on a new connection", arguments: [false, true])
+  func restart(overTCP: Bool) throws {
+    let redis = try PrivateRedis(["--appendonly", "yes", "--appendfsync", "always"], overTCP: overTCP)
     let rig = Rig(redis.configuration())
     let user = CartOwner.anyUser()
     #expect(try rig.add(user).version == 1)
@@ -60,7 +60,7 @@ import Testing
   @Test("A hanging Redis costs one time-out, and does not do late what it was asked")
   func hanging() throws {
     let redis = try PrivateRedis()
-    let timeout: Int64 = 500
+    let timeout: Int64 = 1_000
     let rig = Rig(redis.configuration(timeoutMilliseconds: timeout))
     let reader = Rig(redis.configuration(timeoutMilliseconds: timeout))
     let user = CartOwner.anyUser()
@@ -101,6 +101,33 @@ import Testing
     #expect(rig.connection.now < before)
     #expect(try rig.add(user).version == 2)
     #expect(rig.connection.now >= before)
+  }
+
+  @Test("A connection that breaks: a read is tried again, a change is told as unknown")
+  func broken() throws {
+    let redis = try PrivateRedis(["--enable-debug-command", "yes"])
+    let rig = Rig(redis.configuration())
+    let user = CartOwner.anyUser()
+    #expect(try rig.add(user).version == 1)
+    /// Redis takes in what `body` sends when it has already been told to close the connection.
+    func whileBreaking(_ body: () throws -> Void) throws {
+      let configuration = redis.configuration()
+      let thread = Thread {
+        let commands = [RedisCommand("DEBUG", "SLEEP", "0.4"), RedisCommand("CLIENT", "KILL", "TYPE", "normal")]
+        _ = try? RedisConnection(configuration).exchange(commands, .reading)
+      }
+      thread.start()
+      let impatient = redis.configuration(timeoutMilliseconds: 20)
+      while (try? RedisConnection(impatient).connect()) != nil {}
+      try body()
+    }
+    var read: Cart?
+    try whileBreaking { read = try rig.store.cart(of: user).cart }
+    #expect(read?.version == 1)
+    var error: StoreError?
+    try whileBreaking { do { _ = try rig.add(user) } catch let caught as StoreError { error = caught } }
+    #expect(error?.code == .unavailable && error?.isOutcomeUnknown == true)
+    #expect(try rig.store.cart(of: user).cart.version == 1)
   }
 
   @Test("Without memory adds are refused; removing, lowering and selecting work")

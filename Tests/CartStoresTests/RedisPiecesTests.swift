@@ -35,7 +35,7 @@ import Testing
     let full = ProductRevision.Content(
       sku: "日本", merchantID: MerchantID("m 1")!, name: "a:b-=|\u{0}é", picture: "/p/1.jpg",
       unitPrice: Money(minorUnits: 1_000_000_000, currency: Currency("JPY")!), purchaseLimit: 1, customerLimit: 2,
-      minimumQuantity: 3, quantityStep: 4, availableFrom: Timestamp(milliseconds: 0),
+      minimumQuantity: 3, quantityStep: 4, availableFrom: Timestamp(milliseconds: -1),
       availableUntil: Timestamp(milliseconds: 4_000_000_000_001), isActive: false)
     for content in [plain, full] {
       let bytes = RevisionCodec.encode(content)
@@ -53,6 +53,23 @@ import Testing
     #expect(decode(Array("2\(1)".utf8)) == nil)
     #expect(decode(Array("199999999999999999999:x".utf8)) == nil)
     #expect(decode(Array("19223372036854775807:x".utf8)) == nil)
+  }
+
+  @Test("Random bytes are never more than refused")
+  func randomBytes() {
+    var random = SeededGenerator(seed: 11)
+    let letters = Array("0123456789|:-=%#+{}A\u{0}\u{7F}é\"".utf8) + [0xFF, 0x80]
+    var unpacked = 0
+    for _ in 0..<20_000 {
+      let bytes = (0..<Int.random(in: 0...24, using: &random)).map { _ in random.pick(letters) }
+      if PackedFields.unpack(bytes.span) != nil { unpacked += 1 }
+      _ = decode([UInt8(ascii: "1")] + bytes)
+      _ = try? CartHash.line("A", bytes.span)
+      _ = CatalogueEntry(bytes.span)
+      _ = percentDecoded(bytes)
+      _ = Int64(decimal: bytes.span)
+    }
+    #expect(unpacked > 0)
   }
 
   @Test(
@@ -83,7 +100,9 @@ import Testing
     ])
     #expect(full.address == .unix(path: "/r.sock") && full.database == 3 && full.prefix == "shop:")
     #expect(full.user == "cart" && full.password == Array("se cret".utf8))
-    for wrong in [[.redis: "nowhere"], [.redisDatabase: "x"], [.redisPasswordFile: "/nonexistent"]] as [[SettingKey: String]] {
+    for wrong in [[.redis: "nowhere"], [.redisDatabase: "x"], [.redisPasswordFile: "/nonexistent"]]
+      as [[SettingKey: String]]
+    {
       #expect(throws: SettingsError.self) { try configuration(wrong) }
     }
   }

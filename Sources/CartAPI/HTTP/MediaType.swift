@@ -2,6 +2,7 @@
 enum MediaType {
   /// Whether a body is `application/json` in UTF-8, which is what JSON is always written in.
   static func isJSON(_ header: String) -> Bool {
+    if header == "application/json" { return true }
     let parts = header.lowercased().split(separator: ";", omittingEmptySubsequences: false).map(trimmed)
     guard parts.first == "application/json" else { return false }
     return parts.dropFirst().allSatisfy { parameter in

@@ -65,8 +65,8 @@ extension CartService {
     guard case .add = change else { return withoutCart(change, condition: condition) }
     let pass = try newPass()
     let answer = try ask(.guest(pass.id), isNewGuest: true)
-    return CarriedOut(
-      outcome: answer.outcome, cart: answer.reading.cart, pass: answer.outcome == .changed ? pass : nil)
+    // An add changes the cart or is refused, and no refusal hands a pass out.
+    return CarriedOut(outcome: answer.outcome, cart: answer.reading.cart, pass: pass)
   }
 
   /// What a change comes to for somebody who has no cart: nothing that a store would have to know.

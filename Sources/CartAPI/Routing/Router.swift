@@ -4,13 +4,13 @@ struct Router {
   static let table: [Route] = [
     Route(.get, "/v1/cart", handler: CartService.readCart),
     Route(.delete, "/v1/cart", handler: CartService.clearCart),
-    Route(.post, "/v1/cart/lines", body: .json, handler: CartService.addLines),
+    Route(.post, "/v1/cart/lines", takesBody: true, handler: CartService.addLines),
     Route(.delete, "/v1/cart/lines", handler: CartService.removeLines),
-    Route(.patch, "/v1/cart/lines/{sku}", body: .json, handler: CartService.editLine),
+    Route(.patch, "/v1/cart/lines/{sku}", takesBody: true, handler: CartService.editLine),
     Route(.delete, "/v1/cart/lines/{sku}", handler: CartService.removeLine),
-    Route(.put, "/v1/cart/selection", body: .json, handler: CartService.selectLines),
-    Route(.post, "/v1/cart/prices/acknowledge", body: .json, handler: CartService.acknowledgePrices),
-    Route(.post, "/v1/cart/validate", body: .optional, handler: CartService.validateCart),
+    Route(.put, "/v1/cart/selection", takesBody: true, handler: CartService.selectLines),
+    Route(.post, "/v1/cart/prices/acknowledge", takesBody: true, handler: CartService.acknowledgePrices),
+    Route(.post, "/v1/cart/validate", takesBody: true, handler: CartService.validateCart),
     Route(.get, "/ops/health", isShoppers: false, handler: CartService.reportHealth),
   ]
 

@@ -98,7 +98,9 @@ struct ProductFields {
 
 extension ProductPatch {
   /// Makes a patch of a line's keys and values, or the problem that names all that is wrong with them.
-  static func read(line: Int, _ values: [(key: CatalogueKey, value: CatalogueValue)], faults: [String]) -> ImportRecord {
+  static func read(
+    line: Int, _ values: [(key: CatalogueKey, value: CatalogueValue)], faults: [String]
+  ) -> ImportRecord {
     var faults = faults
     var sku: SKU?
     var fields = ProductFields()

@@ -34,10 +34,7 @@ package struct PostgresConfiguration: Sendable {
     guard (1...63).contains(schema.utf8.count), !schema.utf8.contains(0) else {
       throw SettingsError("\(SettingKey.schema.rawValue): not a name of 1 to 63 bytes")
     }
-    guard let given = Self.parse(connectionString) else {
-      // libpq's own message would quote a part of the string, and that may be a password.
-      throw SettingsError("\(SettingKey.database.rawValue): not a libpq connection string")
-    }
+    let givenTimeout = try Self.connectTimeout(of: connectionString)
     self.connectionString = connectionString
     self.schema = schema
     self.applicationName = applicationName
@@ -47,7 +44,7 @@ package struct PostgresConfiguration: Sendable {
     case .command:
       (connectTimeout, statementTimeout, lockTimeout, restAfterFailure) = (10_000, 600_000, 60_000, 0)
     }
-    if let seconds = given.connectTimeout { connectTimeout = min(max(seconds, 1), 600) * 1_000 }
+    if let givenTimeout { connectTimeout = min(givenTimeout, 600) * 1_000 }
   }
 
   /// Reads ``SettingKey/database`` and ``SettingKey/schema``.
@@ -69,22 +66,22 @@ package struct PostgresConfiguration: Sendable {
     return quoted + "\""
   }
 
-  private static func parse(_ text: String) -> (connectTimeout: Int?, Void)? {
-    guard !text.utf8.contains(0) else { return nil }
+  /// Seconds; `nil` where the string leaves it open, or says 0 for waiting without end.
+  private static func connectTimeout(of text: String) throws(SettingsError) -> Int? {
     var message: UnsafeMutablePointer<CChar>?
-    guard let options = unsafe PQconninfoParse(text, &message) else {
+    guard !text.utf8.contains(0), let options = unsafe PQconninfoParse(text, &message) else {
       unsafe PQfreemem(message)
-      return nil
+      // libpq's own message would quote a part of the string, and that may be a password.
+      throw SettingsError("\(SettingKey.database.rawValue): not a libpq connection string")
     }
     defer { unsafe PQconninfoFree(options) }
-    var timeout: Int?
     var index = 0
     while let keyword = unsafe options[index].keyword {
       if unsafe String(cString: keyword) == "connect_timeout", let value = unsafe options[index].val {
-        timeout = Int(unsafe String(cString: value))
+        return Int(unsafe String(cString: value)).flatMap { $0 > 0 ? $0 : nil }
       }
       index += 1
     }
-    return (timeout, ())
+    return nil
   }
 }

@@ -1,5 +1,5 @@
-package import CartDomain
 internal import CPostgres
+package import CartDomain
 
 /// A statement or a connection failed. The description holds no argument of a statement and no password.
 package struct PostgresError: Error, Sendable, CustomStringConvertible {
@@ -46,6 +46,8 @@ extension PostgresError {
       if let constraint = answer.errorField(PostgresResult.constraintField) { text += ", constraint \(constraint)" }
     default:
       if let message = answer.errorField(PostgresResult.messageField) { text += ", \(message)" }
+      // A table or a function is not there.
+      if state == "42P01" || state == "42883" { text += "; has `cartctl migrate` been run?" }
     }
     self.init(
       text, sqlState: state, isConnectionLost: false,

@@ -50,8 +50,10 @@ internal import CPostgres
   package func integer(_ row: Int, _ column: Int) -> Int64? {
     guard let bytes = unsafe value(row, column), let first = unsafe bytes.first else { return nil }
     let isNegative = first == UInt8(ascii: "-")
+    if isNegative, bytes.count == 1 { return nil }
     var counted: Int64 = 0
-    for unsafe byte in unsafe isNegative ? bytes.dropFirst() : bytes[...] {
+    for index in (isNegative ? 1 : 0)..<bytes.count {
+      let byte = unsafe bytes[index]
       guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
       let (tens, overflow) = counted.multipliedReportingOverflow(by: 10)
       // Counted below zero, where there is one number more.

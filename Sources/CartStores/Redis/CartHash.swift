@@ -163,8 +163,10 @@ extension CartHash {
   /// Reads the packed value of a line; its client data stands elsewhere.
   static func line(_ name: String, _ value: Span<UInt8>) throws(StoreError) -> LineItem {
     var parts = BarSeparated()
-    guard let sku = SKU(name), let quantity = parts.number(value), (1...Int64(LineItem.maximumQuantity)).contains(quantity),
-      let selected = parts.number(value), selected <= 1, let born = parts.number(value), let version = parts.number(value),
+    guard let sku = SKU(name), let quantity = parts.number(value),
+      (1...Int64(LineItem.maximumQuantity)).contains(quantity),
+      let selected = parts.number(value), selected <= 1, let born = parts.number(value),
+      let version = parts.number(value),
       let merchant = parts.text(value).flatMap(MerchantID.init), let price = parts.number(value),
       let revision = parts.text(value).flatMap(RevisionID.init), parts.isAtEnd
     else { throw .corruptCart("line") }

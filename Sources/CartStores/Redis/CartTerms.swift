@@ -35,8 +35,7 @@ struct CartTerms {
     }
     words.append(generation.map { String($0) } ?? "")
     words.append(requestID)
-    words.append(owner.isGuest ? String(Cart.guestLifetimeMilliseconds / 1000) : "")
-    words.append(Cart.renewalIntervalMilliseconds / 1000)
+    words.append(owner.isGuest ? "1" : "")
     return words
   }
 }

@@ -48,7 +48,7 @@ extension RedisCatalogue {
       for start in stride(from: 0, to: products.count, by: Self.batch) {
         let batch = products[start..<min(start + Self.batch, products.count)]
         try keep(revisions: batch.map(\.revision))
-        try run(.publish, keys: [connection.keys.catalogue], generation: target, batch)
+        try run(.publish, keys: [connection.keys.generation, connection.keys.catalogue], generation: target, batch)
       }
       sent += products.count
     }
@@ -63,7 +63,7 @@ extension RedisCatalogue {
     arguments.append(generation)
     let keys = [connection.keys.generation, connection.keys.catalogue]
     let replies = try connection.evaluate(.reset, keys: keys, arguments: arguments, .reading)
-    try replies.read(0) { _ in }
+    try replies.check(0)
   }
 
   /// Lets Redis keep revisions; they never change.
@@ -75,7 +75,7 @@ extension RedisCatalogue {
       command.append(RevisionCodec.encode(revision.content))
     }
     let replies = try connection.exchange(command, .reading)
-    try replies.read(0) { _ in }
+    try replies.check(0)
   }
 
   /// Lets Redis keep what PostgreSQL answered, if the catalogue stands where it did before.
@@ -93,6 +93,6 @@ extension RedisCatalogue {
       arguments.append(CatalogueEntry.text(of: product, generation: generation))
     }
     let replies = try connection.evaluate(script, keys: keys, arguments: arguments, .reading)
-    try replies.read(0) { _ in }
+    try replies.check(0)
   }
 }

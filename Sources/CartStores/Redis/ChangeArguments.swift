@@ -14,9 +14,6 @@ struct ChangeArguments {
     switch change {
     case .add(let entries):
       script = .add
-      words.append(Cart.maximumLines)
-      words.append(Money.maximumTotal)
-      words.append(Self.linesWithinTotal)
       for entry in Self.united(entries) { words.append(entry, product: products[entry.sku], at: now) }
     case .edit(let sku, let edit):
       script = edit.clientData.bringsData ? .editWithData : .edit
@@ -40,10 +37,6 @@ struct ChangeArguments {
     }
     self.words = words
   }
-
-  /// So many lines stay within the greatest total whatever they hold: the script adds up only larger carts.
-  static let linesWithinTotal =
-    Money.maximumTotal / (Int64(LineItem.maximumQuantity) * ProductRevision.Content.maximumUnitPrice)
 
   /// One entry for each SKU, in the order of their first: quantities add up, the last client data stands.
   private static func united(_ entries: [LineAddition]) -> [LineAddition] {
@@ -97,8 +90,6 @@ extension RedisCommand {
     append(product?.allowance(at: now) ?? .nothing)
     append(product?.content.unitPrice.currency.code ?? "")
     append(product?.content.unitPrice.minorUnits ?? 0)
-    append(Money.maximumTotal)
-    append(ChangeArguments.linesWithinTotal)
   }
 
   fileprivate mutating func append(_ allowance: Allowance) {

@@ -66,10 +66,11 @@ package final class RedisCartStore: CartStore {
           throw StoreError(.corrupt, "Redis: a script refused what the rules allow")
         }
         return reading(.refused(violations))
-      case .absent: return changeOfNothing(request, at: now)
+      case .absent:
+        if try !restore(owner, .absent) { return changeOfNothing(request) }
       case .merged: return Self.spent(owner)
       case .merging: throw StoreError(.unavailable, "the cart is being merged")
-      case .stale: try reconcile(owner)
+      case .stale: _ = try restore(owner, .stale)
       case .otherGeneration: otherGenerations += 1
       case .late:
         // Redis's clock was not where it was thought to be; by now it is known.
@@ -104,11 +105,13 @@ extension RedisCartStore {
     let commands = [
       RedisCommand("HGETALL", connection.keys.cart(of: owner)), RedisCommand("GET", connection.keys.generation),
     ]
-    let replies = try connection.exchange(commands, .reading)
-    catalogue.note(generation: try replies.read(1) { value throws(StoreError) in try value.generation() })
-    let hash = try replies.read(0) { fields throws(StoreError) in try CartHash(owner: owner, fields: fields) }
-    if let hash, hash.lineage != history.lineage { try reconcile(owner) }
-    return hash
+    while true {
+      let replies = try connection.exchange(commands, .reading)
+      catalogue.note(generation: try replies.read(1) { value throws(StoreError) in try value.generation() })
+      let hash = try replies.read(0) { fields throws(StoreError) in try CartHash(owner: owner, fields: fields) }
+      if let hash, hash.lineage == history.lineage { return hash }
+      if try !restore(owner, hash == nil ? .absent : .stale) { return nil }
+    }
   }
 
   /// Runs a script on a cart.
@@ -121,16 +124,35 @@ extension RedisCartStore {
     let sent = RedisClock.monotonic
     let keys = connection.keys.forChange(of: terms.owner)
     let replies = try connection.evaluate(script, keys: keys, arguments: arguments, .changing)
-    let answer = try replies.read(0) { value throws(StoreError) in try ScriptAnswer(owner: terms.owner, value) }
+    try replies.check(0)
+    let answer: ScriptAnswer
+    do throws(StoreError) {
+      answer = try replies.read(0) { value throws(StoreError) in try ScriptAnswer(owner: terms.owner, value) }
+    } catch {
+      // The script has run; what it made can't be read.
+      throw StoreError(error.code, error.message, isOutcomeUnknown: true)
+    }
     connection.learnTime(answer.time, sent: sent)
     catalogue.note(generation: answer.generation)
     return answer
   }
 
-  /// A cart of another history of Redis may be older than what PostgreSQL has, and is not served before the two were
-  /// compared.
-  private func reconcile(_ owner: CartOwner) throws(StoreError) {
-    throw StoreError(.unavailable, "Redis: a cart of another history")
+  /// Why Redis can't tell what a cart is.
+  private enum Gap {
+    case absent
+    /// It is of another history of Redis, and may be older than what is kept elsewhere.
+    case stale
+  }
+
+  /// Where Redis has no cart, or none that may be trusted, every path comes here: the place to bring it back from where
+  /// it is kept for good.
+  ///
+  /// - Returns: whether Redis has it now, so that it is worth looking again; `false` where there is no such cart.
+  private func restore(_ owner: CartOwner, _ gap: Gap) throws(StoreError) -> Bool {
+    switch gap {
+    case .absent: return false
+    case .stale: throw StoreError(.unavailable, "Redis: a cart of another history")
+    }
   }
 
   private func lookUp(_ skus: [SKU]) throws(StoreError) -> (products: [SKU: Product], generation: Int64?) {
@@ -149,7 +171,7 @@ extension RedisCartStore {
   }
 
   /// What a change makes of a cart that does not exist and was not to be made.
-  private func changeOfNothing(_ request: ChangeRequest, at now: Timestamp) -> ChangeReading {
+  private func changeOfNothing(_ request: ChangeRequest) -> ChangeReading {
     if request.owner.isGuest, !request.isNewGuest { return Self.spent(request.owner) }
     let cart = Cart(owner: request.owner)
     func reading(_ outcome: ChangeReading.Outcome) -> ChangeReading {

@@ -167,7 +167,7 @@ extension RedisConnection {
     if let failure = transmit(commands, into: &replies) {
       throw StoreError(.unavailable, "Redis: no handshake: \(failure.reason)")
     }
-    for index in 0..<settled { try replies.read(index) { _ in } }
+    for index in 0..<settled { try replies.check(index) }
     let time = try replies.read(settled) { value throws(StoreError) in try Self.milliseconds(ofTime: value) }
     learnTime(time, sent: sent)
     for (index, script) in RedisScript.allCases.enumerated() {
@@ -251,7 +251,8 @@ extension RedisConnection {
     unsafe command.bytes.withUnsafeBytes { bytes in
       // An empty word still needs an address.
       let base = unsafe bytes.bindMemory(to: CChar.self).baseAddress
-      return unsafe withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: command.ends.count) { words in
+      return unsafe withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: command.ends.count) {
+        words in
         unsafe withUnsafeTemporaryAllocation(of: Int.self, capacity: command.ends.count) { lengths in
           var start = 0
           for (index, end) in command.ends.enumerated() {

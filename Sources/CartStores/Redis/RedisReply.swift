@@ -8,7 +8,7 @@ import CartDomain
   init() {}
 
   deinit {
-    for unsafe root in unsafe roots { unsafe freeReplyObject(root) }
+    for index in unsafe roots.indices { unsafe freeReplyObject(roots[index]) }
   }
 
   /// Takes over a reply that hiredis has allocated.
@@ -27,6 +27,11 @@ import CartDomain
     let value = unsafe RedisValue(roots[index])
     if let error = value.errorMessage { throw StoreError(redis: error) }
     return try body(value)
+  }
+
+  /// - Throws: what an error reply means.
+  borrowing func check(_ index: Int) throws(StoreError) {
+    try read(index) { _ in }
   }
 
   /// True where the reply is an error that begins with `code`.
@@ -89,6 +94,7 @@ import CartDomain
 
   fileprivate var errorMessage: String? {
     guard unsafe reply.pointee.type == REDIS_REPLY_ERROR else { return nil }
-    return unsafe String(decoding: UnsafeRawBufferPointer(start: reply.pointee.str, count: reply.pointee.len), as: UTF8.self)
+    return unsafe String(
+      decoding: UnsafeRawBufferPointer(start: reply.pointee.str, count: reply.pointee.len), as: UTF8.self)
   }
 }

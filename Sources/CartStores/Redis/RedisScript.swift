@@ -1,3 +1,5 @@
+import CartDomain
+
 /// The scripts that Redis runs, shipped in the binary.
 enum RedisScript: String, CaseIterable, Sendable {
   case add
@@ -23,9 +25,20 @@ enum RedisScript: String, CaseIterable, Sendable {
     uniqueKeysWithValues: allCases.map { ($0, $0.composed) })
 
   private var composed: [UInt8] {
-    let head = isAllowedWithoutMemory ? "#!lua flags=allow-oom\n" : "#!lua\n"
-    return Array(head.utf8) + (opensCart ? PackageResources.prelude_lua : []) + body
+    Array((isAllowedWithoutMemory ? "#!lua flags=allow-oom\n" : "#!lua\n").utf8) + parts.joined()
   }
+
+  /// The domain's limits, as locals that the scripts find.
+  private static let limits = Array(
+    """
+    local most_lines, most_total, safe_lines = \(Cart.maximumLines), \(Money.maximumTotal), \(linesWithinTotal)
+    local lifetime, renewal = \(Cart.guestLifetimeMilliseconds / 1000), \(Cart.renewalIntervalMilliseconds / 1000)
+
+    """.utf8)
+
+  /// So many lines stay within the greatest total whatever they hold: only larger carts need be added up.
+  private static let linesWithinTotal =
+    Money.maximumTotal / (Int64(LineItem.maximumQuantity) * ProductRevision.Content.maximumUnitPrice)
 
   private var isAllowedWithoutMemory: Bool {
     switch self {
@@ -34,25 +47,23 @@ enum RedisScript: String, CaseIterable, Sendable {
     }
   }
 
-  private var opensCart: Bool {
+  private var parts: [[UInt8]] {
     switch self {
-    case .add, .edit, .editWithData, .remove, .select, .acknowledge, .touch: true
-    case .fill, .publish, .advance, .reset: false
+    case .add: onCart([PackageResources.rules_lua, PackageResources.add_lua])
+    case .edit, .editWithData: onCart([PackageResources.rules_lua, PackageResources.edit_lua])
+    case .remove: onCart([PackageResources.filter_lua, PackageResources.remove_lua])
+    case .select: onCart([PackageResources.filter_lua, PackageResources.select_lua])
+    case .acknowledge:
+      onCart([PackageResources.rules_lua, PackageResources.filter_lua, PackageResources.acknowledge_lua])
+    case .touch: onCart([PackageResources.touch_lua])
+    case .fill: [PackageResources.fill_lua]
+    case .publish: [PackageResources.publish_lua]
+    case .advance: [PackageResources.advance_lua]
+    case .reset: [PackageResources.reset_lua]
     }
   }
 
-  private var body: [UInt8] {
-    switch self {
-    case .add: PackageResources.add_lua
-    case .edit, .editWithData: PackageResources.edit_lua
-    case .remove: PackageResources.remove_lua
-    case .select: PackageResources.select_lua
-    case .acknowledge: PackageResources.acknowledge_lua
-    case .touch: PackageResources.touch_lua
-    case .fill: PackageResources.fill_lua
-    case .publish: PackageResources.publish_lua
-    case .advance: PackageResources.advance_lua
-    case .reset: PackageResources.reset_lua
-    }
+  private func onCart(_ change: [[UInt8]]) -> [[UInt8]] {
+    [Self.limits, PackageResources.open_lua] + change + [PackageResources.close_lua]
   }
 }

@@ -59,7 +59,13 @@ private struct FieldReader {
 
   mutating func text() -> String? { next { String(validating: $0) } }
 
-  mutating func number() -> Int64? { next { Int64(decimal: $0) } }
+  /// A moment before 1970 is negative.
+  mutating func number() -> Int64? {
+    next { field in
+      guard !field.isEmpty, field[0] == UInt8(ascii: "-") else { return Int64(decimal: field) }
+      return Int64(decimal: field.extracting(1...)).map { -$0 }
+    }
+  }
 
   private mutating func next<Value>(_ read: (Span<UInt8>) -> Value?) -> Value? {
     defer { position += 1 }

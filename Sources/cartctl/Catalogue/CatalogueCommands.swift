@@ -1,4 +1,5 @@
 import ArgumentParser
+import CartDomain
 import CartStores
 
 /// `cartctl catalog …`
@@ -8,19 +9,19 @@ struct CatalogueCommands: ParsableCommand {
     subcommands: [ImportCatalogue.self, ShowProduct.self, RetireProducts.self])
 }
 
-extension StoreOptions {
+extension RedisCatalogue {
   /// Tells Redis, and with it the workers, what changed in PostgreSQL.
   ///
   /// - Returns: false where Redis could not be told; that was said on standard error.
-  func publish(_ postgres: PostgresConnection) throws -> Bool {
-    do {
-      try catalogue(postgres).publish()
+  func publishOrTell() -> Bool {
+    do throws(StoreError) {
+      try publish()
       return true
     } catch {
       Terminal.printError(
         """
-        cartctl: PostgreSQL has the change, but Redis could not be told: \(Terminal.escaped("\(error)"))
-        cartctl: workers see it after the next import or start of cartd
+        cartctl: PostgreSQL has the change, but Redis could not be told: \(Terminal.escaped(error.description))
+        cartctl: workers see it after the next import, or the next start of cartd
         """)
       return false
     }

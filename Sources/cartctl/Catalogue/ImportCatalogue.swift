@@ -14,8 +14,11 @@ struct ImportCatalogue: ParsableCommand {
       sku, name, unitPrice and currency. Of two lines about one SKU both count, the later one on the keys that it \
       gives. Blank lines are passed over.
 
-      Every bad line is reported with its number, in one run. The file may be compressed by gzip. FILE is - for \
-      standard input.
+      Every bad line is reported with its number, in one run. The file is UTF-8, and may be compressed by gzip. FILE \
+      is - for standard input.
+
+      online-retail is the CSV of the "Online Retail" data set of the UCI repository: cancellations and rows whose \
+      quantity or price is not positive are skipped and counted.
 
         cartctl catalog import products.ndjson
         cartctl catalog import prices.csv.gz --json
@@ -40,6 +43,7 @@ struct ImportCatalogue: ParsableCommand {
   func run() throws {
     guard let format = format ?? ImportFormat(path: file) else { throw ExitCode.validationFailure }
     let connection = try stores.postgres()
+    let catalogue = try stores.catalogue(connection)
     let source = try ImportFile(file)
     var progress = Progress()
     var printer = ImportPrinter(isJSON: output.json)
@@ -51,7 +55,7 @@ struct ImportCatalogue: ParsableCommand {
       },
       progress: { progress.show($0, "rows") })
     progress.clear()
-    let isPublished = report.isImported ? try stores.publish(connection) : false
+    let isPublished = report.isImported ? catalogue.publishOrTell() : false
     printer.end(report, isPublished: isPublished)
     if !report.isImported { throw ExitCode.badInput }
     if !isPublished { throw ExitCode.notPublished }

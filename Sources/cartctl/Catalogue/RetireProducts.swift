@@ -21,12 +21,13 @@ struct RetireProducts: ParsableCommand {
 
   func run() throws {
     let connection = try stores.postgres()
+    let catalogue = try stores.catalogue(connection)
     switch try CatalogueRetirement(connection).run(skus) {
     case .unknown(let unknown):
       for sku in unknown { Terminal.printError("cartctl: no such SKU: \(Terminal.escaped(sku.text))") }
       throw ExitCode.failure
     case .done(let retired, _):
-      let isPublished = try stores.publish(connection)
+      let isPublished = catalogue.publishOrTell()
       if output.json {
         var json = JSONWriter()
         json.beginObject()

@@ -8,7 +8,7 @@ struct ShowProduct: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "show", abstract: "Shows a SKU as PostgreSQL has it.",
     discussion: """
-      With --json it prints the line of NDJSON that an import would read.
+      With --json it prints a line of NDJSON that an import reads, times to the second.
 
         cartctl catalog show 85123A
       """)

@@ -150,6 +150,29 @@ import Testing
     #expect(shop.send("GET", "/v1/cart", headers: [.guestCartID: fresh]).skus == ["A"])
   }
 
+  /// Whatever a store still knows of a spent cart is nobody's.
+  @Test func aSpentPassShowsNothingOfItsCart() throws {
+    final class SpentStore: CartStore {
+      func cart(of owner: CartOwner) throws(StoreError) -> CartReading {
+        var cart = Cart(owner: owner)
+        cart.version = 7
+        return CartReading(cart: cart, isSpent: true)
+      }
+
+      func change(_ request: ChangeRequest) throws(StoreError) -> ChangeReading {
+        ChangeReading(outcome: .unchanged, reading: try cart(of: request.owner))
+      }
+    }
+    let pass = try newGuest()
+    let service = try CartService(
+      store: SpentStore(), catalogue: shop.catalogue, configuration: Shop.configuration()
+    ) { Shop.opening }
+    for method in ["GET", "DELETE"] {
+      let request = HTTPRequest(method: method, target: Array("/v1/cart".utf8), headers: [.guestCartID: pass])
+      #expect(Answer(service.respond(to: request)).json["version"] == 0)
+    }
+  }
+
   @Test func secretsAreRotated() throws {
     let old = try newGuest()
     let secret = [UInt8](repeating: 1, count: 32)

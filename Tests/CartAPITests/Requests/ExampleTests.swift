@@ -40,6 +40,15 @@ import Testing
         """)
   }
 
+  @Test func anEmptiedCartOfAGuestHasNoEnd() throws {
+    let shop = try Shop()
+    try shop.sell("A")
+    let pass = try #require(shop.send("POST", "/v1/cart/lines", #"{"sku":"A"}"#)["Guest-Cart-Id"])
+    let answer = shop.send("DELETE", "/v1/cart", headers: [.guestCartID: pass])
+    #expect(answer.json["version"] == 2)
+    for key in ["currency", "minorUnit", "expiresAt"] { #expect(answer.json[key] == .null) }
+  }
+
   @Test func theEmptyCart() throws {
     let answer = try Shop().send("GET", "/v1/cart")
     #expect(

@@ -95,6 +95,9 @@ import Testing
       send("PUT", "/v1/cart/selection", #"{"merchantId":"m1","selected":true}"#).json["totals"]["selected"] == 255)
     let answer = send("PUT", "/v1/cart/selection", #"{"selected":true,"skus":["B","absent","B"]}"#)
     #expect(answer.json["totals"]["selected"] == 355)
+    // What is named twice is asked of the store once.
+    let filter = LineFilter.skus(["B", "absent"].compactMap(SKU.init))
+    #expect(shop.store.lastChange?.change == .select(true, filter))
     #expect(answer.json["merchants"].elements.map(\.["selection"]) == ["all", "all", "none"])
     #expect(send("PUT", "/v1/cart/selection", #"{"selected":true,"skus":[]}"#).json["version"] == 4)
   }

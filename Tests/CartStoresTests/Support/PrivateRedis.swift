@@ -9,11 +9,17 @@ final class PrivateRedis {
   private let arguments: [String]
   private var process: Process?
 
-  var address: RedisConfiguration.Address { .unix(path: folder.appendingPathComponent("r.sock").path) }
+  /// 0 where it listens on its socket alone.
+  private let port: Int32
+
+  var address: RedisConfiguration.Address {
+    port == 0 ? .unix(path: folder.appendingPathComponent("r.sock").path) : .tcp(host: "127.0.0.1", port: port)
+  }
 
   /// Starts it and waits until it answers.
-  init(_ arguments: [String] = [], folder: URL? = nil) throws {
+  init(_ arguments: [String] = [], folder: URL? = nil, overTCP: Bool = false) throws {
     self.arguments = arguments
+    self.port = overTCP ? Self.freePort() : 0
     self.folder =
       folder ?? FileManager.default.temporaryDirectory.appendingPathComponent(RedisTesting.uniqueName("redis-"))
     try FileManager.default.createDirectory(at: self.folder, withIntermediateDirectories: true)
@@ -34,7 +40,10 @@ final class PrivateRedis {
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.currentDirectoryURL = folder
     process.arguments =
-      ["redis-server", "--port", "0", "--unixsocket", "r.sock", "--save", "", "--daemonize", "no"] + arguments
+      [
+        "redis-server", "--port", String(port), "--bind", "127.0.0.1", "--unixsocket", "r.sock", "--save", "",
+        "--daemonize", "no",
+      ] + arguments
     process.standardOutput = FileHandle.nullDevice
     try process.run()
     self.process = process
@@ -52,6 +61,23 @@ final class PrivateRedis {
     if number != SIGKILL { signal(SIGCONT) }
     process?.waitUntilExit()
     process = nil
+  }
+
+  /// A port that nobody listens on at this moment.
+  private static func freePort() -> Int32 {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    unsafe withUnsafeMutablePointer(to: &address) { pointer in
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
+        _ = unsafe bind(descriptor, generic, length)
+        _ = unsafe getsockname(descriptor, generic, &length)
+      }
+    }
+    return Int32(UInt16(bigEndian: address.sin_port))
   }
 
   private func awaitAnswer() throws {

@@ -1,8 +1,8 @@
--- ARGV: 10 number of products; 3 for each: SKU, currency, merchant|price|revision; then the filter.
+-- ARGV: 9 number of products; 3 for each: SKU, currency, merchant|price|revision; then the filter.
 if outdated() then return answer('GENERATION') end
 local currency, current = get('#c'), {}
-local filter = 11 + 3 * ARGV[10]
-for i = 11, filter - 1, 3 do
+local filter = 10 + 3 * ARGV[9]
+for i = 10, filter - 1, 3 do
   if ARGV[i + 1] == currency then current[ARGV[i]] = ARGV[i + 2] end
 end
 each(filter, function(sku, value)
@@ -12,5 +12,4 @@ each(filter, function(sku, value)
     line(sku, format('%s|%s|%s|%s|%s', quantity, selected, born, following, tail), get('+' .. sku))
   end
 end)
-if #touched == 0 then return unchanged() end
-return commit('acknowledge')
+local action = 'acknowledge'

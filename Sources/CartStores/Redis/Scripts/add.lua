@@ -1,9 +1,9 @@
--- ARGV: 10 most lines, 11 most total, 12 lines that can't exceed it; then 8 for each SKU: SKU, quantity, most, least,
--- step, currency, merchant|price|revision, client data ('=' keeps).
+-- ARGV: from 9 on 8 for each SKU: SKU, quantity, most, least, step, currency, merchant|price|revision, client data ('='
+-- keeps).
 if outdated() then return answer('GENERATION') end
-local currency = get('#c') or ARGV[18]
+local currency = get('#c') or ARGV[14]
 local clock = tonumber(get('#u') or 0)
-for i = 13, #ARGV, 8 do
+for i = 9, #ARGV, 8 do
   local sku, quantity, data, born = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 7], nil
   local before = get('=' .. sku)
   if before then
@@ -17,7 +17,7 @@ for i = 13, #ARGV, 8 do
   if data == '=' then data = get('+' .. sku) elseif data == '' then data = false end
   line(sku, format('%d|1|%s|%s|%s', quantity, born, following, ARGV[i + 6]), data)
 end
-if count > tonumber(ARGV[10]) or exceeds(ARGV[11], ARGV[12]) then return refuse() end
+if count > most_lines or exceeds() then return refuse() end
 if not get('#c') then put('#c', currency) end
 put('#u', format('%d', clock))
-return commit('add')
+local action = 'add'

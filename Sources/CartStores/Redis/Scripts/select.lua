@@ -1,9 +1,8 @@
--- ARGV: 10 selected, 11 filter.
-each(11, function(sku, value)
+-- ARGV: 9 selected, 10 filter.
+each(10, function(sku, value)
   local quantity, was, born, _, tail = match(value, '^(%d+)|(%d)|(%d+)|(%d+)|(.*)$')
-  if was ~= ARGV[10] then
-    line(sku, format('%s|%s|%s|%s|%s', quantity, ARGV[10], born, following, tail), get('+' .. sku))
+  if was ~= ARGV[9] then
+    line(sku, format('%s|%s|%s|%s|%s', quantity, ARGV[9], born, following, tail), get('+' .. sku))
   end
 end)
-if #touched == 0 then return unchanged() end
-return commit('select')
+local action = 'select'

@@ -1,0 +1,98 @@
+-- Opens the cart. Every script is this file, one change and close.lua, one after the other; all of it is one atomic
+-- step. A change that is to have no effect returns; one that may have one ends, having named its action.
+--
+-- KEYS: cart, stream, dirty, active, generation.
+-- ARGV: 1 lineage, 2 epoch of a new cart ('' where none may come into being), 3 latest time to do it, 4 retry key,
+-- 5 condition ('' none, '*' or ',1,2,'), 6 known generation ('' any), 7 request id, 8 '1' for a guest. The change's
+-- own follow. Limits stand above as locals: most_lines, most_total, safe_lines, lifetime, renewal.
+--
+-- The answer: status, generation, whether the cookie is due, Redis's time in milliseconds, the cart's fields as they
+-- are now, names and values in turns, nil for a field that is gone.
+local cart, stream, dirty, active = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local retry_key, condition, is_guest = ARGV[4], ARGV[5], ARGV[8] ~= ''
+local call, format, match, byte, sub = redis.call, string.format, string.match, string.byte, string.sub
+
+local fields = call('HGETALL', cart)
+local exists = #fields > 0
+local generation = call('GET', KEYS[5])
+local due = 0
+local time = call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local function answer(status)
+  return {status, generation, due, now, fields}
+end
+
+local at, count = {}, 0 -- where the value of a field stands in fields; the number of lines
+for i = 1, #fields, 2 do
+  local name = fields[i]
+  at[name] = i + 1
+  if byte(name) == 61 then count = count + 1 end -- '='
+end
+
+local function get(name)
+  local i = at[name]
+  return i and fields[i] or false
+end
+
+if not exists then
+  if ARGV[2] == '' then return answer('ABSENT') end
+elseif (get('#l') or '0') ~= ARGV[1] then
+  return answer('STALE')
+end
+local state = get('#s')
+if state then return answer(state == '2' and 'MERGED' or 'MERGING') end
+if now > tonumber(ARGV[3]) then return answer('LATE') end
+
+local ring = ''
+if retry_key ~= '' then
+  ring = (get('#r0') or '') .. (get('#r1') or '') .. (get('#r2') or '') .. (get('#r3') or '')
+  for i = 1, #ring, 12 do
+    if sub(ring, i, i + 7) == sub(retry_key, 1, 8) then
+      return answer(sub(ring, i, i + 11) == retry_key and 'REPLAYED' or 'REUSED')
+    end
+  end
+end
+
+local is_aged = is_guest and exists and now >= ((get('#k') or 0) + renewal) * 1000 -- the cookie must be renewed
+local version = tonumber(get('#v') or 0)
+if condition ~= '' then
+  local holds
+  if condition == '*' then holds = version > 0 else holds = string.find(condition, format(',%d,', version), 1, true) end
+  if not holds then return answer('VERSION') end
+end
+local following = format('%d', version + 1)
+
+-- Nothing is written before every rule has been checked: what is to be written gathers here.
+local sets, drops, touched = {}, {}, {}
+
+local function put(name, value)
+  local i = at[name]
+  if not i then
+    if not value then return end
+    i = #fields + 2
+    fields[i - 1], at[name] = name, i
+  end
+  fields[i] = value
+  if value then
+    sets[#sets + 1] = name
+    sets[#sets + 1] = value
+  else
+    drops[#drops + 1] = name
+  end
+end
+
+local function packed(text)
+  return text and #text .. ':' .. text or '-'
+end
+
+-- Sets a line and its client data, or removes it (false, false), and records both for the event.
+local function line(sku, value, data)
+  local name, extra = '=' .. sku, '+' .. sku
+  local before, had = get(name), get(extra)
+  touched[#touched + 1] = packed(sku) .. packed(before) .. packed(value) .. packed(had)
+    .. (had == data and '=' or packed(data))
+  if not before then count = count + 1 elseif not value then count = count - 1 end
+  put(name, value)
+  if had ~= data then put(extra, data) end
+end
