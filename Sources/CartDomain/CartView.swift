@@ -62,8 +62,8 @@ package struct CartView: Sendable {
       } else {
         position = merchants.count
         merchants.append(MerchantSummary(merchantID: line.merchantID))
+        positions[line.merchantID] = position
       }
-      positions[line.merchantID] = position
       counts.lines += 1
       counts.quantity += line.quantity
       merchants[position].lines += 1

@@ -9,7 +9,8 @@ package protocol Identifier: Hashable, Comparable, Sendable, CustomStringConvert
 
 extension Identifier {
   package static func == (left: Self, right: Self) -> Bool {
-    left.text.utf8.elementsEqual(right.text.utf8)
+    guard left.text.utf8.count == right.text.utf8.count else { return false }
+    return unsafe left.withUTF8 { left in unsafe right.withUTF8 { right in unsafe left.elementsEqual(right) } }
   }
 
   package static func < (left: Self, right: Self) -> Bool {
@@ -17,8 +18,14 @@ extension Identifier {
   }
 
   package func hash(into hasher: inout Hasher) {
-    for byte in text.utf8 { hasher.combine(byte) }
+    unsafe withUTF8 { bytes in unsafe hasher.combine(bytes: UnsafeRawBufferPointer(bytes)) }
     hasher.combine(0xFF as UInt8)
+  }
+
+  /// The bytes of the text, in one piece: catalogues and carts look identifiers up for every line.
+  private func withUTF8<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
+    if let result = unsafe text.utf8.withContiguousStorageIfAvailable(body) { return result }
+    return unsafe Array(text.utf8).withUnsafeBufferPointer(body)
   }
 
   package var description: String { text }

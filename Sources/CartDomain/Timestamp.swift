@@ -25,27 +25,34 @@ package struct Timestamp: Hashable, Comparable, Sendable {
 
   /// Appends ``rfc3339`` as ASCII.
   package func appendRFC3339(to bytes: inout [UInt8]) {
+    let text = rfc3339Bytes
+    for index in text.indices { bytes.append(text[index]) }
+  }
+
+  /// ``rfc3339`` as ASCII.
+  package var rfc3339Bytes: InlineArray<20, UInt8> {
     let second = seconds
     let day = second >= 0 ? second / 86_400 : (second - 86_399) / 86_400
-    let rest = Int(second - day * 86_400)
+    let rest = UInt32(truncatingIfNeeded: second - day * 86_400)
     let (year, month, dayOfMonth) = Self.civil(fromDay: day)
-    func two(_ value: Int) {
-      bytes.append(UInt8(48 + value / 10 % 10))
-      bytes.append(UInt8(48 + value % 10))
+    var text = InlineArray<20, UInt8>(repeating: UInt8(ascii: "-"))
+    func put(_ value: UInt32, at index: Int) {
+      text[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / 10 % 10)
+      text[index + 1] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10)
     }
-    two(Int(year / 100 % 100))
-    two(Int(year % 100))
-    bytes.append(UInt8(ascii: "-"))
-    two(month)
-    bytes.append(UInt8(ascii: "-"))
-    two(dayOfMonth)
-    bytes.append(UInt8(ascii: "T"))
-    two(rest / 3600)
-    bytes.append(UInt8(ascii: ":"))
-    two(rest / 60 % 60)
-    bytes.append(UInt8(ascii: ":"))
-    two(rest % 60)
-    bytes.append(UInt8(ascii: "Z"))
+    let fullYear = UInt32(truncatingIfNeeded: year)
+    put(fullYear / 100, at: 0)
+    put(fullYear, at: 2)
+    put(UInt32(month), at: 5)
+    put(UInt32(dayOfMonth), at: 8)
+    text[10] = UInt8(ascii: "T")
+    put(rest / 3600, at: 11)
+    text[13] = UInt8(ascii: ":")
+    put(rest / 60 % 60, at: 14)
+    text[16] = UInt8(ascii: ":")
+    put(rest % 60, at: 17)
+    text[19] = UInt8(ascii: "Z")
+    return text
   }
 
   /// Reads a date-time of RFC 3339, with any offset and an optional fraction (cut to milliseconds); `nil` for anything

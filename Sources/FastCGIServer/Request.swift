@@ -47,6 +47,14 @@ package struct Request: Sendable {
     entry(name).map { storage[$0.value] }
   }
 
+  /// The values of a parameter that may come several times, as header fields do, in one.
+  package func bytes(_ name: String, joinedBy separator: String) -> ArraySlice<UInt8>? {
+    let wanted = name.utf8
+    let values = entries.filter { $0.name.count == wanted.count && storage[$0.name].elementsEqual(wanted) }
+    guard values.count > 1 else { return values.first.map { storage[$0.value] } }
+    return Array(values.map { storage[$0.value] }.joined(separator: Array(separator.utf8)))[...]
+  }
+
   /// The value of a parameter, nil if it did not come. Bytes that are not UTF-8 are replaced by U+FFFD: where that
   /// matters, look at `bytes(_:)`.
   package func parameter(_ name: String) -> String? {

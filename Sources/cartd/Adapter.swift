@@ -4,7 +4,10 @@ import FastCGIServer
 /// Between the pool, which knows nothing of HTTP's meaning, and the API, which knows nothing of FastCGI.
 extension HTTPRequest {
   init(_ request: Request) {
-    self.init(metaVariable: request.bytes, body: request.body, isBodyTooLarge: request.isBodyTooLarge)
+    self.init(
+      // A browser may send its cookies in several fields, and nginx passes each of them on.
+      metaVariable: { $0 == "HTTP_COOKIE" ? request.bytes($0, joinedBy: "; ") : request.bytes($0) },
+      body: request.body, isBodyTooLarge: request.isBodyTooLarge)
   }
 }
 

@@ -3,7 +3,8 @@
 
 Starts an instance with `nginx/up`, spawns as many bare_cart processes as cartd has workers, puts an nginx with the
 project's own FastCGI settings before both, and lets wrk load them by turns: GET and add on a cart of five lines. Then
-prints, as a table, requests per second and their ratios, the bytes of such a cart in Redis, the private memory of the
+prints, as a table, requests per second and their ratios, CPU time for a request (which says something on a busy machine
+too), the bytes of such a cart in Redis, the private memory of the
 workers, and the time from the start to the first answer. Needs wrk, spawn-fcgi and gcc; not part of the tests.
 """
 
@@ -148,6 +149,7 @@ def spawn_bare(folder, name, count, redis, pipeline):
 
 
 def wrk(url, seconds, connections, script=None):
+    """Requests per second, and how many there were."""
     command = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", url]
     if script:
         command[1:1] = ["-s", str(script)]
@@ -155,7 +157,16 @@ def wrk(url, seconds, connections, script=None):
     text = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
     if "Non-2xx" in text or "Socket errors" in text:
         sys.exit(f"{url}: failed requests:\n{text}")
-    return float(re.search(r"Requests/sec:\s*([\d.]+)", text)[1])
+    return float(re.search(r"Requests/sec:\s*([\d.]+)", text)[1]), int(re.search(r"(\d+) requests in", text)[1])
+
+
+def cpu_microseconds(pids):
+    """What the processes have used so far, in user and kernel mode."""
+    ticks = 0
+    for pid in pids:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks * 1_000_000 / os.sysconf("SC_CLK_TCK")
 
 
 def private_kilobytes(pid):
@@ -177,35 +188,52 @@ def fill(instance, url):
         instance.redis_command("HSET", "bare:cart", sku, 6)
 
 
-def compare(url, options):
-    """Requests per second: for each request a list of pairs (cartd, bare, bare pipelined)."""
-    results = {"GET": [], "add": []}
+class Turn:
+    """One load on one target: requests per second, and CPU time for a request in the target and in Redis."""
+
+    def __init__(self, url, options, script, pids, redis_pid):
+        own, redis = cpu_microseconds(pids), cpu_microseconds([redis_pid])
+        self.rate, count = wrk(url, options.seconds, options.connections, script)
+        self.own = (cpu_microseconds(pids) - own) / count
+        self.redis = (cpu_microseconds([redis_pid]) - redis) / count
+
+
+def compare(url, options, targets, redis_pid):
+    """For each request the rounds, each a dictionary: name of the target → turn."""
+    results = {}
     for name, script, path in (("GET", None, "/v1/cart"), ("add", HERE / "add.lua", "/v1/cart/lines")):
-        targets = [path, "/bare"] + (["/pipelined"] if script else [])
-        for target in targets:
+        paths = {"cartd": path, "bare": "/bare"} | ({"pipelined": "/pipelined"} if script else {})
+        for target in paths.values():
             wrk(url + target, 1, options.connections, script)
+        results[name] = []
         for turn in range(options.rounds):
-            order = targets if turn % 2 == 0 else targets[::-1]
             measured = {}
-            for target in order:
+            for target in list(paths) if turn % 2 == 0 else list(paths)[::-1]:
                 if script:
                     # A line holds at most a million pieces.
                     request(f"{url}/v1/cart/lines/{SKUS[0]}", {"quantity": 1}, "PATCH")
-                measured[target] = wrk(url + target, options.seconds, options.connections, script)
-            results[name].append([measured[target] for target in targets])
+                measured[target] = Turn(url + paths[target], options, script, targets[target], redis_pid)
+            results[name].append(measured)
     return results
 
 
 def show(results, options):
-    print(f"\n{'request':8} {'against':26} {'cartd/s':>9} {'bare/s':>9} {'ratio':>6}  ratios of each round")
+    print(f"\n{'':26} {'requests/s':>17}        {'CPU µs a request, itself + Redis':>34}")
+    print(f"{'request, against':26} {'cartd':>8} {'bare':>8} {'ratio':>6} {'cartd':>16} {'bare':>16}  ratios of each round")
     for name, rounds in results.items():
-        for index, against in ((1, "bare_cart"), (2, "bare_cart, one round trip")):
-            if index >= len(rounds[0]):
+        for target, label in (("bare", "bare_cart"), ("pipelined", "one round trip")):
+            if target not in rounds[0]:
                 continue
-            ratios = [row[0] / row[index] for row in rounds]
+            ratios = [row["cartd"].rate / row[target].rate for row in rounds]
+
+            def middle(who, what):
+                return statistics.median(getattr(row[who], what) for row in rounds)
+
             print(
-                f"{name:8} {against:26} {statistics.median(row[0] for row in rounds):9.0f}"
-                f" {statistics.median(row[index] for row in rounds):9.0f} {statistics.median(ratios):6.2f}  "
+                f"{name + ', ' + label:26} {middle('cartd', 'rate'):8.0f} {middle(target, 'rate'):8.0f}"
+                f" {statistics.median(ratios):6.2f}"
+                f" {middle('cartd', 'own'):9.0f} + {middle('cartd', 'redis'):4.0f}"
+                f" {middle(target, 'own'):9.0f} + {middle(target, 'redis'):4.0f}  "
                 + " ".join(f"{ratio:.2f}" for ratio in ratios)
             )
     print(f"({options.rounds} rounds of {options.seconds} s, {options.connections} connections, medians)\n")
@@ -235,8 +263,10 @@ def main():
 
 
 def measure(instance, folder, options, ending):
+    targets = {"cartd": instance.workers()}
     for name, pipeline in (("bare", False), ("pipelined", True)):
-        for pid in spawn_bare(folder, name, options.workers, instance.redis, pipeline):
+        targets[name] = spawn_bare(folder, name, options.workers, instance.redis, pipeline)
+        for pid in targets[name]:
             ending.callback(os.kill, pid, signal.SIGTERM)
     port, second_port = free_port(), free_port()
     (folder / "snippets").symlink_to(ROOT / "nginx")
@@ -253,7 +283,8 @@ def measure(instance, folder, options, ending):
 
     key = instance.variables.get("CART_REDIS_PREFIX", "") + "cart:user:" + USER
     size = instance.redis_command("MEMORY", "USAGE", key, "SAMPLES", 0)
-    show(compare(url, options), options)
+    redis_pid = int(re.search(r"process_id:(\d+)", instance.redis_command("INFO", "server"))[1])
+    show(compare(url, options, targets, redis_pid), options)
     print(f"5-line cart in Redis: {size} bytes after one add (aim 700),"
           f" {instance.redis_command('MEMORY', 'USAGE', key, 'SAMPLES', 0)} after the load")
 

@@ -40,7 +40,11 @@ import Testing
     ] as [(String, String, String?)] {
       expectProblem(keyed("k", method, target, body), 422, "idempotency_key_reused", hasCart: false)
     }
-    #expect(keyed("d", "DELETE", "/v1/cart/lines?sku=A").json["version"] == 2)
+    // The same body, under another path.
+    shop.send("POST", "/v1/cart/lines", #"{"sku":"B"}"#, user: "u")
+    #expect(keyed("p", "PATCH", "/v1/cart/lines/A", #"{"delta":1}"#).json["version"] == 3)
+    expectProblem(keyed("p", "PATCH", "/v1/cart/lines/B", #"{"delta":1}"#), 422, "idempotency_key_reused")
+    #expect(keyed("d", "DELETE", "/v1/cart/lines?sku=A").json["version"] == 4)
     expectProblem(keyed("d", "DELETE", "/v1/cart/lines?sku=B"), 422, "idempotency_key_reused")
     #expect(keyed("d", "DELETE", "/v1/cart/lines?sku=A")["Idempotent-Replayed"] == "true")
   }

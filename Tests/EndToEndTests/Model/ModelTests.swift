@@ -98,11 +98,12 @@ extension EndToEnd {
       return try twin.difference()
     }
 
-    /// Leaves out what the divergence does not need.
+    /// Leaves out what the divergence does not need, for some seconds.
     private func shrunk(_ commands: [ModelCommand], isGuest: Bool, shop: ModelShop) throws -> [ModelCommand] {
       var commands = commands
       var index = commands.count - 1
-      while index >= 0 {
+      let start = ContinuousClock.now
+      while index >= 0, ContinuousClock.now - start < .seconds(4) {
         var fewer = commands
         fewer.remove(at: index)
         if try divergence(fewer, isGuest: isGuest, shop: shop) != nil { commands = fewer }

@@ -1,8 +1,9 @@
 -- ARGV: from 9 on 8 for each SKU: SKU, quantity, most, least, step, currency, merchant|price|revision, client data ('='
 -- keeps).
-if outdated() then return answer('GENERATION') end
+if is_outdated then return answer('GENERATION') end
 local currency = get('#c') or ARGV[14]
-local clock = tonumber(get('#u') or 0)
+local last_born = tonumber(get('#u') or 0)
+local clock = last_born
 for i = 9, #ARGV, 8 do
   local sku, quantity, data, born = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 7], nil
   local before = get('=' .. sku)
@@ -19,5 +20,5 @@ for i = 9, #ARGV, 8 do
 end
 if count > most_lines or exceeds() then return refuse() end
 if not get('#c') then put('#c', currency) end
-put('#u', format('%d', clock))
+if clock ~= last_born then put('#u', format('%d', clock)) end
 local action = 'add'

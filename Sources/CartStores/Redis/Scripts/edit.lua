@@ -10,7 +10,7 @@ if ARGV[10] == '=' then quantity = tonumber(ARGV[11]) elseif ARGV[10] == '+' the
 if ARGV[12] ~= '' then selected = ARGV[12] end
 if data == '=' then data = former elseif data == '' then data = false end
 if quantity > had then
-  if outdated() then return answer('GENERATION') end
+  if is_outdated then return answer('GENERATION') end
   if not permits(quantity, 14) or ARGV[17] ~= get('#c') then return refuse() end
 end
 if quantity <= 0 then

@@ -1,7 +1,5 @@
--- True where the caller reckoned with another catalogue than the current one.
-local function outdated()
-  return ARGV[6] ~= '' and ARGV[6] ~= generation
-end
+-- The caller reckoned with another catalogue than the current one.
+local is_outdated = ARGV[6] ~= '' and ARGV[6] ~= generation
 
 -- The rule at ARGV[i]: the most (0 for what can't be bought), the least, the step.
 local function permits(quantity, i)
