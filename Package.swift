@@ -46,12 +46,15 @@ let package = Package(
 
     .executableTarget(
       name: "cartd",
-      dependencies: ["CartAPI", "CartDomain", "CartStores", "FastCGIServer", .product(name: "Logging", package: "swift-log")],
+      dependencies: [
+        "CartAPI", "CartDomain", "CartStores", "FastCGIServer", .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: strict),
     .executableTarget(
       name: "cartctl",
       dependencies: [
-        "CartAPI", "CartDomain", "CartJSON", "CartStores", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "CartAPI", "CartDomain", "CartJSON", "CartStores",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict,
       // ArgumentParser brings FoundationEssentials, whose mktemp gold warns about; lld, of the same toolchain, does not.
