@@ -20,6 +20,8 @@ package struct APIConfiguration: Sendable {
   let origins: Set<Origin>
   /// The guests' secrets: the first one signs, all of them verify.
   let guestSecrets: [[UInt8]]
+  /// `nil` where users come from the web server alone.
+  let tokens: TokenConfiguration?
   let cookieSecurity: CookieSecurity
   /// A counted stock up to this one is `low`.
   let lowStock: Int
@@ -32,9 +34,10 @@ package struct APIConfiguration: Sendable {
   ///   - origins: `https://shop.example https://m.shop.example:8443`, parted by spaces or commas.
   ///   - guestSecret: at least ``minimumSecretBytes`` random bytes.
   ///   - oldGuestSecret: the secret before the last rotation; its guests are still known.
+  ///   - tokens: the shop's own tokens, where users may show them.
   package init(
     basePath: String = "", origins: String = "", guestSecret: [UInt8], oldGuestSecret: [UInt8]? = nil,
-    cookieSecurity: CookieSecurity = .auto, lowStock: Int = 20
+    tokens: TokenConfiguration? = nil, cookieSecurity: CookieSecurity = .auto, lowStock: Int = 20
   ) throws(Invalid) {
     let parts = basePath.split(separator: "/").map(String.init)
     guard basePath.isEmpty || basePath.hasPrefix("/"), !parts.contains("."), !parts.contains("..") else {
@@ -54,6 +57,7 @@ package struct APIConfiguration: Sendable {
       throw Invalid(message: "a guest secret has fewer than \(Self.minimumSecretBytes) bytes")
     }
     self.guestSecrets = secrets
+    self.tokens = tokens
     self.cookieSecurity = cookieSecurity
     self.lowStock = lowStock
   }

@@ -10,37 +10,50 @@ package final class CartService {
   let configuration: APIConfiguration
   let now: () -> Timestamp
   let issuer: GuestPassIssuer
+  let operations: (any Operations)?
   private let router: Router
   private let shoppers: ShopperFinder
   private let crossSite: CrossSiteCheck
 
-  /// - Parameter now: the time by which products are on sale; the store has a clock of its own.
+  /// The names of all requests that are answered, as metrics and logs show them.
+  package static let routes = Router.table.map(\.name)
+
+  /// - Parameters:
+  ///   - operations: answers what is asked under `/ops`; without it, only that the process is alive.
+  ///   - now: the time by which products are on sale; the store has a clock of its own.
   /// - Throws: ``APIConfiguration/Invalid`` where libcrypto can't be used.
   package init(
-    store: any CartStore, catalogue: any Catalogue, configuration: APIConfiguration, now: @escaping () -> Timestamp
+    store: any CartStore, catalogue: any Catalogue, configuration: APIConfiguration,
+    operations: (any Operations)? = nil, now: @escaping () -> Timestamp
   ) throws(APIConfiguration.Invalid) {
     self.store = store
     self.catalogue = catalogue
     self.configuration = configuration
     self.now = now
+    self.operations = operations
     do throws(Cryptography.Failure) {
       issuer = try GuestPassIssuer(secrets: configuration.guestSecrets)
     } catch {
       throw APIConfiguration.Invalid(message: "libcrypto offers no HMAC-SHA-256")
     }
     router = Router(basePath: configuration.basePath)
-    shoppers = ShopperFinder(issuer: issuer)
+    var tokens: TokenVerifier?
+    if let configured = configuration.tokens { tokens = try TokenVerifier(configured) }
+    shoppers = ShopperFinder(issuer: issuer, tokens: tokens, now: now)
     crossSite = CrossSiteCheck(origins: configuration.origins)
   }
 
   /// Answers every request there is.
   package func respond(to request: HTTPRequest) -> HTTPResponse {
     var response: HTTPResponse
+    var trace = Trace()
     do throws(Problem) {
-      response = try answer(request)
+      response = try answer(request, &trace)
     } catch {
       response = error.response(requestID: request.requestID, lowStock: configuration.lowStock)
     }
+    response.route = trace.route
+    response.shopper = trace.shopper
     let isRead = request.method == HTTPMethod.get.rawValue || request.method == HTTPMethod.head.rawValue
     response.add("Cache-Control", isRead ? "private, no-cache" : "no-store")
     if !request.requestID.isEmpty { response.add("Request-Id", request.requestID) }
@@ -48,28 +61,40 @@ package final class CartService {
     return response
   }
 
+  /// How far a request came.
+  private struct Trace {
+    var route = ""
+    var shopper = HTTPResponse.ShopperKind.none
+  }
+
   /// What a server answers where there is no request to answer.
   package enum Unreadable: Sendable {
     /// Parameters or lengths that contradict each other, or too many of them.
     case malformed
-    /// It did not come in time.
+    /// It did not come in time, or could not be answered in time.
     case late
+    /// It has waited so long that nobody may wait for it any more.
+    case overloaded
   }
 
   /// Answers what never became a request.
-  package func respond(to unreadable: Unreadable) -> HTTPResponse {
+  ///
+  /// - Parameter requestID: the web server's name of the request; empty for none.
+  package func respond(to unreadable: Unreadable, requestID: String = "") -> HTTPResponse {
     let code: ErrorCode =
       switch unreadable {
       case .malformed: .malformedRequest
       case .late: .deadlineExceeded
+      case .overloaded: .overloaded
       }
-    var response = Problem(code).response(requestID: "", lowStock: configuration.lowStock)
+    var response = Problem(code).response(requestID: requestID, lowStock: configuration.lowStock)
     response.add("Cache-Control", "no-store")
+    if !requestID.isEmpty { response.add("Request-Id", requestID) }
     return response
   }
 
   /// The checks, in the order that the contract gives them; those of fields and state are the handlers' own.
-  private func answer(_ request: HTTPRequest) throws(Problem) -> HTTPResponse {
+  private func answer(_ request: HTTPRequest, _ trace: inout Trace) throws(Problem) -> HTTPResponse {
     let target = try RequestTarget(request.target)
     let route: Route
     let argument: String?
@@ -80,8 +105,10 @@ package final class CartService {
       return response
     case .route(let found, let part): (route, argument) = (found, part)
     }
+    trace.route = route.name
     if request.isBodyTooLarge || request.body.count > Self.maximumBodyBytes { throw Problem(.bodyTooLarge) }
     let shopper = route.isShoppers ? try shoppers.shopper(of: request) : Shopper()
+    trace.shopper = shopper.user != nil ? .user : shopper.guest != nil ? .guest : .none
     if !route.method.isSafe, crossSite.isFromElsewhere(request) { throw Problem(.crossSite) }
     try checkBody(of: request, for: route)
     let call = Call(

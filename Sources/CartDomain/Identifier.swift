@@ -134,6 +134,10 @@ package enum CartOwner: Hashable, Sendable {
 package enum Printable {
   /// No control characters, no line or paragraph separators, no white space at either end.
   package static func isPrintable(_ text: String) -> Bool {
+    // Most names are ASCII, and the properties of scalars are slow to look up.
+    if text.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) {
+      return text.utf8.first != 0x20 && text.utf8.last != 0x20
+    }
     let scalars = text.unicodeScalars
     guard let first = scalars.first, let last = scalars.last else { return true }
     if first.properties.isWhitespace || last.properties.isWhitespace { return false }

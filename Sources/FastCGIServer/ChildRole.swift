@@ -21,10 +21,12 @@ package struct ChildRole: Sendable, Equatable {
   /// It says when it can serve (`Worker.run` and `Post.announceReady()` do). One that does not counts as ready
   /// as soon as it was spawned.
   package var announcesReady: Bool
+  /// A socket of its own on descriptor 0, in place of the pool's.
+  package var listen: ListenAddress?
 
   package init(
     name: String, arguments: [String], count: Int = 1, isScalable: Bool = false, handover: Handover = .newFirst,
-    stopsLast: Bool = false, announcesReady: Bool = true
+    stopsLast: Bool = false, announcesReady: Bool = true, listen: ListenAddress? = nil
   ) {
     self.name = name
     self.arguments = arguments
@@ -33,6 +35,7 @@ package struct ChildRole: Sendable, Equatable {
     self.handover = handover
     self.stopsLast = stopsLast
     self.announcesReady = announcesReady
+    self.listen = listen
   }
 
   /// The workers of a pool.

@@ -29,6 +29,12 @@ final class Connection {
   /// The rest of an answer.
   var output: ArraySlice<UInt8> = []
   var discarded = 0
+  /// A request on it has been answered.
+  var hasServed = false
+  /// It has waited too long to be accepted.
+  var isOverdue = false
+  /// The first byte of a request of which more must come.
+  var requestBegan: Instant?
 
   init(_ descriptor: consuming Descriptor, limits: Limits, deadline: Instant?) {
     self.descriptor = descriptor

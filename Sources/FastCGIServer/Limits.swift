@@ -19,6 +19,9 @@ package struct Limits: Sendable {
   /// For a web server that does not take an answer.
   package var writeDeadline = Duration.seconds(30)
 
+  /// From a request's last byte to its answer. Then the web server gets an answer made before, and the worker ends.
+  package var requestDeadline = Duration.seconds(30)
+
   /// Connections that one worker holds. At the limit it accepts no more; the others do.
   package var connections = 512
 
@@ -37,13 +40,16 @@ package enum Refusal: Sendable, CaseIterable {
   case bodyLengthMismatch
   /// Over `Limits.readDeadline`.
   case readTimeout
+  /// Its connection has waited longer than `Master.Configuration.queueAge`: its client may have given up.
+  case overloaded
 
-  /// 400, 431, 400 and 408.
+  /// 400, 431, 400, 408 and 503.
   package var status: Int {
     switch self {
     case .malformedParameters, .bodyLengthMismatch: 400
     case .tooManyParameters: 431
     case .readTimeout: 408
+    case .overloaded: 503
     }
   }
 }

@@ -9,8 +9,14 @@ final class MasterLoop {
   private var pool: Pool
   private var poller: Poller
   private let signals: Signals
-  private let listener: Descriptor
-  private let park: Park
+  private let manager: ServiceManager
+  /// Those that take from the pool's own socket come to the first.
+  private let entrances: [Entrance]
+  /// By role.
+  private let entranceOfRole: [Int]
+  private let ledger: Ledger
+  private var queueAge: QueueAge
+  private var nextLook = System.now()
   private let pidFile: PIDFile?
   /// By slot.
   private var lines: [Int: Line] = [:]
@@ -34,15 +40,29 @@ final class MasterLoop {
     self.logger = logger
     pool = Pool(
       roles: configuration.roles, startTimeout: configuration.startTimeout, stopTimeout: configuration.stopTimeout)
+    var manager = ServiceManager()
     // What was left open for this process by accident stops here.
     _ = cprocess_close_on_exec_from(3)
     signals = try Signals([SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGTTIN, SIGTTOU, SIGUSR1, SIGCHLD])
-    listener = try ListeningSocket.open(
-      configuration.listen,
-      .init(mode: configuration.socketMode, owner: configuration.socketOwner, group: configuration.socketGroup),
-      backlog: configuration.backlog)
-    let pair = try MessagePair()
-    park = Park(receiving: pair.first, sending: pair.second)
+    let pools = configuration.roles.first { $0.listen == nil }?.name ?? ""
+    let others = configuration.roles.filter { $0.listen != nil }.map(\.name)
+    var entrances = [
+      try Entrance(
+        configuration.listen, configuration,
+        inherited: manager.takeSocket(for: pools, others: others, isPools: true))
+    ]
+    var entranceOfRole: [Int] = []
+    for role in configuration.roles {
+      entranceOfRole.append(role.listen == nil ? 0 : entrances.count)
+      guard let address = role.listen else { continue }
+      let inherited = manager.takeSocket(for: role.name, others: [], isPools: false)
+      entrances.append(try Entrance(address, configuration, inherited: inherited))
+    }
+    self.manager = manager
+    self.entrances = entrances
+    self.entranceOfRole = entranceOfRole
+    ledger = try Ledger()
+    queueAge = QueueAge(limit: configuration.queueAge)
     poller = try Poller()
     try poller.add(signals.descriptor.raw, .reading)
     programs[0] = try Spawn.Program(path: configuration.executable)
@@ -54,7 +74,7 @@ final class MasterLoop {
     handle(.time)
     var events: [Poller.Event] = []
     while !isFinished {
-      let timeout = pool.nextDeadline.map { $0.milliseconds(from: System.now()) } ?? -1
+      let timeout = min(pool.nextDeadline ?? nextLook, nextLook).milliseconds(from: System.now())
       try poller.wait(milliseconds: timeout, into: &events)
       for event in events {
         if event.descriptor == signals.descriptor.raw {
@@ -64,7 +84,40 @@ final class MasterLoop {
         }
       }
       handle(.time)
+      lookAround()
     }
+  }
+
+  /// What no event tells, a few times a second.
+  private func lookAround() {
+    let now = System.now()
+    if now < nextLook { return }
+    nextLook = now + queueAge.interval
+    lookAtQueue(now)
+    if let deadline = configuration.requestDeadline { endTheDeaf(now, deadline) }
+  }
+
+  /// Between a worker's own end at its deadline and this one.
+  private static let grace = Duration.seconds(2)
+
+  /// A worker that has not ended by itself at its request's deadline cannot: it sits in the kernel, or hears no signal.
+  private func endTheDeaf(_ now: Instant, _ deadline: Duration) {
+    for slot in pool.slots.indices {
+      guard let process = pool.child(in: slot)?.process, process != 0, let page = ledger.board.slot(slot) else {
+        continue
+      }
+      let began = Int64(clamping: page.get(Score.requestBegan))
+      if began == 0 || now < Instant(nanoseconds: began) + deadline + Self.grace { continue }
+      logger.error("worker does not end at its deadline: killed", metadata: ["pid": "\(process)"])
+      kill(process, SIGKILL)
+    }
+  }
+
+  private func lookAtQueue(_ now: Instant) {
+    var limit: UInt32 = 0
+    let waiting = unsafe cprocess_listen_queue(entrances[0].listener.raw, &limit)
+    if waiting < 0 { return }
+    ledger.set(Score.overdue, queueAge.look(now: now, accepted: ledger.board.accepted, waiting: Int(waiting)))
   }
 
   // MARK: - Events
@@ -91,7 +144,9 @@ final class MasterLoop {
       case .bytes(1):
         switch Post.Word(rawValue: message[0]) {
         case .ready: handle(.ready(process: line.process))
-        case .tired: handle(.tired(process: line.process))
+        case .tired:
+          ledger.count(Score.recycles)
+          handle(.tired(process: line.process))
         case nil: break
         }
       case .wouldBlock:
@@ -112,12 +167,23 @@ final class MasterLoop {
         handle(.halted(process: change.process))
         continue
       }
-      if let slot = pool.slot(of: change.process) {
-        let how = change.what == Int32(CPROCESS_EXITED) ? "exit \(change.status)" : "signal \(change.status)"
-        logger.info("child ended", metadata: ["slot": "\(slot)", "pid": "\(change.process)", "how": "\(how)"])
-        if let line = lines.removeValue(forKey: slot) { poller.remove(line.descriptor.raw) }
-      }
-      handle(.ended(process: change.process, isClean: change.what == Int32(CPROCESS_EXITED) && change.status == 0))
+      let code = change.what == Int32(CPROCESS_EXITED) ? change.status : -1
+      if let slot = pool.slot(of: change.process) { bury(slot, change, code) }
+      // One that ended with its request at the deadline did what it had to.
+      handle(.ended(process: change.process, isClean: code == 0 || code == Int32(CPROCESS_OVERDUE)))
+    }
+  }
+
+  private func bury(_ slot: Int, _ change: cprocess_change, _ code: Int32) {
+    let how = code < 0 ? "signal \(change.status)" : "exit \(code)"
+    logger.info("child ended", metadata: ["slot": "\(slot)", "pid": "\(change.process)", "how": "\(how)"])
+    if let line = lines.removeValue(forKey: slot) { poller.remove(line.descriptor.raw) }
+    let last = ledger.close(slot: slot)
+    if code == Int32(CPROCESS_OVERDUE), last.indices.contains(Int(Score.stage)) {
+      let stage = Stage(rawValue: last[Int(Score.stage)]) ?? .none
+      logger.error(
+        "request passed its deadline: its worker is replaced",
+        metadata: ["pid": "\(change.process)", "stage": "\(stage)"])
     }
   }
 
@@ -150,12 +216,16 @@ final class MasterLoop {
         if let outcome = carryOut(action) { waiting.append(outcome) }
       }
     }
+    ledger.set(Score.generation, UInt64(clamping: pool.generation))
   }
 
   private func carryOut(_ action: Pool.Action) -> Pool.Event? {
     switch action {
     case .spawn(let slot, let role, let generation):
-      return spawn(slot, configuration.roles[role], generation)
+      ledger.open(slot: slot, generation: generation, isWorker: entranceOfRole[role] == 0)
+      let event = spawn(slot, role, generation)
+      if case .spawnFailed = event { ledger.close(slot: slot) }
+      return event
     case .order(let process, let order):
       let line = lines.values.first { $0.process == process }
       if line?.descriptor.send([order.rawValue]) != .bytes(1) { kill(process, SIGTERM) }
@@ -163,7 +233,8 @@ final class MasterLoop {
       kill(process, ending == .kill ? SIGKILL : SIGINT)
     case .closeListener:
       logger.info("stopping")
-      if case .unix(let path) = configuration.listen { _ = unsafe unlink(path) }
+      manager.tell("STOPPING=1")
+      for entrance in entrances { entrance.close() }
     case .note(let note):
       log(note)
     case .finish:
@@ -172,7 +243,9 @@ final class MasterLoop {
     return nil
   }
 
-  private func spawn(_ slot: Int, _ role: ChildRole, _ generation: Int) -> Pool.Event {
+  private func spawn(_ slot: Int, _ number: Int, _ generation: Int) -> Pool.Event {
+    let role = configuration.roles[number]
+    let entrance = entrances[entranceOfRole[number]]
     do {
       guard let program = programs[generation] else { throw SystemError("program of generation \(generation)", ENOENT) }
       let pair = try MessagePair()
@@ -180,8 +253,10 @@ final class MasterLoop {
         program: program, arguments: role.arguments,
         environment: [(Post.environmentKey, "\(slot) \(generation)")],
         descriptors: [
-          (listener.raw, 0), (pair.second.raw, Post.lineDescriptor),
-          (park.receiving.raw, Post.parkDescriptors.receiving), (park.sending.raw, Post.parkDescriptors.sending),
+          (entrance.listener.raw, 0), (pair.second.raw, Post.lineDescriptor),
+          (entrance.park.receiving.raw, Post.parkDescriptors.receiving),
+          (entrance.park.sending.raw, Post.parkDescriptors.sending), (ledger.file.raw, Post.boardDescriptor),
+          (entrances[0].listener.raw, Post.poolDescriptor),
         ])
       let process = try child.run()
       let line = Line(try pair.first.high(), process: process)
@@ -199,7 +274,9 @@ final class MasterLoop {
     switch note {
     case .allReady:
       logger.notice("ready", metadata: ["address": "\(configuration.listen)"])
+      manager.tell("READY=1")
     case .crashed(let slot, let process, let delay):
+      ledger.count(Score.crashes)
       logger.error(
         "child ended unasked", metadata: ["slot": "\(slot)", "pid": "\(process)", "retriesAfter": "\(delay)"])
     case .startTimedOut(let process):
@@ -209,11 +286,15 @@ final class MasterLoop {
     case .halted(let process):
       logger.warning("child was stopped by a signal", metadata: ["pid": "\(process)"])
     case .reloadBegan(let generation):
+      ledger.count(Score.reloads)
+      manager.tellReloading()
       logger.notice("reload began", metadata: ["generation": "\(generation)"])
     case .reloadFinished(let generation):
       programs = programs.filter { $0.key == generation }
+      manager.tell("READY=1")
       logger.notice("reload finished", metadata: ["generation": "\(generation)"])
     case .reloadFailed(let generation):
+      manager.tell("READY=1")
       logger.error("reload failed: the old generation goes on", metadata: ["failed": "\(generation)"])
     case .count(let role, let count):
       logger.notice("count changed", metadata: ["role": "\(configuration.roles[role].name)", "count": "\(count)"])

@@ -2,7 +2,8 @@ internal import Glibc
 
 /// A child's end of the line to its master: what the master orders, and word back.
 ///
-/// A child of `Master` finds the line on descriptor 3, the park on 4 and 5, and its place in the pool in the
+/// A child of `Master` finds the line on descriptor 3, the park on 4 and 5, the scoreboard on 6, the pool's socket
+/// on 7, and its place in the pool in the
 /// environment.
 package final class Post {
   package enum Order: UInt8, Sendable {
@@ -22,6 +23,9 @@ package final class Post {
   static let environmentKey = "FASTCGI_POST"
   static let lineDescriptor: Int32 = 3
   static let parkDescriptors: (receiving: Int32, sending: Int32) = (4, 5)
+  static let boardDescriptor: Int32 = 6
+  /// The pool's own listening socket, which is 0 for those who take from it.
+  static let poolDescriptor: Int32 = 7
 
   /// Which of the master's places this child fills; 0 and up, used again by a successor.
   package let slot: Int
@@ -65,6 +69,17 @@ package final class Post {
   package func announceReady() { say(.ready) }
 
   func say(_ word: Word) { _ = line.send([word.rawValue]) }
+
+  func inheritedBoard() throws(SystemError) -> Board {
+    try Board(child: slot, file: Descriptor(Self.boardDescriptor))
+  }
+
+  /// The pool's listening socket, to be looked at only.
+  func inheritedPool() -> Descriptor {
+    let pool = Descriptor(Self.poolDescriptor)
+    pool.setCloseOnExec()
+    return pool
+  }
 
   func inheritedPark() -> Park {
     let park = Park(

@@ -23,6 +23,12 @@ package struct Response: Sendable {
   /// For HEAD: `Content-Length` tells the length of `body`, which is not sent.
   package var omitsBody: Bool
 
+  /// Which of `Worker.Configuration.routes` answered, counted from 1; 0 for none of them.
+  package var route = 0
+
+  /// The kind of client, for the access log: one word that names nobody.
+  package var caller = "none"
+
   package init(status: Int, fields: [Field] = [], body: [UInt8] = [], omitsBody: Bool = false) {
     self.status = status
     self.fields = fields

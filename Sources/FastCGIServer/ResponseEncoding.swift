@@ -19,6 +19,9 @@ extension Response {
     records.endRequest(id, .requestComplete)
   }
 
+  /// Bytes of the body that are sent.
+  var sentBytes: Int { status == 204 || status == 304 || omitsBody ? 0 : body.count }
+
   private static func isWritten(_ field: Field) -> Bool {
     let name = field.name.utf8
     if name.isEmpty || !name.allSatisfy(isTokenByte) { return false }

@@ -45,6 +45,13 @@ enum System {
   }
 }
 
+extension Duration {
+  var nanoseconds: Int64 {
+    let (seconds, attoseconds) = components
+    return seconds &* 1_000_000_000 &+ attoseconds / 1_000_000_000
+  }
+}
+
 /// A moment of the monotonic clock.
 struct Instant: Comparable, Hashable, Sendable {
   var nanoseconds: Int64
@@ -52,8 +59,7 @@ struct Instant: Comparable, Hashable, Sendable {
   static func < (left: Self, right: Self) -> Bool { left.nanoseconds < right.nanoseconds }
 
   static func + (moment: Self, duration: Duration) -> Self {
-    let (seconds, attoseconds) = duration.components
-    return Instant(nanoseconds: moment.nanoseconds &+ seconds &* 1_000_000_000 &+ attoseconds / 1_000_000_000)
+    Instant(nanoseconds: moment.nanoseconds &+ duration.nanoseconds)
   }
 
   static func - (later: Self, earlier: Self) -> Duration {

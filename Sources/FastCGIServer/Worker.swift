@@ -9,9 +9,28 @@ package enum Worker {
     /// Words the answer to a request that does not reach the application.
     package var refuse: (Refusal) -> Response = { Response(status: $0.status, text: "\($0)\n") }
 
+    /// Words the answer to a request that passes `Limits.requestDeadline`, before there is one: for a request of the
+    /// name given (`REQUEST_ID`), or of none.
+    package var wordOverdue: (String) -> Response = { _ in Response(status: 504, text: "deadline exceeded\n") }
+
     /// Answered requests after which the worker asks its master for a successor; nil: never. The worker takes up to a
     /// fifth less, at random, so that not all go at once.
     package var maximumRequests: Int?
+
+    /// Resident memory in bytes after which the worker asks its master for a successor; nil: whatever it is.
+    package var maximumMemory: Int?
+
+    /// What the application answers, by name: of `Response.route`. At most 63.
+    package var routes: [String] = []
+
+    /// How the application tells what a request waits for.
+    package var activity = Activity()
+
+    /// A file for a line about each request; nil: none. A request ended at its deadline has none: the master logs it.
+    package var accessLog: String?
+
+    /// A request that takes longer is worth a line in the log; nil: none is.
+    package var slowRequest: Duration?
 
     /// Called on SIGUSR1, between two requests.
     package var reopenLogs: () -> Void = {}

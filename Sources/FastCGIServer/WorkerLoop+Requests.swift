@@ -24,8 +24,10 @@ extension WorkerLoop {
     }
     let wasQuiet = connection.isQuiet
     let hasServed = read(connection, 0..<count)
-    if connection.state == .reading, !connection.isQuiet, wasQuiet, connection.deadline == nil {
-      connection.deadline = System.now() + configuration.limits.readDeadline
+    if connection.state == .reading, !connection.isQuiet, wasQuiet {
+      let now = System.now()
+      connection.requestBegan = now
+      if connection.deadline == nil { connection.deadline = now + configuration.limits.readDeadline }
     }
     return hasServed
   }
@@ -38,6 +40,11 @@ extension WorkerLoop {
         hold(connection, .reading)
         return false
       case .request(let request):
+        if connection.isOverdue {
+          score.count(Score.shed)
+          refuse(connection, .overloaded, id: request.id)
+          return false
+        }
         serve(connection, request, isLast: !rest.isEmpty)
         return true
       case .refused(let refusal, let id):
@@ -71,23 +78,59 @@ extension WorkerLoop {
   /// `isLast`: more bytes than the request have come. No web server that waits for its answers does that; the
   /// connection is not used again.
   private func serve(_ connection: Connection, _ checked: RequestReader.CheckedRequest, isLast: Bool) {
+    let start = begin(checked, on: connection)
     if mode == .serving {
       settleAccept()
-      parkOthers(than: connection)
+      parkOthers(than: connection, since: start)
     }
-    let response: Response
-    do {
-      response = respond(try library.parse(checked))
-    } catch {
-      logger.error("libfcgi refused a request that was checked", metadata: ["error": "\(error)"])
-      response = Response(status: 500, text: "internal error\n")
-    }
-    served += 1
-    if let quota, served == quota { post?.say(.tired) }
+    let (request, response) = answer(checked, on: connection, since: start)
+    let answered = System.now()
+    let waited = configuration.activity.waited
+    var served = ServedRequest(
+      status: response.status, bytes: response.sentBytes, route: response.route,
+      reading: connection.requestBegan.map { max(0, start.nanoseconds &- $0.nanoseconds) } ?? 0,
+      total: answered.nanoseconds &- start.nanoseconds, redis: waited[0], postgres: waited[1])
+    connection.requestBegan = nil
+    score.count(served)
     let keeps = checked.keepsConnection && !isLast && mayKeep()
     response.write(to: &records, id: checked.id)
-    if checked.keepsConnection && !keeps { records.reuseRefusal() }
+    if checked.keepsConnection && !keeps {
+      records.reuseRefusal()
+      score.count(Score.reuseRefusals)
+    }
     send(connection, then: keeps ? .keep : isLast ? .discard : .close)
+    settleHandOver()
+    let end = System.now()
+    served.total = end.nanoseconds &- start.nanoseconds
+    served.writing = end.nanoseconds &- answered.nanoseconds
+    account(request, response, served)
+    if isTired() { post?.say(.tired) }
+  }
+
+  private func begin(_ checked: RequestReader.CheckedRequest, on connection: Connection) -> Instant {
+    let start = System.now()
+    score.beginRequest(
+      at: start, isReused: connection.hasServed, received: checked.parameters.count + checked.body.count,
+      isDraining: mode != .serving)
+    connection.hasServed = true
+    configuration.activity.reset()
+    return start
+  }
+
+  /// No request, and an answer of our own, for what libfcgi does not take.
+  private func answer(
+    _ checked: RequestReader.CheckedRequest, on connection: Connection, since start: Instant
+  ) -> (Request?, Response) {
+    do {
+      let request = try library.parse(checked)
+      score.enter(Stage.application)
+      overdue.arm(connection.raw, id: checked.id, name: request.bytes("REQUEST_ID"), since: start)
+      defer { overdue.disarm() }
+      return (request, respond(request))
+    } catch {
+      logger.error("libfcgi refused a request that was checked", metadata: ["error": "\(error)"])
+      return (nil, Response(status: 500, text: "internal error\n"))
+    }
   }
 
   /// Without a park a kept connection might wait behind another's request.
@@ -97,9 +140,11 @@ extension WorkerLoop {
 
   func refuse(_ connection: Connection, _ refusal: Refusal, id: UInt16) {
     logger.info("request refused", metadata: ["why": "\(refusal)"])
-    configuration.refuse(refusal).write(to: &records, id: id)
+    if refusal != .overloaded { score.count(Score.refused) }
+    let response = configuration.refuse(refusal)
+    response.write(to: &records, id: id)
     records.reuseRefusal()
-    send(connection, then: .discard)
+    send(connection, then: refusal == .overloaded ? .close : .discard)
   }
 
   // MARK: - Management records

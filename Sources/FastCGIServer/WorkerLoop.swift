@@ -6,8 +6,8 @@ internal import Logging
 /// An incomplete request waits in epoll like an idle connection does, so that a slow peer occupies nobody. The rules of
 /// keep-alive that hold here:
 /// 1. The listening socket and the park wake one worker each time, not all.
-/// 2. Before a request is served, every other connection on which nothing has been read goes to the park, so that none
-///    waits behind it.
+/// 2. No other connection on which nothing has been read waits behind a request: one that has something to read goes to
+///    the park before the request is served, an idle one where the request lasts (``HandOver``).
 /// 3. A connection is kept only if the web server asked for it and nobody waits in the listen queue; else a record after
 ///    END_REQUEST keeps the web server from using it again.
 /// 4. An idle connection is closed by the web server alone. A worker that ends parks those it holds.
@@ -31,8 +31,19 @@ final class WorkerLoop {
   let library: FastCGILibrary
   let post: Post?
   let park: Park?
+  let handOver: HandOver?
+  /// Those of the connections that epoll has told of and that have not been read since.
+  var readable: Set<Int32> = []
+  let score: Scorecard
+  let overdue: OverdueAnswer
+  let accessLog: AccessLog?
+  let memory = MemoryGauge()
 
-  var mode = Mode.serving
+  var mode = Mode.serving {
+    didSet {
+      if mode != oldValue { score.enter(mode == .ended ? WorkerState.stopped : .draining) }
+    }
+  }
   var isListening = false
   /// epoll told of a new connection that has not been accepted yet.
   var owesAccept = false
@@ -42,6 +53,7 @@ final class WorkerLoop {
   var scratch = [UInt8](repeating: 0, count: 64 * 1024)
   var records = RecordWriter()
   var served = 0
+  var hasSaidTired = false
   let quota: Int?
   var stoppingSince: Instant?
 
@@ -53,18 +65,28 @@ final class WorkerLoop {
     self.respond = respond
     self.post = post
     park = post?.inheritedPark()
+    if let park { handOver = try HandOver(to: park) } else { handOver = nil }
     quota = configuration.maximumRequests.map { max(1, $0 - Int.random(in: 0...($0 / 5))) }
     try ListeningSocket.adopt(descriptor: listener)
     signals = try Signals([SIGTERM, SIGQUIT, SIGHUP, SIGINT, SIGUSR1])
     library = try FastCGILibrary()
+    score = try Scorecard(post: post)
+    overdue = try OverdueAnswer(
+      deadline: configuration.limits.requestDeadline, wording: configuration.wordOverdue, on: score.page)
+    accessLog = configuration.accessLog.map { AccessLog(path: $0) }
+    configuration.activity.attach(
+      score, pool: post?.inheritedPool(), routes: configuration.routes)
     poller = try Poller()
     try poller.add(signals.descriptor.raw, .reading)
     if let post { try poller.add(post.orders, .reading) }
   }
 
   func run() throws(SystemError) {
+    // Carts are worth more than lines about them.
+    if accessLog?.isOpen == false { logger.error("the access log cannot be opened: its lines are dropped") }
     try listen()
     post?.announceReady()
+    score.enter(WorkerState.idle)
     var events: [Poller.Event] = []
     while mode != .ended {
       try poller.wait(milliseconds: timeout(), into: &events)
@@ -84,6 +106,8 @@ final class WorkerLoop {
       if event.descriptor == post?.orders { takeOrders() }
     }
     guard mode != .ended else { return }
+    readable.removeAll(keepingCapacity: true)
+    if events.count > 1 { for event in events { readable.insert(event.descriptor) } }
     owesAccept = isListening && events.contains { $0.descriptor == listener }
     var hasServed = false
     if let park, isListening, events.contains(where: { $0.descriptor == park.receiving.raw }) {
@@ -101,7 +125,7 @@ final class WorkerLoop {
   private func takeSignals() {
     while let signal = signals.next() {
       switch signal {
-      case SIGUSR1: configuration.reopenLogs()
+      case SIGUSR1: reopenLogs()
       case SIGINT: mode = .ended
       default: if mode == .serving { mode = post == nil ? .stopping : .draining }
       }
@@ -112,7 +136,7 @@ final class WorkerLoop {
     while let post, let order = post.nextOrder() {
       switch order {
       case .reopenLogs:
-        configuration.reopenLogs()
+        reopenLogs()
       case .drain:
         if mode == .serving { mode = .draining }
       case .stop:
@@ -122,6 +146,11 @@ final class WorkerLoop {
         return
       }
     }
+  }
+
+  private func reopenLogs() {
+    accessLog?.reopen()
+    configuration.reopenLogs()
   }
 
   // MARK: - New connections
@@ -155,12 +184,15 @@ final class WorkerLoop {
         hold(Connection(descriptor, limits: configuration.limits, deadline: deadline), .reading)
         return
       }
+      score.count(Score.handOvers)
     }
   }
 
   private func acceptOne() -> Descriptor? {
     do {
-      return try ListeningSocket.accept(listener)
+      let accepted = try ListeningSocket.accept(listener)
+      score.count(Score.accepted)
+      return accepted
     } catch {
       switch error.code {
       case EMFILE, ENFILE, ENOBUFS, ENOMEM:
@@ -181,7 +213,9 @@ final class WorkerLoop {
     }
     if listensAgainAt == nil, let descriptor = acceptOne() {
       let deadline = System.now() + configuration.limits.readDeadline
-      return receive(Connection(descriptor, limits: configuration.limits, deadline: deadline))
+      let connection = Connection(descriptor, limits: configuration.limits, deadline: deadline)
+      connection.isOverdue = score.board.isOverdue
+      return receive(connection)
     }
     if listensAgainAt != nil { stopListening() }
     return false
@@ -196,7 +230,10 @@ final class WorkerLoop {
 
   func connection(_ parked: consuming Park.Parked) -> Connection {
     let deadline = parked.deadline
-    return Connection(parked.take(), limits: configuration.limits, deadline: deadline)
+    let connection = Connection(parked.take(), limits: configuration.limits, deadline: deadline)
+    // Only a connection that the web server keeps has no deadline.
+    connection.hasServed = deadline == nil
+    return connection
   }
 
   /// This worker alone was woken for a new connection, and is about to serve another one: it is left for the others.
@@ -204,7 +241,9 @@ final class WorkerLoop {
     guard owesAccept, let park, let descriptor = acceptOne() else { return }
     owesAccept = false
     let deadline = System.now() + configuration.limits.readDeadline
-    if !park.leave(descriptor.raw, deadline: deadline) {
+    if park.leave(descriptor.raw, deadline: deadline) {
+      score.count(Score.handOvers)
+    } else {
       hold(Connection(descriptor, limits: configuration.limits, deadline: deadline), .reading)
     }
   }
@@ -242,13 +281,27 @@ final class WorkerLoop {
   /// False if it could not be left there.
   func leaveInPark(_ connection: Connection) -> Bool {
     guard let park, park.leave(connection.raw, deadline: connection.deadline) else { return false }
+    score.count(Score.handOvers)
     drop(connection)
     return true
   }
 
-  func parkOthers(than connection: Connection) {
+  /// What waits is left to others at once, what may come to wait is watched over.
+  func parkOthers(than connection: Connection, since start: Instant) {
+    guard let handOver else { return }
+    var idle: [Connection] = []
     for other in connections.values where other !== connection && other.isQuiet {
-      if !leaveInPark(other) { return }
+      if !readable.contains(other.raw) || !leaveInPark(other) { idle.append(other) }
+    }
+    for other in handOver.begin(idle, since: start) where !leaveInPark(other) { return }
+  }
+
+  /// The request in hand is over: what was handed over meanwhile is another worker's.
+  func settleHandOver() {
+    guard let handOver else { return }
+    for other in handOver.end() {
+      score.count(Score.handOvers)
+      drop(other)
     }
   }
 

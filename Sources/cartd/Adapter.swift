@@ -16,5 +16,20 @@ extension Response {
     self.init(
       status: response.status, fields: response.fields.map { Field($0.name, $0.value) }, body: response.body,
       omitsBody: response.isHead)
+    route = Self.routes[response.route] ?? 0
+    caller = response.shopper.rawValue
+  }
+
+  private static let routes = Dictionary(
+    CartService.routes.enumerated().map { ($0.element, $0.offset + 1) }, uniquingKeysWith: { first, _ in first })
+}
+
+extension HTTPResponse {
+  static func cause(of refusal: Refusal) -> CartService.Unreadable {
+    switch refusal {
+    case .malformedParameters, .tooManyParameters, .bodyLengthMismatch: .malformed
+    case .readTimeout: .late
+    case .overloaded: .overloaded
+    }
   }
 }

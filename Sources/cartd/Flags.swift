@@ -6,6 +6,7 @@ struct Flags {
   /// What this process is to be.
   enum Role {
     case master
+    /// Answers what comes in on descriptor 0, as a worker or as the responder of `/ops`.
     case worker
     /// Tests configuration, rights and connections, and starts nothing.
     case check
@@ -30,6 +31,7 @@ struct Flags {
       --pid-file FILE    where to write the master's pid (CART_PID_FILE)
       --log-level LEVEL  trace, debug, info, notice, warning, error or critical (CART_LOG_LEVEL)
       --check            test configuration, rights and connections; start nothing
+      --responder        as --worker, for /ops: what the master starts beside its workers
       --worker           serve the listening socket on descriptor 0, as under spawn-fcgi
       --help             print this
 
@@ -42,7 +44,7 @@ struct Flags {
       let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
       switch argument {
       case "--check": role = .check
-      case "--worker": role = .worker
+      case "--worker", "--responder": role = .worker
       case "--help", "-h": role = .help
       default:
         guard Self.valued.contains(parts[0]) else { throw Invalid(description: "unknown option \(parts[0])") }

@@ -8,10 +8,21 @@ import Logging
 /// Serves the socket on descriptor 0.
 func serve(_ configuration: ServerConfiguration, logger: Logger) throws {
   let stores = Stores(configuration)
+  let activity = Activity()
+  stores.observeWaits(with: activity)
   let service = try CartService(
-    store: stores.carts, catalogue: stores.catalogue, configuration: configuration.api, now: Stores.now)
+    store: stores.carts, catalogue: stores.catalogue, configuration: configuration.api,
+    operations: PoolOperations(configuration, activity: activity), now: Stores.now)
   var worker = Worker.Configuration()
-  worker.refuse = { refusal in Response(service.respond(to: refusal == .readTimeout ? .late : .malformed)) }
+  worker.activity = activity
+  worker.routes = CartService.routes
+  worker.limits.requestDeadline = configuration.pool.requestDeadline
+  worker.maximumRequests = configuration.pool.maximumRequests
+  worker.maximumMemory = configuration.pool.maximumMemory
+  worker.accessLog = configuration.pool.accessLog
+  worker.slowRequest = configuration.pool.slowRequest
+  worker.refuse = { Response(service.respond(to: HTTPResponse.cause(of: $0))) }
+  worker.wordOverdue = { Response(service.respond(to: .late, requestID: $0)) }
   try Worker.run(configuration: worker, logger: logger) { request in
     let response = service.respond(to: HTTPRequest(request))
     if let note = response.note { logger.warning("\(note)", metadata: ["status": "\(response.status)"]) }
@@ -25,8 +36,14 @@ func serve(_ configuration: ServerConfiguration, logger: Logger) throws {
 func runMaster(_ configuration: ServerConfiguration, flags: Flags, logger: Logger) throws {
   try prepareStores(configuration, logger: logger)
   var master = Master.Configuration(
-    listen: configuration.listen, executable: try executablePath(),
+    listen: configuration.listen, executable: try Master.executablePath(),
     roles: [.workers(configuration.workers, arguments: flags.childArguments + ["--worker"])])
+  if let address = configuration.pool.operationsListen {
+    master.roles.append(
+      ChildRole(name: "responder", arguments: flags.childArguments + ["--responder"], listen: address))
+  }
+  master.requestDeadline = configuration.pool.requestDeadline
+  master.queueAge = configuration.pool.queueAge
   master.socketMode = configuration.listenMode
   master.socketOwner = configuration.listenOwner
   master.socketGroup = configuration.listenGroup
@@ -69,6 +86,13 @@ func check(_ configuration: ServerConfiguration) -> Bool {
       isUsable = false
     }
   }
+  if let path = configuration.pool.accessLog {
+    attempt("access log") { () throws(StoreError) in
+      let descriptor = unsafe open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0o640)
+      if descriptor < 0 && errno != ENXIO { throw StoreError(.unavailable, "\(path) can't be written to") }
+      close(descriptor)
+    }
+  }
   attempt("Redis") { () throws(StoreError) in
     try stores.redis.connect()
     if let refusal = evictionRefusal(try stores.redis.evictionPolicy(), configuration) {
@@ -77,12 +101,4 @@ func check(_ configuration: ServerConfiguration) -> Bool {
   }
   attempt("PostgreSQL") { () throws(StoreError) in _ = try stores.catalogue.exactProducts(for: []) }
   return isUsable
-}
-
-/// Where this program lies on disk, known before an update can take it away.
-private func executablePath() throws(SystemError) -> String {
-  var path = [CChar](repeating: 0, count: Int(PATH_MAX))
-  let length = unsafe readlink("/proc/self/exe", &path, path.count)
-  guard length > 0 else { throw SystemError("readlink /proc/self/exe", errno) }
-  return String(decoding: path[..<length].map(UInt8.init(bitPattern:)), as: UTF8.self)
 }

@@ -11,6 +11,7 @@ struct ServerConfiguration {
   let listenOwner: String?
   let listenGroup: String?
   let workers: Int
+  let pool: PoolSettings
   let pidFile: String?
   let logLevel: Logger.Level
   let api: APIConfiguration
@@ -35,6 +36,7 @@ struct ServerConfiguration {
     self.listenOwner = Self.optional(settings[.listenOwner])
     self.listenGroup = Self.optional(settings[.listenGroup])
     self.workers = try settings.integer(.workers, in: 1...1_000)
+    self.pool = try PoolSettings(settings, listen: listen)
     self.pidFile = Self.optional(settings[.pidFile])
     self.logLevel = level
     self.api = try Self.api(settings)
@@ -57,21 +59,15 @@ struct ServerConfiguration {
     }
     return try APIConfiguration(
       basePath: settings[.basePath], origins: settings[.origins], guestSecret: secret,
-      oldGuestSecret: try self.secret(settings, .oldGuestSecretFile), cookieSecurity: security,
+      oldGuestSecret: try self.secret(settings, .oldGuestSecretFile),
+      tokens: try TokenConfiguration(settings), cookieSecurity: security,
       lowStock: settings.integer(.lowStock, in: 0...1_000_000_000))
   }
 
-  /// The contents of a file that only its owner, and at most its group, may read.
   private static func secret(_ settings: Settings, _ key: SettingKey) throws(SettingsError) -> [UInt8]? {
     let path = settings[key]
     if path.isEmpty { return nil }
-    var status = stat()
-    guard unsafe stat(path, &status) == 0, let bytes = FileContents.read(path, limit: 4_096) else {
-      throw SettingsError("\(key.rawValue): \(path) can't be read")
-    }
-    guard status.st_mode & 0o027 == 0 else {
-      throw SettingsError("\(key.rawValue): others may read or change \(path); chmod 600 it")
-    }
+    let bytes = try TrustedFile.read(path, for: key, holds: .secret)
     return bytes.filter { !(0x09...0x0D).contains($0) && $0 != 0x20 }
   }
 }

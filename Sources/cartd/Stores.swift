@@ -1,6 +1,7 @@
 import CartAPI
 import CartDomain
 import CartStores
+import FastCGIServer
 import Glibc
 
 /// The stores of one process, wired: it alone knows them all.
@@ -15,6 +16,12 @@ struct Stores {
     postgres = PostgresConnection(configuration.postgres)
     catalogue = RedisCatalogue(connection: redis, source: PostgresCatalogue(postgres))
     carts = RedisCartStore(catalogue: catalogue)
+  }
+
+  /// Lets `activity` know when a store is waited for.
+  func observeWaits(with activity: Activity) {
+    redis.observeWait = { $0 ? activity.beginWait(for: .redis) : activity.endWait(for: .redis) }
+    postgres.observeWait = { $0 ? activity.beginWait(for: .postgres) : activity.endWait(for: .postgres) }
   }
 
   /// The system's clock.

@@ -18,7 +18,7 @@ do {
   }
   let configuration = try ServerConfiguration(flags)
   LoggingSystem.bootstrap { label in
-    var handler = StreamLogHandler.standardError(label: label)
+    var handler = StandardErrorLog(label: label)
     handler.logLevel = configuration.logLevel
     return handler
   }

@@ -47,8 +47,10 @@ http {{
     set $cart_user "";
     include snippets/cartd-error.conf;
     location /v1/ {{ set $cart_user "{user}"; include snippets/cartd-fastcgi.conf; fastcgi_pass cartd; }}
-    location /bare {{ include snippets/cartd-fastcgi.conf; fastcgi_pass bare; }}
-    location /pipelined {{ include snippets/cartd-fastcgi.conf; fastcgi_pass pipelined; }}
+    location /kept/bare {{ include snippets/cartd-fastcgi.conf; fastcgi_pass bare; }}
+    location /kept/pipelined {{ include snippets/cartd-fastcgi.conf; fastcgi_pass pipelined; }}
+    location /once/bare {{ include {folder}/once.conf; fastcgi_pass bare; }}
+    location /once/pipelined {{ include {folder}/once.conf; fastcgi_pass pipelined; }}
   }}
   server {{
     listen 127.0.0.1:{second_port};
@@ -148,16 +150,18 @@ def spawn_bare(folder, name, count, redis, pipeline):
     return [int(pid) for pid in (folder / f"{name}.pids").read_text().split()]
 
 
-def wrk(url, seconds, connections, script=None):
-    """Requests per second, and how many there were."""
+def load(url, seconds, connections, script=None):
+    """Requests per second, how many there were, and how many took longer than wrk's two seconds."""
     command = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", url]
     if script:
         command[1:1] = ["-s", str(script)]
     environment = os.environ | {"BENCH_SKU": SKUS[0]}
     text = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
-    if "Non-2xx" in text or "Socket errors" in text:
+    errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
+    if "Non-2xx" in text or errors and any(map(int, errors.groups()[:3])):
         sys.exit(f"{url}: failed requests:\n{text}")
-    return float(re.search(r"Requests/sec:\s*([\d.]+)", text)[1]), int(re.search(r"(\d+) requests in", text)[1])
+    rate, count = re.search(r"Requests/sec:\s*([\d.]+)", text)[1], re.search(r"(\d+) requests in", text)[1]
+    return float(rate), int(count), int(errors[4]) if errors else 0
 
 
 def cpu_microseconds(pids):
@@ -191,20 +195,25 @@ def fill(instance, url):
 class Turn:
     """One load on one target: requests per second, and CPU time for a request in the target and in Redis."""
 
-    def __init__(self, url, options, script, pids, redis_pid):
+    def __init__(self, url, options, connections, script, pids, redis_pid):
         own, redis = cpu_microseconds(pids), cpu_microseconds([redis_pid])
-        self.rate, count = wrk(url, options.seconds, options.connections, script)
+        self.rate, count, self.late = load(url, options.seconds, connections, script)
         self.own = (cpu_microseconds(pids) - own) / count
         self.redis = (cpu_microseconds([redis_pid]) - redis) / count
 
 
-def compare(url, options, targets, redis_pid):
-    """For each request the rounds, each a dictionary: name of the target → turn."""
+def compare(url, options, connections, targets, redis_pid):
+    """For each request the rounds, each a dictionary: name of the target → turn.
+
+    A process of libfcgi that keeps a connection serves no other: up to as many connections as processes, bare_cart
+    keeps them, its best case; with more, nginx opens a new one to it for each request, and keeps cartd's.
+    """
+    way = "/kept" if connections <= options.workers else "/once"
     results = {}
     for name, script, path in (("GET", None, "/v1/cart"), ("add", HERE / "add.lua", "/v1/cart/lines")):
-        paths = {"cartd": path, "bare": "/bare"} | ({"pipelined": "/pipelined"} if script else {})
+        paths = {"cartd": path, "bare": way + "/bare"} | ({"pipelined": way + "/pipelined"} if script else {})
         for target in paths.values():
-            wrk(url + target, 1, options.connections, script)
+            load(url + target, 1, connections, script)
         results[name] = []
         for turn in range(options.rounds):
             measured = {}
@@ -212,12 +221,12 @@ def compare(url, options, targets, redis_pid):
                 if script:
                     # A line holds at most a million pieces.
                     request(f"{url}/v1/cart/lines/{SKUS[0]}", {"quantity": 1}, "PATCH")
-                measured[target] = Turn(url + paths[target], options, script, targets[target], redis_pid)
+                measured[target] = Turn(url + paths[target], options, connections, script, targets[target], redis_pid)
             results[name].append(measured)
     return results
 
 
-def show(results, options):
+def show(results, options, connections):
     print(f"\n{'':26} {'requests/s':>17}        {'CPU µs a request, itself + Redis':>34}")
     print(f"{'request, against':26} {'cartd':>8} {'bare':>8} {'ratio':>6} {'cartd':>16} {'bare':>16}  ratios of each round")
     for name, rounds in results.items():
@@ -236,15 +245,18 @@ def show(results, options):
                 f" {middle(target, 'own'):9.0f} + {middle(target, 'redis'):4.0f}  "
                 + " ".join(f"{ratio:.2f}" for ratio in ratios)
             )
-    print(f"({options.rounds} rounds of {options.seconds} s, {options.connections} connections, medians)\n")
+        for who in rounds[0]:
+            if late := sum(row[who].late for row in rounds):
+                print(f"{name}: {late} answers of {who} took more than 2 s")
+    print(f"({options.rounds} rounds of {options.seconds} s, {connections} connections, medians)\n")
 
 
 def main():
     parser = argparse.ArgumentParser(description="Measures cartd against a bare C program behind one nginx.")
     parser.add_argument("--rounds", type=int, default=6)
-    parser.add_argument("--seconds", type=int, default=5, help="of each turn")
+    parser.add_argument("--seconds", type=int, default=4, help="of each turn")
     parser.add_argument("--workers", type=int, default=4)
-    parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--connections", type=int, nargs="+", default=[4, 32], help="of wrk, one table for each")
     parser.add_argument("--nginx-workers", type=int, default=1)
     options = parser.parse_args()
     for program in ("wrk", "spawn-fcgi", "gcc", "nginx"):
@@ -270,6 +282,8 @@ def measure(instance, folder, options, ending):
             ending.callback(os.kill, pid, signal.SIGTERM)
     port, second_port = free_port(), free_port()
     (folder / "snippets").symlink_to(ROOT / "nginx")
+    settings = (ROOT / "nginx" / "cartd-fastcgi.conf").read_text()
+    (folder / "once.conf").write_text(re.sub(r"(fastcgi_keep_conn\s+)\w+", r"\1off", settings))
     (folder / "nginx.conf").write_text(
         NGINX.format(folder=folder, cartd=instance.variables["CART_LISTEN"], workers=options.workers, port=port,
                      second_port=second_port, user=USER, nginx_workers=options.nginx_workers)
@@ -284,7 +298,8 @@ def measure(instance, folder, options, ending):
     key = instance.variables.get("CART_REDIS_PREFIX", "") + "cart:user:" + USER
     size = instance.redis_command("MEMORY", "USAGE", key, "SAMPLES", 0)
     redis_pid = int(re.search(r"process_id:(\d+)", instance.redis_command("INFO", "server"))[1])
-    show(compare(url, options, targets, redis_pid), options)
+    for connections in options.connections:
+        show(compare(url, options, connections, targets, redis_pid), options, connections)
     print(f"5-line cart in Redis: {size} bytes after one add (aim 700),"
           f" {instance.redis_command('MEMORY', 'USAGE', key, 'SAMPLES', 0)} after the load")
 

@@ -10,7 +10,8 @@ struct PostgresConnectionTests {
 
   init() throws { schema = try PostgresSchema(migrated: false) }
 
-  private static let echo = PostgresStatement("echo", "SELECT $1::text, $2::text[], $3::bigint, $4::boolean")
+  private static let echo = PostgresStatement(
+    "echo", "SELECT $1::text, $2::text[], $3::bigint, $4::boolean, char_length($1)")
   private static let backend = PostgresStatement("backend", "SELECT pg_backend_pid()")
 
   private static func backend(of connection: PostgresConnection) throws -> Int64 {
@@ -35,6 +36,8 @@ struct PostgresConnectionTests {
     let row = try schema.connection().query(
       Self.echo, [.text(text), .texts([text, nil, text]), .integer(Int64.min), .boolean(false)])
     #expect(row.text(0, 0) == text)
+    // The server takes the bytes for the same characters.
+    #expect(row.integer(0, 4) == Int64(text.unicodeScalars.count))
     let elements = try schema.connection().query(
       PostgresStatement("elements", "SELECT unnest($1::text[])"), [.texts([text, nil, text])])
     #expect((0..<3).map { elements.text($0, 0) } == [text, nil, text])

@@ -14,8 +14,15 @@ struct PostgresMigrationTests {
   private static let second = PostgresMigration(version: 2, name: "two", sql: "CREATE TABLE two (n integer)")
 
   private func run(_ migrations: [PostgresMigration]) throws -> [Int] {
+    try Self.run(migrations, in: schema, as: "tests")
+  }
+
+  private static func run(
+    _ migrations: [PostgresMigration], in schema: PostgresSchema, as name: String
+  ) throws -> [Int] {
+    let connection = try schema.connection(applicationName: name)
     var done: [Int] = []
-    try PostgresMigrations(schema.connection(), migrations: migrations).run { done.append($0.version) }
+    try PostgresMigrations(connection, migrations: migrations).run { done.append($0.version) }
     return done
   }
 
@@ -71,22 +78,34 @@ struct PostgresMigrationTests {
     #expect(try run([Self.first, Self.second]) == [2])
   }
 
-  @Test("eight at once run each migration once")
+  @Test("of two at once the second waits for the first, and finds nothing to do")
   func concurrent() async throws {
     let schema = schema
-    let ran = try await withThrowingTaskGroup(of: [Int].self) { group in
-      for _ in 0..<8 {
-        group.addTask {
-          var done: [Int] = []
-          try PostgresMigrations(schema.connection(), migrations: [Self.first, Self.second]).run {
-            done.append($0.version)
-          }
-          return done
+    // The first migration stands still until the test lets it go.
+    let gate = Int64.random(in: 1 ... .max)
+    let slow = PostgresMigration(
+      version: 1, name: "one", sql: "SELECT pg_advisory_xact_lock(\(gate)); CREATE TABLE one (n integer)")
+    let holder = try schema.connection()
+    try holder.execute("SELECT pg_advisory_lock(\(gate))", label: "hold")
+    // Threads: each of them waits for the server, and so must not stand in the way of the others.
+    let runs = (1...2).map { number in
+      Task.detached {
+        try await withCheckedThrowingContinuation { (done: CheckedContinuation<[Int], any Error>) in
+          Thread { done.resume(with: Result { try Self.run([slow], in: schema, as: "migration \(number)") }) }.start()
         }
       }
-      return try await group.reduce(into: []) { $0 += $1 }
     }
-    #expect(ran.sorted() == [1, 2])
+    let waiting = """
+      SELECT 1 FROM pg_stat_activity
+      WHERE application_name LIKE 'migration _' AND wait_event = 'advisory' AND query LIKE '%advisory%'
+      """
+    let giveUp = Date().addingTimeInterval(20)
+    while try schema.rows(waiting).count < 2, Date() < giveUp {}
+    holder.close()
+    var ran: [Int] = []
+    for run in runs { ran += try await run.value }
+    #expect(ran == [1])
+    #expect(try tables() == ["one", "schema_migrations"])
   }
 
   @Test("a role that may not create the schema is told so, and works in one that it was given")

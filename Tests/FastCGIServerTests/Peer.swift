@@ -12,7 +12,7 @@ final class Peer {
     var text: String { String(decoding: body, as: UTF8.self) }
   }
 
-  enum Failure: Error {
+  enum Failure: Error, Equatable {
     case cannotConnect(Int32)
     case timedOut
     case ended

@@ -14,7 +14,12 @@ final class PoolProcess {
     .deletingLastPathComponent().appendingPathComponent("SamplePool")
 
   /// Returns when all workers are ready.
-  init(workers: Int = 1, maximumRequests: Int? = nil, deadline: Int? = nil, connections: Int? = nil) throws {
+  ///
+  /// `settings`: of the sample pool, without SAMPLE_. A `%` in them stands for the folder.
+  init(
+    workers: Int = 1, maximumRequests: Int? = nil, deadline: Int? = nil, connections: Int? = nil,
+    settings: [String: String] = [:]
+  ) throws {
     folder = NSTemporaryDirectory() + "pool-\(UUID().uuidString.prefix(8))"
     socket = folder + "/s"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -25,6 +30,9 @@ final class PoolProcess {
     environment["SAMPLE_REFUSED"] = folder + "/refused"
     environment["SAMPLE_DEADLINE"] = deadline.map { "\($0)" }
     environment["SAMPLE_CONNECTIONS"] = connections.map { "\($0)" }
+    for (key, value) in settings {
+      environment["SAMPLE_" + key] = value.replacingOccurrences(of: "%", with: folder)
+    }
     process.environment = environment
     log = folder + "/log"
     _ = FileManager.default.createFile(atPath: log, contents: nil)
@@ -54,6 +62,8 @@ final class PoolProcess {
   func signal(_ number: Int32) { kill(master, number) }
 
   func touch(_ path: String) { _ = FileManager.default.createFile(atPath: path, contents: nil) }
+
+  var logText: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
 
   /// Waits for a line of the log that says so, after the last one waited for.
   func waitFor(_ words: String) throws {

@@ -91,6 +91,7 @@ write_env() {
   export CART_COOKIE_SECURE=${CART_COOKIE_SECURE:-auto}
   [[ -z $workers ]] || export CART_WORKERS=$workers
   unset CART_REDIS_USER CART_REDIS_PASSWORD_FILE CART_BASE_PATH CART_LISTEN_MODE CART_LISTEN_OWNER CART_LISTEN_GROUP
+  unset CART_OPS_LISTEN
   {
     echo '# How to reach this instance: set -a; . this file. Written anew by each start.'
     while read -r name; do

@@ -9,6 +9,10 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 
+#include "CProcessBoard.h"
+#include "CProcessDeadline.h"
+#include "CProcessHandOver.h"
+
 /* accept4(2) with SOCK_CLOEXEC | SOCK_NONBLOCK. */
 int cprocess_accept(int listener);
 

@@ -34,6 +34,7 @@ enum ErrorCode: String, CaseIterable, Sendable {
   case reservedKey = "reserved_key"
   case idempotencyKeyReused = "idempotency_key_reused"
   case storeUnavailable = "store_unavailable"
+  case overloaded
   case deadlineExceeded = "deadline_exceeded"
 
   init(_ violation: ViolationCode) {
@@ -70,7 +71,7 @@ enum ErrorCode: String, CaseIterable, Sendable {
     case .bodyTooLarge: 413
     case .uriTooLong: 414
     case .notJSON: 415
-    case .storeUnavailable: 503
+    case .storeUnavailable, .overloaded: 503
     case .deadlineExceeded: 504
     default: 422
     }
@@ -140,6 +141,7 @@ enum ErrorCode: String, CaseIterable, Sendable {
     case .reservedKey: "The name belongs to the server's own keys of extraData."
     case .idempotencyKeyReused: "The Idempotency-Key was used for another request."
     case .deadlineExceeded: "The request did not come, or could not be answered, in time."
+    case .overloaded: "There are more requests than can be answered in time. Repeat this one a little later."
     case .storeUnavailable: "The cart can't be reached now. Repeat the request, with the same Idempotency-Key."
     }
   }

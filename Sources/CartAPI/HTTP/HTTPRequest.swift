@@ -2,6 +2,7 @@
 package struct HTTPRequest: Sendable {
   /// The header fields that the API reads.
   package enum Header: Int, CaseIterable, Sendable {
+    case authorization
     case contentType
     case cookie
     case guestCartID
@@ -14,6 +15,7 @@ package struct HTTPRequest: Sendable {
     /// The meta-variable that carries the field (RFC 3875 §4.1.18), `HTTP_IF_MATCH`.
     package var metaVariable: String {
       switch self {
+      case .authorization: "HTTP_AUTHORIZATION"
       case .contentType: "CONTENT_TYPE"
       case .cookie: "HTTP_COOKIE"
       case .guestCartID: "HTTP_GUEST_CART_ID"

@@ -14,6 +14,15 @@ package struct HTTPResponse: Sendable {
   /// What the log should say of this answer, for the operator alone: never sent, free of bodies, tokens and keys.
   package var note: String?
 
+  /// The one of ``CartService/routes`` that answered; empty where none did.
+  package var route = ""
+  /// The kind of shopper, which names nobody.
+  package var shopper = ShopperKind.none
+
+  package enum ShopperKind: String, Sendable {
+    case none, guest, user
+  }
+
   package init(status: Int, body: [UInt8] = []) {
     self.status = status
     self.body = body

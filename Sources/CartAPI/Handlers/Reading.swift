@@ -36,13 +36,6 @@ extension CartService {
     return response
   }
 
-  /// `GET /ops/health`: the process answers. What it depends on is not asked.
-  func reportHealth(_ call: Call) throws(Problem) -> HTTPResponse {
-    var response = HTTPResponse(status: 200, body: Array(#"{"status":"ok"}"#.utf8))
-    response.add("Content-Type", "application/json")
-    return response
-  }
-
   /// The shopper's cart; one never written for nobody, without asking a store, and for a guest whose id is spent.
   private func read(_ shopper: Shopper) throws(Problem) -> CartReading {
     guard let owner = shopper.owner else { return CartReading(cart: Cart(owner: nil)) }

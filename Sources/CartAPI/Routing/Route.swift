@@ -3,6 +3,8 @@ struct Route: Sendable {
   /// Every handler has this signature.
   typealias Handler = @Sendable (CartService) -> (Call) throws(Problem) -> HTTPResponse
 
+  /// `PATCH /v1/cart/lines/{sku}`
+  let name: String
   let method: HTTPMethod
   /// The parts of the path; `nil` stands for any one part, which is handed to the handler.
   let pattern: [String?]
@@ -17,6 +19,7 @@ struct Route: Sendable {
   init(
     _ method: HTTPMethod, _ path: String, takesBody: Bool = false, isShoppers: Bool = true, handler: @escaping Handler
   ) {
+    self.name = "\(method.rawValue) \(path)"
     self.method = method
     self.pattern = path.split(separator: "/").map { $0.hasPrefix("{") ? nil : String($0) }
     self.takesBody = takesBody

@@ -12,6 +12,9 @@ struct Router {
     Route(.post, "/v1/cart/prices/acknowledge", takesBody: true, handler: CartService.acknowledgePrices),
     Route(.post, "/v1/cart/validate", takesBody: true, handler: CartService.validateCart),
     Route(.get, "/ops/health", isShoppers: false, handler: CartService.reportHealth),
+    Route(.get, "/ops/ready", isShoppers: false, handler: CartService.reportReadiness),
+    Route(.get, "/ops/status", isShoppers: false, handler: CartService.reportStatus),
+    Route(.get, "/ops/metrics", isShoppers: false, handler: CartService.reportMetrics),
   ]
 
   /// Paths under it are the operator's, and lie outside the shop's base path too.

@@ -5,6 +5,8 @@
 /// transaction is gone, and its next statement throws.
 package final class PostgresConnection {
   package let configuration: PostgresConfiguration
+  /// Called when an exchange with PostgreSQL begins (true) and when it has ended.
+  package var observeWait: ((_ begins: Bool) -> Void)?
   private var session: PostgresSession?
   private var rest: PostgresDeadline?
   /// A transaction is open, or was when the connection was lost.
@@ -100,7 +102,9 @@ package final class PostgresConnection {
   private func use<Answer: ~Copyable>(
     _ body: (PostgresSession) throws(PostgresError) -> Answer
   ) throws(PostgresError) -> Answer {
-    try use(ready(), body)
+    observeWait?(true)
+    defer { observeWait?(false) }
+    return try use(ready(), body)
   }
 
   private func use<Answer: ~Copyable>(

@@ -15,6 +15,8 @@ import Glibc
   }
 
   package let keys: RedisKeys
+  /// Called when an exchange with Redis begins (true) and when it has ended.
+  package var observeWait: ((_ begins: Bool) -> Void)?
   private let configuration: RedisConfiguration
   private var context: UnsafeMutablePointer<redisContext>?
   private var digests: [RedisScript: [UInt8]] = [:]
@@ -73,6 +75,8 @@ import Glibc
   /// tried once more on a new one where the old one had broken, and nothing was sent or ``Effect/reading``.
   func exchange(_ commands: [RedisCommand], _ effect: Effect) throws(StoreError) -> RedisReplies {
     var isSecondTry = false
+    observeWait?(true)
+    defer { observeWait?(false) }
     while true {
       try connect()
       var replies = RedisReplies()

@@ -176,7 +176,7 @@ import Testing
       "REQUEST_METHOD": "POST", "REQUEST_URI": "/v1/cart/lines", "REQUEST_SCHEME": "https", "HTTP_HOST": "shop.example",
       "CART_USER": "", "REQUEST_ID": "id-7", "CONTENT_TYPE": "application/json", "HTTP_ORIGIN": "https://shop.example",
       "HTTP_IF_MATCH": "\"0-x\"", "HTTP_IDEMPOTENCY_KEY": "k", "HTTP_COOKIE": "a=b", "HTTP_GUEST_CART_ID": "x",
-      "HTTP_IF_NONE_MATCH": "*", "HTTP_SEC_FETCH_SITE": "same-origin",
+      "HTTP_IF_NONE_MATCH": "*", "HTTP_SEC_FETCH_SITE": "same-origin", "HTTP_AUTHORIZATION": "Basic x",
     ]
     var asked: Set<String> = []
     let request = HTTPRequest(

@@ -31,14 +31,16 @@ final class PostgresSchema: Sendable {
       "DROP SCHEMA IF EXISTS \(connection.configuration.quotedSchema) CASCADE", label: "drop")
   }
 
-  func configuration(_ patience: PostgresConfiguration.Patience = .command) throws -> PostgresConfiguration {
+  func configuration(applicationName: String = "tests") throws -> PostgresConfiguration {
     try PostgresConfiguration(
-      connectionString: #require(PostgresTesting.database), schema: name, applicationName: "tests",
-      patience: patience)
+      connectionString: #require(PostgresTesting.database), schema: name, applicationName: applicationName,
+      patience: .command)
   }
 
   /// A new connection.
-  func connection() throws -> PostgresConnection { PostgresConnection(try configuration()) }
+  func connection(applicationName: String = "tests") throws -> PostgresConnection {
+    PostgresConnection(try configuration(applicationName: applicationName))
+  }
 
   /// Imports `text` and answers what was reported.
   @discardableResult

@@ -129,7 +129,7 @@ extension EndToEnd {
     }
 
     @Test func randomSequencesAroundAChangeOfTheCatalogue() throws {
-      print("model-based tests: CART_TEST_SEED=\(Self.seed)")
+      print("seed of the random sequences: CART_TEST_SEED=\(Self.seed)")
       var numbers = SeededNumbers(seed: Self.seed)
       var shop = ModelShop()
       try shop.publish()

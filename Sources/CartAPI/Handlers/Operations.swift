@@ -1,0 +1,78 @@
+import CartDomain
+import CartJSON
+
+/// What the server can say of itself; behind `/ops`.
+package protocol Operations {
+  /// Whether the stores can be reached now, or could a moment ago.
+  func readiness() -> Readiness
+  /// The pool of workers for a program, in JSON; `nil` where nothing is known of one.
+  func statusJSON() -> [UInt8]?
+  /// The pool for a person, in HTML.
+  func statusPage() -> [UInt8]?
+  /// The pool for Prometheus.
+  func metrics() -> [UInt8]?
+}
+
+/// Which stores answer, and so what can be done with carts.
+package struct Readiness: Equatable, Sendable {
+  package var redis: Bool
+  package var postgres: Bool
+
+  package init(redis: Bool, postgres: Bool) {
+    self.redis = redis
+    self.postgres = postgres
+  }
+
+  /// Carts at work are Redis's: without it none is changed, and none of those that it holds is read.
+  package var canRead: Bool { redis }
+  package var canChange: Bool { redis }
+}
+
+extension CartService {
+  /// `GET /ops/health`: the process answers. What it depends on is not asked.
+  func reportHealth(_ call: Call) throws(Problem) -> HTTPResponse {
+    operationsResponse(Array(#"{"status":"ok"}"#.utf8), "application/json")
+  }
+
+  /// `GET /ops/ready`: 200 while carts can be read or changed.
+  func reportReadiness(_ call: Call) throws(Problem) -> HTTPResponse {
+    guard let readiness = operations?.readiness() else { throw Problem(.notFound) }
+    if !readiness.canRead && !readiness.canChange {
+      let postgres = readiness.postgres ? "answers" : "is away"
+      throw Problem(.storeUnavailable, "Carts can be neither read nor changed: Redis is away, PostgreSQL \(postgres).")
+    }
+    var writer = JSONWriter()
+    writer.beginObject()
+    writer.key("status")
+    writer.string("ready")
+    for (name, value) in [
+      ("read", readiness.canRead), ("change", readiness.canChange), ("redis", readiness.redis),
+      ("postgres", readiness.postgres),
+    ] {
+      writer.key(escaping: name)
+      writer.boolean(value)
+    }
+    writer.endObject()
+    return operationsResponse(writer.bytes, "application/json")
+  }
+
+  /// `GET /ops/status`: a page, or with `?format=json` JSON.
+  func reportStatus(_ call: Call) throws(Problem) -> HTTPResponse {
+    let isForProgram = call.query.parameters.contains { $0.name == "format" && $0.value == "json" }
+    let body = isForProgram ? operations?.statusJSON() : operations?.statusPage()
+    guard let body else { throw Problem(.notFound) }
+    return operationsResponse(body, isForProgram ? "application/json" : "text/html; charset=utf-8")
+  }
+
+  /// `GET /ops/metrics`: text exposition format 0.0.4.
+  func reportMetrics(_ call: Call) throws(Problem) -> HTTPResponse {
+    guard let body = operations?.metrics() else { throw Problem(.notFound) }
+    return operationsResponse(body, "text/plain; version=0.0.4; charset=utf-8")
+  }
+
+  private func operationsResponse(_ body: [UInt8], _ type: String) -> HTTPResponse {
+    var response = HTTPResponse(status: 200, body: body)
+    response.add("Content-Type", type)
+    return response
+  }
+}

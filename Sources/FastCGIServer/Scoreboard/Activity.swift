@@ -1,0 +1,41 @@
+/// What the application tells of the request in hand while it works on it: for which store it waits. One for each
+/// process, given to `Worker.Configuration`; without a worker it counts for itself.
+package final class Activity {
+  package enum Store: Int, Sendable {
+    case redis, postgres
+
+    fileprivate var stage: Stage { self == .redis ? .redis : .postgres }
+  }
+
+  /// Nanoseconds that the request in hand waited for each store.
+  private(set) var waited: InlineArray<2, Int64> = [0, 0]
+  private var since = Instant(nanoseconds: 0)
+  private var page: ScorePage?
+  private var view: PoolView?
+
+  package init() {}
+
+  func attach(_ score: Scorecard, pool: consuming Descriptor?, routes: [String]) {
+    page = score.page
+    view = PoolView(board: score.board, pool: pool, routes: routes)
+  }
+
+  /// The pool as it is now; nil before the worker runs.
+  package func poolStatus() -> PoolStatus? { view?.status() }
+
+  /// A wait for a store begins. Waits do not lie within each other.
+  package func beginWait(for store: Store) {
+    since = System.now()
+    page?.set(Score.stage, store.stage.rawValue)
+  }
+
+  package func endWait(for store: Store) {
+    waited[store.rawValue] &+= max(0, System.now().nanoseconds &- since.nanoseconds)
+    page?.set(Score.stage, Stage.application.rawValue)
+  }
+
+  func reset() { waited = [0, 0] }
+}
+
+@available(*, unavailable)
+extension Activity: Sendable {}

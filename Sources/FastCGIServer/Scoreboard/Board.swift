@@ -1,0 +1,129 @@
+internal import CProcess
+internal import Glibc
+
+/// One page of the scoreboard, as its writer or as a reader sees it.
+@safe struct ScorePage {
+  fileprivate let words: UnsafeMutablePointer<UInt64>
+
+  /// What `body` writes is seen as a whole.
+  func write(_ body: (ScorePage) -> Void) {
+    unsafe cprocess_page_begin(words)
+    body(self)
+    unsafe cprocess_page_end(words)
+  }
+
+  func set(_ word: Int32, _ value: UInt64) { unsafe cprocess_page_set(words, word, value) }
+
+  func add(_ word: Int32, _ value: UInt64) { unsafe cprocess_page_add(words, word, value) }
+
+  func get(_ word: Int32) -> UInt64 { unsafe cprocess_page_get(words, word) }
+
+  /// For C, which may write to the page from a signal handler.
+  func withWords<Result>(_ body: (UnsafeMutablePointer<UInt64>) -> Result) -> Result { unsafe body(words) }
+
+  /// All words, of one moment if the writer is alive.
+  func copy() -> [UInt64] {
+    var copy = [UInt64](repeating: 0, count: Int(CPROCESS_PAGE_WORDS))
+    _ = unsafe cprocess_page_read(words, &copy)
+    return copy
+  }
+}
+
+/// The scoreboard as one process sees it: a page of the master, and one for each slot.
+@safe final class Board {
+
+  static let pageBytes = Int(CPROCESS_PAGE_WORDS) * 8
+  /// Children in higher slots have a page that nobody reads.
+  static let slots = 2 * Pool.mostChildren
+  private static let bytes = (slots + 1) * pageBytes
+
+  private let start: UnsafeMutableRawPointer
+  private let own: UnsafeMutableRawPointer
+  private let ownBytes: Int
+
+  /// A new file for a board; the master's to keep.
+  static func file() throws(SystemError) -> Descriptor {
+    let file = Descriptor(
+      try System.checked("memfd_create", unsafe cprocess_board_file("fastcgi-scoreboard", bytes)))
+    return try file.high()
+  }
+
+  /// The master's view: it writes its own page, and those of slots without a child.
+  init(master file: borrowing Descriptor) throws(SystemError) {
+    unsafe start = try Self.map(Self.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.raw, 0)
+    unsafe own = start
+    ownBytes = 0
+  }
+
+  /// A child's view: it can write to its own page and read all.
+  init(child slot: Int, file: borrowing Descriptor) throws(SystemError) {
+    unsafe start = try Self.map(Self.bytes, PROT_READ, MAP_SHARED, file.raw, 0)
+    let isKnown = (0..<Self.slots).contains(slot)
+    ownBytes = Self.pageBytes
+    do throws(SystemError) {
+      unsafe own = try Self.map(
+        ownBytes, PROT_READ | PROT_WRITE, isKnown ? MAP_SHARED : MAP_PRIVATE, file.raw,
+        off_t(isKnown ? (slot + 1) * Self.pageBytes : 0))
+    } catch {
+      unsafe munmap(start, Self.bytes)
+      throw error
+    }
+  }
+
+  /// A board of its own, for a child without a master: it has one slot.
+  init() throws(SystemError) {
+    let file = try Self.file()
+    unsafe start = try Self.map(Self.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.raw, 0)
+    unsafe own = start + Self.pageBytes
+    ownBytes = 0
+    master.set(Score.slots, 1)
+    ownPage.set(Score.kind, 1)
+  }
+
+  deinit {
+    if ownBytes > 0 { unsafe munmap(own, ownBytes) }
+    unsafe munmap(start, Self.bytes)
+  }
+
+  private static func map(
+    _ bytes: Int, _ protection: Int32, _ flags: Int32, _ file: Int32, _ offset: off_t
+  ) throws(SystemError) -> UnsafeMutableRawPointer {
+    let result = unsafe mmap(nil, bytes, protection, flags, file, offset)
+    let code = errno
+    guard let result = unsafe result, unsafe result != MAP_FAILED else { throw SystemError("mmap scoreboard", code) }
+    return unsafe result
+  }
+
+  private func page(at address: UnsafeMutableRawPointer) -> ScorePage {
+    unsafe ScorePage(words: address.bindMemory(to: UInt64.self, capacity: Int(CPROCESS_PAGE_WORDS)))
+  }
+
+  var master: ScorePage { unsafe page(at: start) }
+
+  /// The page of the process that made this view.
+  var ownPage: ScorePage { unsafe page(at: own) }
+
+  /// Nil for a slot that has none.
+  func slot(_ slot: Int) -> ScorePage? {
+    (0..<Self.slots).contains(slot) ? unsafe page(at: start + (slot + 1) * Self.pageBytes) : nil
+  }
+
+  /// Pages of slots that have been used, however many the master's page claims.
+  var usedSlots: Int { Int(clamping: min(master.get(Score.slots), UInt64(Self.slots))) }
+
+  /// Connections accepted since the start, by all workers, the dead among them.
+  var accepted: UInt64 {
+    var sum = master.get(Score.accepted)
+    for slot in 0..<usedSlots {
+      guard let page = self.slot(slot), page.get(Score.kind) == 1 else { continue }
+      sum &+= page.get(Score.accepted)
+    }
+    return sum
+  }
+
+  /// The connection that was accepted last has waited too long, as far as the master's page knows.
+  var isOverdue: Bool {
+    let last = master.get(Score.overdue)
+    return last > 0 && accepted <= last
+  }
+}

@@ -1,0 +1,90 @@
+/// What a page of the scoreboard holds, word by word (0 is the page's sequence).
+///
+/// The master's own page has the same counters as a child's: what the dead have counted is added to it.
+enum Score {
+  // MARK: What is so at the moment
+
+  static let process: Int32 = 1
+  static let generation: Int32 = 2
+  /// `WorkerState`
+  static let state: Int32 = 3
+  /// `Stage`
+  static let stage: Int32 = 4
+  /// Nanoseconds of the monotonic clock; 0: no request in hand.
+  static let requestBegan: Int32 = 5
+  static let startedAt: Int32 = 6
+  /// 1 for a child that takes from the pool's own socket, else 2.
+  static let kind: Int32 = 7
+  /// The master's: pages in use, its own not counted.
+  static let slots: Int32 = 8
+  /// The master's: connections up to this one, counted since the start, have waited too long; 0: none has.
+  static let overdue: Int32 = 9
+
+  // MARK: Counters
+
+  static let requests: Int32 = 32
+  /// Of them, on a connection that had one before.
+  static let reusedRequests: Int32 = 33
+  /// Answers that told the web server not to use the connection again although it would have.
+  static let reuseRefusals: Int32 = 34
+  /// Connections left in the park.
+  static let handOvers: Int32 = 35
+  static let accepted: Int32 = 36
+  static let bytesSent: Int32 = 37
+  static let bytesReceived: Int32 = 38
+  /// Of all requests, in nanoseconds, from complete to an answer that can be sent; of them, waiting for Redis and PostgreSQL.
+  static let duration: Int32 = 39
+  static let redis: Int32 = 40
+  static let postgres: Int32 = 41
+  /// Requests that never reached the application.
+  static let refused: Int32 = 42
+  static let shed: Int32 = 43
+  /// Requests ended at their deadline.
+  static let overdueRequests: Int32 = 44
+  static let droppedLogLines: Int32 = 45
+  static let slow: Int32 = 46
+  /// The master's.
+  static let crashes: Int32 = 47
+  static let recycles: Int32 = 48
+  static let reloads: Int32 = 49
+
+  /// One counter for each of `latencyBounds`, and one for what took longer.
+  static let latencies: Int32 = 64
+  /// Microseconds.
+  static let latencyBounds: [UInt64] = [
+    250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000,
+    30_000_000,
+  ]
+
+  /// For each route five counters, by the first digit of the status.
+  static let routes: Int32 = 96
+  static let statusClasses: Int32 = 5
+  /// The first route is that of requests which the application gave none.
+  static let mostRoutes: Int32 = 64
+
+  /// All words that only ever grow.
+  static let counters: Range<Int32> = 32..<(routes + mostRoutes * statusClasses)
+
+  static func latency(microseconds: UInt64) -> Int32 {
+    latencies + Int32(latencyBounds.firstIndex { microseconds <= $0 } ?? latencyBounds.count)
+  }
+
+  static func route(_ route: Int, status: Int) -> Int32 {
+    let known = (0..<Int(mostRoutes)).contains(route) ? Int32(route) : 0
+    let digit = Int32(clamping: min(max(status / 100, 1), 5))
+    return routes + known * statusClasses + digit - 1
+  }
+}
+
+/// What a child says of itself.
+package enum WorkerState: UInt64, Sendable {
+  /// Nobody writes the page.
+  case absent = 0
+  case starting, idle, busy, draining, stopped
+}
+
+/// What a request in hand waits for.
+package enum Stage: UInt64, Sendable, CaseIterable {
+  case none = 0
+  case reading, application, redis, postgres, writing
+}

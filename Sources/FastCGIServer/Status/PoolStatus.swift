@@ -1,0 +1,109 @@
+internal import CProcess
+internal import Glibc
+
+/// A pool at one moment, derived from its scoreboard. Numbers come from the children, which may be broken: they mean
+/// what they say, and are never an address, a size or a count of anything here.
+package struct PoolStatus {
+  package struct Child {
+    package var slot: Int
+    package var process: Int
+    package var generation: Int
+    package var state: WorkerState
+    package var stage: Stage
+    package var requests: UInt64
+    package var reusedRequests: UInt64
+    package var accepted: UInt64
+    package var bytesSent: UInt64
+    /// Of the request in hand.
+    package var requestMicroseconds: Int?
+    package var ageSeconds: Int
+    /// Nil where it is not known.
+    package var residentBytes: Int?
+  }
+
+  /// In the order of their slots.
+  package var workers: [Child] = []
+  package var generation = 0
+  package var process = 0
+  package var uptimeSeconds = 0
+  /// Connections that wait to be accepted, and how many may; nil where the system does not say.
+  package var listenQueue: Int?
+  package var listenQueueLimit = 0
+  package var routes: [String] = []
+  /// The words of a page of the scoreboard, those of all workers, also the dead ones, added up.
+  var words: [UInt64] = []
+
+  func counter(_ word: Int32) -> UInt64 { words.indices.contains(Int(word)) ? words[Int(word)] : 0 }
+
+  package func count(_ state: WorkerState) -> Int { workers.count { $0.state == state } }
+}
+
+/// How one process sees the pool.
+final class PoolView {
+  private let board: Board
+  /// The listening socket; one that is not 0 belongs to this view.
+  private let pool: Int32
+  private let routes: [String]
+
+  /// `pool`: the listening socket; nil: it is on descriptor 0.
+  init(board: Board, pool: consuming Descriptor?, routes: [String]) {
+    self.board = board
+    if let pool { self.pool = pool.release() } else { self.pool = 0 }
+    self.routes = routes
+  }
+
+  deinit { if pool > 0 { _ = close(pool) } }
+
+  func status() -> PoolStatus {
+    var attempts = 0
+    while true {
+      let before = board.master.get(0)
+      let status = read()
+      attempts += 1
+      // Unchanged: nobody's counters moved from a child's page to the master's meanwhile.
+      if before == board.master.get(0) && before & 1 == 0 || attempts == 10 { return status }
+    }
+  }
+
+  private func read() -> PoolStatus {
+    let now = System.now()
+    let base = board.master.copy()
+    var status = PoolStatus()
+    status.words = base
+    status.routes = routes
+    status.generation = Int(clamping: base[Int(Score.generation)])
+    status.process = Int(clamping: base[Int(Score.process)])
+    status.uptimeSeconds = Self.seconds(since: base[Int(Score.startedAt)], now)
+    for slot in 0..<board.usedSlots {
+      guard let words = board.slot(slot)?.copy(), words[Int(Score.kind)] == 1 else { continue }
+      for word in Score.counters { status.words[Int(word)] &+= words[Int(word)] }
+      let state = WorkerState(rawValue: words[Int(Score.state)]) ?? .absent
+      if state != .absent { status.workers.append(Self.child(slot, words, state, now)) }
+    }
+    var limit: UInt32 = 0
+    let queue = unsafe cprocess_listen_queue(pool, &limit)
+    status.listenQueue = queue < 0 ? nil : Int(queue)
+    status.listenQueueLimit = Int(limit)
+    return status
+  }
+
+  private static func child(_ slot: Int, _ words: [UInt64], _ state: WorkerState, _ now: Instant) -> PoolStatus.Child {
+    let process = Int(clamping: words[Int(Score.process)])
+    let began = words[Int(Score.requestBegan)]
+    return PoolStatus.Child(
+      slot: slot, process: process, generation: Int(clamping: words[Int(Score.generation)]), state: state,
+      stage: Stage(rawValue: words[Int(Score.stage)]) ?? .none, requests: words[Int(Score.requests)],
+      reusedRequests: words[Int(Score.reusedRequests)], accepted: words[Int(Score.accepted)],
+      bytesSent: words[Int(Score.bytesSent)], requestMicroseconds: began == 0 ? nil : microseconds(since: began, now),
+      ageSeconds: seconds(since: words[Int(Score.startedAt)], now), residentBytes: MemoryGauge.resident(of: process))
+  }
+
+  private static func microseconds(since moment: UInt64, _ now: Instant) -> Int {
+    let now = UInt64(clamping: now.nanoseconds)
+    return moment > now ? 0 : Int(clamping: (now - moment) / 1000)
+  }
+
+  private static func seconds(since moment: UInt64, _ now: Instant) -> Int {
+    moment == 0 ? 0 : microseconds(since: moment, now) / 1_000_000
+  }
+}

@@ -1,0 +1,77 @@
+internal import Glibc
+internal import Logging
+
+/// What is written down about an answered request.
+extension WorkerLoop {
+  func account(_ request: Request?, _ response: Response, _ served: ServedRequest) {
+    var served = served
+    if let limit = configuration.slowRequest { served.isSlow = .nanoseconds(served.total) > limit }
+    score.endRequest(isSlow: served.isSlow, isDraining: mode != .serving)
+    let routes = configuration.routes
+    let route = routes.indices.contains(response.route - 1) ? routes[response.route - 1] : ""
+    if let accessLog, !accessLog.write(request, served, route: route, caller: response.caller) {
+      score.count(Score.droppedLogLines)
+    }
+    if served.isSlow { logSlow(request, served, route) }
+  }
+
+  private func logSlow(_ request: Request?, _ served: ServedRequest, _ route: String) {
+    func milliseconds(_ nanoseconds: Int64) -> Logger.MetadataValue { "\(nanoseconds / 1_000_000)" }
+    let path = String(decoding: AccessLog.path(of: request).prefix(256), as: UTF8.self)
+    logger.warning(
+      "slow request",
+      metadata: [
+        "id": "\(String(decoding: request?.bytes("REQUEST_ID")?.prefix(64) ?? [], as: UTF8.self))",
+        "path": "\(path)", "route": "\(route)", "status": "\(served.status)", "ms": milliseconds(served.total),
+        "readingMs": milliseconds(served.reading), "applicationMs": milliseconds(served.application),
+        "redisMs": milliseconds(served.redis), "postgresMs": milliseconds(served.postgres),
+        "writingMs": milliseconds(served.writing),
+      ])
+  }
+
+  /// Once in a life: a successor would be welcome.
+  func isTired() -> Bool {
+    served += 1
+    if hasSaidTired { return false }
+    var isTired = quota.map { served >= $0 } ?? false
+    // Memory grows slowly: it need not be looked at each time.
+    if let most = configuration.maximumMemory, served % 64 == 1, let bytes = memory.resident() {
+      isTired = isTired || bytes > most
+    }
+    hasSaidTired = isTired
+    return isTired
+  }
+}
+
+/// A process's resident memory, from /proc.
+final class MemoryGauge {
+  private var descriptor: Int32 = -1
+
+  init() {}
+
+  deinit { if descriptor >= 0 { _ = close(descriptor) } }
+
+  /// Of this process, in bytes.
+  func resident() -> Int? {
+    if descriptor < 0 { descriptor = unsafe open("/proc/self/statm", O_RDONLY | O_CLOEXEC) }
+    return Self.resident(descriptor)
+  }
+
+  /// Of another one; nil if there is none, or it is none of ours to look at.
+  static func resident(of process: Int) -> Int? {
+    if process <= 0 || process > Int(Int32.max) { return nil }
+    let descriptor = unsafe open("/proc/\(process)/statm", O_RDONLY | O_CLOEXEC)
+    if descriptor < 0 { return nil }
+    defer { _ = close(descriptor) }
+    return resident(descriptor)
+  }
+
+  private static func resident(_ descriptor: Int32) -> Int? {
+    var bytes = [UInt8](repeating: 0, count: 128)
+    let count = unsafe pread(descriptor, &bytes, bytes.count, 0)
+    if count <= 0 { return nil }
+    let words = bytes[..<count].split(separator: 0x20)
+    guard words.count > 1, let pages = Int(String(decoding: words[1], as: UTF8.self)) else { return nil }
+    return pages.multipliedReportingOverflow(by: Int(getpagesize())).partialValue
+  }
+}

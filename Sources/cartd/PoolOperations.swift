@@ -1,0 +1,44 @@
+import CartAPI
+import CartDomain
+import CartStores
+import FastCGIServer
+
+/// What `/ops` is answered from: the scoreboard, and a look at the stores.
+final class PoolOperations: Operations {
+  private let activity: Activity
+  private let redis: RedisConnection
+  private let postgres: PostgresConnection
+  private var last: (moment: ContinuousClock.Instant, readiness: Readiness)?
+
+  /// Whoever asks whether the stores answer does not wait as long as a shopper, and does not ask for each question.
+  private static let patienceMilliseconds = 500
+  private static let staysTrue = Duration.seconds(1)
+
+  init(_ configuration: ServerConfiguration, activity: Activity) {
+    self.activity = activity
+    var redis = configuration.redis
+    redis.timeoutMilliseconds = Int64(Self.patienceMilliseconds)
+    self.redis = RedisConnection(redis)
+    var postgres = configuration.postgres
+    postgres.connectTimeout = Self.patienceMilliseconds
+    postgres.statementTimeout = Self.patienceMilliseconds
+    postgres.restAfterFailure = 0
+    self.postgres = PostgresConnection(postgres)
+  }
+
+  func readiness() -> Readiness {
+    let now = ContinuousClock.now
+    if let last, now - last.moment < Self.staysTrue { return last.readiness }
+    let readiness = Readiness(
+      redis: (try? redis.ping()) != nil, postgres: (try? postgres.execute("SELECT 1", label: "ready")) != nil)
+    last = (ContinuousClock.now, readiness)
+    return readiness
+  }
+
+  func statusJSON() -> [UInt8]? { activity.poolStatus()?.json }
+  func statusPage() -> [UInt8]? { activity.poolStatus()?.page(title: "cartd") }
+  func metrics() -> [UInt8]? { activity.poolStatus()?.metrics(prefix: "cartd_") }
+}
+
+@available(*, unavailable)
+extension PoolOperations: Sendable {}
