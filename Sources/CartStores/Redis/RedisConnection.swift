@@ -131,13 +131,14 @@ extension RedisConnection {
   private func open() throws(StoreError) {
     let milliseconds = configuration.timeoutMilliseconds
     let timeout = timeval(tv_sec: Int(milliseconds / 1000), tv_usec: Int(milliseconds % 1000) * 1000)
-    let opened: UnsafeMutablePointer<redisContext>?
-    switch configuration.address {
-    case .tcp(let host, let port):
-      unsafe opened = redisConnectWithTimeout(host, port, timeout)
-    case .unix(let path):
-      let reachable = ReachableSocketPath(path)
-      unsafe opened = redisConnectUnixWithTimeout(reachable.path, timeout)
+    let opened = unsafe withoutSignals { () -> UnsafeMutablePointer<redisContext>? in
+      switch configuration.address {
+      case .tcp(let host, let port):
+        return unsafe redisConnectWithTimeout(host, port, timeout)
+      case .unix(let path):
+        let reachable = ReachableSocketPath(path)
+        return unsafe redisConnectUnixWithTimeout(reachable.path, timeout)
+      }
     }
     guard let opened = unsafe opened else { throw StoreError(.unavailable, "Redis: no memory for a connection") }
     guard unsafe opened.pointee.err == 0, unsafe redisSetTimeout(opened, timeout) == REDIS_OK else {
@@ -146,6 +147,16 @@ extension RedisConnection {
       throw StoreError(.unavailable, "Redis: can't connect: \(failure.reason)")
     }
     unsafe context = opened
+  }
+
+  /// hiredis takes a signal while it connects for a failure.
+  private func withoutSignals<Result>(_ body: () -> Result) -> Result {
+    var all = sigset_t()
+    var before = sigset_t()
+    unsafe sigfillset(&all)
+    unsafe pthread_sigmask(SIG_BLOCK, &all, &before)
+    defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
+    return body()
   }
 
   /// One round trip: who we are, which database, what time it is, and the scripts.
