@@ -141,17 +141,11 @@ package enum Printable {
     let scalars = text.unicodeScalars
     guard let first = scalars.first, let last = scalars.last else { return true }
     if first.properties.isWhitespace || last.properties.isWhitespace { return false }
-    return !hasControls(text)
+    return !hasControls(text) && !scalars.contains { $0.value == 0x2028 || $0.value == 0x2029 }
   }
 
-  /// True if a control character (C0, DEL, C1) or a line or paragraph separator stands in `text`.
+  /// True if a control character (C0, DEL, C1) stands in `text`.
   package static func hasControls(_ text: String) -> Bool {
-    for scalar in text.unicodeScalars {
-      switch scalar.value {
-      case 0...0x1F, 0x7F...0x9F, 0x2028, 0x2029: return true
-      default: continue
-      }
-    }
-    return false
+    text.unicodeScalars.contains { (0...0x1F).contains($0.value) || (0x7F...0x9F).contains($0.value) }
   }
 }

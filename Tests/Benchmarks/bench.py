@@ -263,6 +263,8 @@ def main():
         if not shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin"):
             sys.exit(f"{program} is missing: apt-get install wrk spawn-fcgi gcc nginx libfcgi-dev libhiredis-dev")
 
+    # So that an end from outside, too, stops what was started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = pathlib.Path(tempfile.mkdtemp(prefix="cart-bench-"))
     ending = contextlib.ExitStack()
     with ending:
