@@ -80,15 +80,7 @@ package struct GuestCartID: Identifier {
 
   /// `nil` where `text` is not 22 to 64 characters of base64url.
   package init?(_ text: String) {
-    guard (22...64).contains(text.utf8.count) else { return nil }
-    for byte in text.utf8 {
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
-        continue
-      default: return nil
-      }
-    }
+    guard Base64URL.isText(text, of: 22...64) else { return nil }
     self.text = text
   }
 }
@@ -147,5 +139,21 @@ package enum Printable {
   /// True if a control character (C0, DEL, C1) stands in `text`.
   package static func hasControls(_ text: String) -> Bool {
     text.unicodeScalars.contains { (0...0x1F).contains($0.value) || (0x7F...0x9F).contains($0.value) }
+  }
+}
+
+/// The alphabet of RFC 4648 §5.
+enum Base64URL {
+  /// Whether `text` has so many characters, all of the alphabet.
+  static func isText(_ text: String, of lengths: ClosedRange<Int>) -> Bool {
+    lengths.contains(text.utf8.count)
+      && text.utf8.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+          true
+        default: false
+        }
+      }
   }
 }

@@ -4,15 +4,7 @@ package struct RevisionID: Identifier {
 
   /// `nil` where `text` is not 8 to 32 characters of base64url.
   package init?(_ text: String) {
-    guard (8...32).contains(text.utf8.count) else { return nil }
-    for byte in text.utf8 {
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
-        continue
-      default: return nil
-      }
-    }
+    guard Base64URL.isText(text, of: 8...32) else { return nil }
     self.text = text
   }
 }
