@@ -79,6 +79,8 @@ import Testing
   @Test func metricsAndPageSayTheSame() throws {
     let pool = try pool(1)
     _ = try pool.peer().ask("/store")
+    // The answer comes before the worker is idle again.
+    #expect(try eventually { try status(pool).pool.idle == 1 })
     let metrics = try Peer(pool.folder + "/ops").ask("/metrics").text
     #expect(metrics.contains("sample_requests_total{route=\"store \\\"it\\\"\",status=\"2xx\"} 1\n"))
     #expect(metrics.contains("sample_request_duration_seconds_bucket{le=\"+Inf\"} 1\n"))
