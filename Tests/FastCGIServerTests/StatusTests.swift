@@ -32,7 +32,7 @@ import Testing
   @Test func itIsToldWhenEveryWorkerIsBusy() throws {
     let pool = try pool(2)
     let busy = try (0..<2).map { _ in try pool.peer() }
-    for peer in busy { peer.send(Peer.request("/sleep/1500")) }
+    for peer in busy { peer.send(Peer.request("/sleep/3000")) }
     #expect(try eventually { try status(pool).pool.busy == 2 })
     let queued = try (0..<3).map { _ in try pool.peer() }
     let start = ContinuousClock.now
