@@ -60,7 +60,7 @@ import Testing
   @Test("A hanging Redis costs one time-out, and does not do late what it was asked")
   func hanging() throws {
     let redis = try PrivateRedis()
-    let timeout: Int64 = 1_000
+    let timeout: Int64 = 3_000
     let rig = Rig(redis.configuration(timeoutMilliseconds: timeout))
     let reader = Rig(redis.configuration(timeoutMilliseconds: timeout))
     let user = CartOwner.anyUser()
