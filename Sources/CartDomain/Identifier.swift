@@ -110,6 +110,19 @@ package enum CartOwner: Hashable, Sendable {
     if case .guest = self { true } else { false }
   }
 
+  /// From ``kind`` and ``id``; `nil` where they name nobody.
+  package init?(kind: String, id: String) {
+    switch kind {
+    case "user":
+      guard let id = UserID(id) else { return nil }
+      self = .user(id)
+    case "guest":
+      guard let id = GuestCartID(id) else { return nil }
+      self = .guest(id)
+    default: return nil
+    }
+  }
+
   /// Reads `user:ID` or `guest:ID`, the form in which operators name an owner; `nil` for anything else.
   package init?(_ text: String) {
     if text.hasPrefix("user:"), let id = UserID(String(text.dropFirst(5))) {

@@ -29,8 +29,11 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
 
   /// What the ports of the domain throw.
   package var storeError: StoreError {
-    StoreError(.unavailable, message, isOutcomeUnknown: isOutcomeUnknown)
+    StoreError(isAboutData ? .corrupt : .unavailable, message, isOutcomeUnknown: isOutcomeUnknown)
   }
+
+  /// The server has something against a value, not against the moment: a data exception, a broken constraint, a limit.
+  private var isAboutData: Bool { ["22", "23", "54"].contains(sqlState?.prefix(2)) }
 }
 
 extension PostgresError {

@@ -14,7 +14,8 @@ package struct PostgresMigration: Sendable {
 
   /// All of them in order, from the files under `Migrations/`.
   package static let all: [PostgresMigration] = [
-    PostgresMigration(version: 1, name: "catalogue", bytes: PackageResources.v0001_catalogue_sql)
+    PostgresMigration(version: 1, name: "catalogue", bytes: PackageResources.v0001_catalogue_sql),
+    PostgresMigration(version: 2, name: "carts", bytes: PackageResources.v0002_carts_sql),
   ]
 
   private init(version: Int, name: String, bytes: [UInt8]) {

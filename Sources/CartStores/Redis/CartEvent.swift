@@ -1,7 +1,7 @@
 import CartDomain
 
 /// One change as the stream records it: what the syncer writes into the record of changes.
-struct CartEvent: Equatable, Sendable {
+package struct CartEvent: Equatable, Sendable {
   struct Touch: Equatable, Sendable {
     var sku: SKU
     /// `nil` where the line came with this change.
@@ -12,8 +12,7 @@ struct CartEvent: Equatable, Sendable {
 
   /// Milliseconds and a number that tells events of one millisecond apart.
   var id: String
-  /// The cart's key, prefix and all.
-  var key: String
+  var owner: CartOwner
   var epoch: Int64
   /// The cart's version after the change.
   var version: Int64
@@ -23,10 +22,13 @@ struct CartEvent: Equatable, Sendable {
   var currency: Currency?
   var touched: [Touch]
 
+  /// When it was made, by Redis's clock.
+  var at: Timestamp
+
   /// Reads one entry as `XRANGE` and `XREADGROUP` give it: id, then names and values in turns.
   ///
   /// - Throws: ``StoreError/Code/corrupt``.
-  init(_ entry: borrowing RedisValue) throws(StoreError) {
+  init(_ entry: borrowing RedisValue, keys: RedisKeys) throws(StoreError) {
     let id = try entry.element(0) { value throws(StoreError) in try value.string() }
     var texts: [String: String] = [:]
     var lines: [[UInt8]?] = []
@@ -43,11 +45,13 @@ struct CartEvent: Equatable, Sendable {
         }
       }
     }
-    guard let id, let key = texts["k"], let epoch = texts["e"].flatMap({ Int64($0) }),
+    guard let id, let at = Int64(id.prefix { $0 != "-" }), let owner = texts["k"].flatMap(keys.owner),
+      let epoch = texts["e"].flatMap({ Int64($0) }),
       let version = texts["v"].flatMap({ Int64($0) }), lines.count.isMultiple(of: 5)
     else { throw Self.corrupt }
     self.id = id
-    self.key = key
+    self.at = Timestamp(milliseconds: at)
+    self.owner = owner
     self.epoch = epoch
     self.version = version
     action = texts["a"] ?? ""

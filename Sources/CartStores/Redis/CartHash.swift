@@ -157,6 +157,54 @@ extension RedisValue {
   }
 }
 
+// MARK: - Writing
+
+extension CartHash {
+  /// All fields, names and values in turns, as `HSET` takes them: what ``init(owner:fields:)`` reads.
+  var fields: RedisCommand {
+    var fields = RedisCommand()
+    func put(_ name: String, _ number: Int64) {
+      if number == 0 { return }
+      fields.append(name)
+      fields.append(number)
+    }
+    func put(_ name: String, _ text: String?) {
+      guard let text else { return }
+      fields.append(name)
+      fields.append(text)
+    }
+    put("#v", cart.version)
+    put("#l", lineage)
+    put("#e", epoch)
+    put("#c", cart.currency?.code)
+    put("#u", cart.clock)
+    put("#x", cart.expiresAt?.seconds ?? 0)
+    put("#k", cookieRenewedSecond)
+    put("#p", persistedVersion)
+    put("#d", databaseLineage)
+    put("#i", inboxNumber)
+    put("#s", state.rawValue)
+    put("#o", mergedInto)
+    let bytes = ring.flatMap { $0.key + $0.request }
+    for (part, start) in stride(from: 0, to: bytes.count, by: Self.ringPart).enumerated() {
+      fields.append("#r\(part)")
+      fields.append(bytes[start..<min(start + Self.ringPart, bytes.count)])
+    }
+    for line in cart.lines {
+      put("=" + line.sku.text, Self.value(of: line))
+      if let data = line.clientData {
+        fields.append("+" + line.sku.text)
+        fields.append(data)
+      }
+    }
+    return fields
+  }
+
+  /// Bytes of the ring in one field.
+  private static let ringPart = entriesInPart * (RetryKey.keyBytes + RetryKey.requestBytes)
+  static let entriesInPart = 5
+}
+
 // MARK: - Lines
 
 extension CartHash {
@@ -178,7 +226,7 @@ extension CartHash {
   /// The packed value of a line.
   static func value(of line: LineItem) -> String {
     "\(line.quantity)|\(line.isSelected ? 1 : 0)|\(line.born)|\(line.version)|"
-      + tail(merchant: line.merchantID, unitPrice: line.unitPrice, revision: line.revision)
+      + tail(of: line)
   }
 
   /// What a line takes over from a product: `merchant|unit price|revision`.
@@ -186,6 +234,10 @@ extension CartHash {
     tail(
       merchant: product.content.merchantID, unitPrice: product.content.unitPrice.minorUnits,
       revision: product.revision.id)
+  }
+
+  static func tail(of line: LineItem) -> String {
+    tail(merchant: line.merchantID, unitPrice: line.unitPrice, revision: line.revision)
   }
 
   private static func tail(merchant: MerchantID, unitPrice: Int64, revision: RevisionID) -> String {

@@ -15,7 +15,7 @@ struct CartTerms {
 
   init(_ request: ChangeRequest) {
     owner = request.owner
-    if case .add = request.change { mayCreate = !request.owner.isGuest || request.isNewGuest }
+    if case .add = request.change { mayCreate = request.isNewGuest }
     retryKey = request.retryKey
     condition = request.condition
     requestID = request.requestID
@@ -25,7 +25,7 @@ struct CartTerms {
   func words(history: RedisHistory, deadline: Timestamp) -> RedisCommand {
     var words = RedisCommand()
     words.append(history.lineage)
-    words.append(mayCreate ? String(history.epoch) : "")
+    words.append(mayCreate ? "1" : "")
     words.append(deadline.milliseconds)
     words.append(retryKey.map { $0.key + $0.request } ?? [])
     switch condition {

@@ -4,15 +4,19 @@ package import CartDomain
 package final class RedisCartStore: CartStore {
   private let connection: RedisConnection
   private let catalogue: RedisCatalogue
-  private let history: RedisHistory
+  private let histories: RedisHistories
+  private let restorer: CartRestorer?
 
   /// - Parameters:
   ///   - catalogue: shares the connection, so that what one learns of Redis the other knows.
-  ///   - history: the history of Redis that carts must be of.
-  package init(catalogue: RedisCatalogue, history: RedisHistory = .unregistered) {
-    self.connection = catalogue.connection
+  ///   - archive: where carts are kept for good; without it, a cart that Redis has not is none.
+  package init(catalogue: RedisCatalogue, archive: PostgresCarts? = nil) {
+    connection = catalogue.connection
     self.catalogue = catalogue
-    self.history = history
+    histories = RedisHistories(connection, archive: archive)
+    restorer = archive.map { [histories, connection] archive in
+      CartRestorer(RedisCarts(connection, histories: histories), archive: archive)
+    }
   }
 
   package func cart(of owner: CartOwner) throws(StoreError) -> CartReading {
@@ -41,12 +45,13 @@ package final class RedisCartStore: CartStore {
     let started = RedisClock.monotonic
     var otherGenerations = 0
     var wasLate = false
-    while true {
+    for _ in 0..<Self.attempts {
       let skus = try skusToLookUp(for: request)
       let (products, generation) = skus.isEmpty ? ([:], nil) : try lookUp(skus)
       let now = try connection.currentTime()
       let arguments = ChangeArguments(request.change, products: products, at: now)
       var terms = CartTerms(request)
+      if restorer == nil, case .add = request.change, !owner.isGuest { terms.mayCreate = true }
       // After two catalogues that were not the current one the third is taken as it is.
       if otherGenerations < 2 { terms.generation = generation }
       let answer = try run(arguments.script, arguments.words, on: terms)
@@ -66,11 +71,11 @@ package final class RedisCartStore: CartStore {
           throw StoreError(.corrupt, "Redis: a script refused what the rules allow")
         }
         return reading(.refused(violations))
-      case .absent:
-        if try !restore(owner, .absent) { return changeOfNothing(request) }
+      case .absent, .stale:
+        if try !restore(owner) { return changeOfNothing(request) }
       case .merged: return Self.spent(owner)
       case .merging: throw StoreError(.unavailable, "the cart is being merged")
-      case .stale: _ = try restore(owner, .stale)
+      case .gap, .outdated: throw .unexpectedReply
       case .otherGeneration: otherGenerations += 1
       case .late:
         // Redis's clock was not where it was thought to be; by now it is known.
@@ -80,23 +85,8 @@ package final class RedisCartStore: CartStore {
         wasLate = true
       }
     }
+    throw Self.unsettled
   }
-}
-
-/// The history of Redis that a worker goes by, as PostgreSQL has registered it.
-package struct RedisHistory: Equatable, Sendable {
-  /// The number of the history; a cart of another is compared with PostgreSQL before it is served.
-  package var lineage: Int64
-  /// The epoch of carts that come into being.
-  package var epoch: Int64
-
-  package init(lineage: Int64, epoch: Int64) {
-    self.lineage = lineage
-    self.epoch = epoch
-  }
-
-  /// Nobody has registered a history.
-  package static let unregistered = RedisHistory(lineage: 0, epoch: 0)
 }
 
 extension RedisCartStore {
@@ -105,13 +95,17 @@ extension RedisCartStore {
     let commands = [
       RedisCommand("HGETALL", connection.keys.cart(of: owner)), RedisCommand("GET", connection.keys.generation),
     ]
-    while true {
-      let replies = try connection.exchange(commands, .reading)
-      catalogue.note(generation: try replies.read(1) { value throws(StoreError) in try value.generation() })
-      let hash = try replies.read(0) { fields throws(StoreError) in try CartHash(owner: owner, fields: fields) }
-      if let hash, hash.lineage == history.lineage { return hash }
-      if try !restore(owner, hash == nil ? .absent : .stale) { return nil }
+    for _ in 0..<Self.attempts {
+      let found = try histories.within { history throws(StoreError) -> (hash: CartHash?, isCurrent: Bool) in
+        let replies = try connection.exchange(commands, .reading, in: history.required)
+        catalogue.note(generation: try replies.read(1) { value throws(StoreError) in try value.generation() })
+        let hash = try replies.read(0) { fields throws(StoreError) in try CartHash(owner: owner, fields: fields) }
+        return (hash, hash?.lineage == history.lineage)
+      }
+      if found.isCurrent { return found.hash }
+      if try !restore(owner) { return nil }
     }
+    throw Self.unsettled
   }
 
   /// Runs a script on a cart.
@@ -119,11 +113,13 @@ extension RedisCartStore {
     _ script: RedisScript, _ words: RedisCommand, on terms: CartTerms
   ) throws(StoreError) -> ScriptAnswer {
     _ = try connection.currentTime()
-    var arguments = terms.words(history: history, deadline: connection.deadline)
-    arguments.append(words: words)
     let sent = RedisClock.monotonic
     let keys = connection.keys.forChange(of: terms.owner)
-    let replies = try connection.evaluate(script, keys: keys, arguments: arguments, .changing)
+    let replies = try histories.within { history throws(StoreError) -> RedisReplies in
+      var arguments = terms.words(history: history, deadline: connection.deadline)
+      arguments.append(words: words)
+      return try connection.evaluate(script, keys: keys, arguments: arguments, .changing, in: history.required)
+    }
     try replies.check(0)
     let answer: ScriptAnswer
     do throws(StoreError) {
@@ -137,23 +133,19 @@ extension RedisCartStore {
     return answer
   }
 
-  /// Why Redis can't tell what a cart is.
-  private enum Gap {
-    case absent
-    /// It is of another history of Redis, and may be older than what is kept elsewhere.
-    case stale
+  /// Where Redis has no cart, or none that may be trusted, every path comes here.
+  ///
+  /// - Returns: whether Redis has it now, or knows that there is none, so that it is worth looking again.
+  private func restore(_ owner: CartOwner) throws(StoreError) -> Bool {
+    guard let restorer else { return false }
+    try restorer.restore([owner])
+    return true
   }
 
-  /// Where Redis has no cart, or none that may be trusted, every path comes here: the place to bring it back from where
-  /// it is kept for good.
-  ///
-  /// - Returns: whether Redis has it now, so that it is worth looking again; `false` where there is no such cart.
-  private func restore(_ owner: CartOwner, _ gap: Gap) throws(StoreError) -> Bool {
-    switch gap {
-    case .absent: return false
-    case .stale: throw StoreError(.unavailable, "Redis: a cart of another history")
-    }
-  }
+  /// Who is not through by then has met others that bring the same cart back, again and again.
+  private static let attempts = 100
+
+  private static let unsettled = StoreError(.unavailable, "the cart does not come to rest")
 
   private func lookUp(_ skus: [SKU]) throws(StoreError) -> (products: [SKU: Product], generation: Int64?) {
     let (products, generation) = try catalogue.current(skus)

@@ -21,6 +21,8 @@ import Glibc
   private var context: UnsafeMutablePointer<redisContext>?
   private var digests: [RedisScript: [UInt8]] = [:]
   private var clock = RedisClock()
+  /// The server at the other end, as it was when the connection was made; `nil` before the first one.
+  private(set) var server: RedisServer?
 
   /// Connects when it is first used.
   package init(_ configuration: RedisConfiguration) {
@@ -73,12 +75,18 @@ import Glibc
   ///
   /// Error replies are left to the reader of the answers. Any other error and any time-out end the connection. It is
   /// tried once more on a new one where the old one had broken, and nothing was sent or ``Effect/reading``.
-  func exchange(_ commands: [RedisCommand], _ effect: Effect) throws(StoreError) -> RedisReplies {
+  ///
+  /// - Parameter history: the replication id of the history that the commands go by; on a connection to another,
+  ///   nothing is sent.
+  func exchange(
+    _ commands: [RedisCommand], _ effect: Effect, in history: String? = nil
+  ) throws(StoreError) -> RedisReplies {
     var isSecondTry = false
     observeWait?(true)
     defer { observeWait?(false) }
     while true {
       try connect()
+      if let history, history != server?.replicationID { throw Self.otherHistory }
       var replies = RedisReplies()
       guard let failure = transmit(commands, into: &replies) else { return replies }
       close()
@@ -90,28 +98,39 @@ import Glibc
     }
   }
 
-  func exchange(_ command: RedisCommand, _ effect: Effect) throws(StoreError) -> RedisReplies {
-    try exchange([command], effect)
+  func exchange(
+    _ command: RedisCommand, _ effect: Effect, in history: String? = nil
+  ) throws(StoreError) -> RedisReplies {
+    try exchange([command], effect, in: history)
   }
+
+  private static let otherHistory = StoreError(.unavailable, "Redis: has begun another history")
 
   /// Runs a script by its digest, or by its source where Redis has forgotten it.
   func evaluate(
-    _ script: RedisScript, keys: [String], arguments: RedisCommand, _ effect: Effect
+    _ script: RedisScript, keys: [String], arguments: RedisCommand, _ effect: Effect, in history: String? = nil
   ) throws(StoreError) -> RedisReplies {
-    if digests.isEmpty { try connect() }
-    var words = RedisCommand()
-    words.append(keys.count)
-    for key in keys { words.append(key) }
-    words.append(words: arguments)
-    var command = RedisCommand("EVALSHA")
-    command.append(digests[script] ?? [])
-    command.append(words: words)
-    let replies = try exchange(command, effect)
+    let call = RedisScriptCall(script, keys: keys, arguments: arguments)
+    let replies = try exchange(try command(for: call), effect, in: history)
     guard replies.isError(0, code: "NOSCRIPT") else { return replies }
-    command = RedisCommand("EVAL")
-    command.append(script.source)
-    command.append(words: words)
-    return try exchange(command, effect)
+    return try exchange(call.command(source: script.source), effect, in: history)
+  }
+
+  /// Runs many scripts in one round trip, in order.
+  func evaluate(
+    _ calls: [RedisScriptCall], _ effect: Effect, in history: String? = nil
+  ) throws(StoreError) -> RedisReplies {
+    var commands: [RedisCommand] = []
+    for call in calls { commands.append(try command(for: call)) }
+    let replies = try exchange(commands, effect, in: history)
+    // A Redis that was emptied of its scripts has run none of them.
+    guard replies.isError(0, code: "NOSCRIPT") else { return replies }
+    return try exchange(calls.map { $0.command(source: $0.script.source) }, effect, in: history)
+  }
+
+  private func command(for call: RedisScriptCall) throws(StoreError) -> RedisCommand {
+    if digests.isEmpty { try connect() }
+    return call.command(digest: digests[call.script] ?? [])
   }
 
   /// Takes in the time that an answer carried.
@@ -172,6 +191,8 @@ extension RedisConnection {
     if configuration.database != 0 { commands.append(RedisCommand("SELECT", String(configuration.database))) }
     let settled = commands.count
     commands.append(RedisCommand("TIME"))
+    commands.append(RedisCommand("INFO", "replication"))
+    commands.append(RedisCommand("GET", keys.lineage))
     for script in RedisScript.allCases {
       var command = RedisCommand("SCRIPT", "LOAD")
       command.append(script.source)
@@ -185,8 +206,9 @@ extension RedisConnection {
     for index in 0..<settled { try replies.check(index) }
     let time = try replies.read(settled) { value throws(StoreError) in try Self.milliseconds(ofTime: value) }
     learnTime(time, sent: sent)
+    server = try RedisServer(replies, at: settled + 1)
     for (index, script) in RedisScript.allCases.enumerated() {
-      digests[script] = try replies.read(settled + 1 + index) { value throws(StoreError) in try value.bytes() }
+      digests[script] = try replies.read(settled + 3 + index) { value throws(StoreError) in try value.bytes() }
     }
   }
 

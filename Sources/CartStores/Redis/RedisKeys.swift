@@ -9,6 +9,12 @@ package struct RedisKeys: Sendable {
   package let dirty: String
   /// Sorted set of carts by the time of their last change.
   package let active: String
+  /// `replication id|number`: the history of Redis as PostgreSQL has registered it.
+  package let lineage: String
+  /// `tag|number`: the database as a syncer last saw it.
+  package let database: String
+  /// Sorted set of carts that PostgreSQL refuses, by the time of its refusal.
+  package let quarantine: String
   /// The generation of the catalogue that Redis holds.
   package let generation: String
   /// Hash: SKU → revision, stock and the generation it was read at.
@@ -21,6 +27,9 @@ package struct RedisKeys: Sendable {
     stream = prefix + "cart:stream"
     dirty = prefix + "cart:dirty"
     active = prefix + "cart:active"
+    lineage = prefix + "cart:lineage"
+    database = prefix + "cart:database"
+    quarantine = prefix + "cart:quarantine"
     generation = prefix + "cart:generation"
     catalogue = prefix + "cart:catalog"
     revisions = prefix + "cart:revision"
@@ -31,6 +40,20 @@ package struct RedisKeys: Sendable {
   package func cart(of owner: CartOwner) -> String {
     "\(prefix)cart:\(owner.kind):" + PercentEncoding.encode(owner.id, reserved: [UInt8(ascii: "{"), UInt8(ascii: "}")])
   }
+
+  /// The owner of a cart by its key; `nil` for what is no cart's key.
+  package func owner(ofCart key: String) -> CartOwner? {
+    guard key.hasPrefix(prefix + "cart:") else { return nil }
+    let rest = key.dropFirst(prefix.count + 5)
+    guard let colon = rest.firstIndex(of: ":"),
+      let id = PercentEncoding.decode(Array(rest[rest.index(after: colon)...].utf8).span)
+    else { return nil }
+    guard let id = String(validating: id, as: UTF8.self) else { return nil }
+    return CartOwner(kind: String(rest[..<colon]), id: id)
+  }
+
+  /// Held by whoever brings a cart back.
+  func hold(of owner: CartOwner) -> String { "\(prefix)ld:{\(cart(of: owner))}" }
 
   /// The keys of every script that changes a cart, in the order in which the scripts take them.
   func forChange(of owner: CartOwner) -> [String] { [cart(of: owner), stream, dirty, active, generation] }

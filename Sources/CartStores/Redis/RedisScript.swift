@@ -11,6 +11,12 @@ enum RedisScript: String, CaseIterable, Sendable {
   case select
   case acknowledge
   case touch
+  case apply
+  case install
+  case persisted
+  case raise
+  case distrust
+  case evict
   case fill
   case publish
   case advance
@@ -42,8 +48,8 @@ enum RedisScript: String, CaseIterable, Sendable {
 
   private var isAllowedWithoutMemory: Bool {
     switch self {
-    case .edit, .remove, .select, .touch, .advance, .reset: true
-    case .add, .editWithData, .acknowledge, .fill, .publish: false
+    case .edit, .remove, .select, .touch, .apply, .persisted, .raise, .distrust, .evict, .advance, .reset: true
+    case .add, .editWithData, .acknowledge, .install, .fill, .publish: false
     }
   }
 
@@ -56,6 +62,12 @@ enum RedisScript: String, CaseIterable, Sendable {
     case .acknowledge:
       onCart([PackageResources.rules_lua, PackageResources.filter_lua, PackageResources.acknowledge_lua])
     case .touch: onCart([PackageResources.touch_lua])
+    case .apply: onCart([PackageResources.rules_lua, PackageResources.apply_lua])
+    case .install: [PackageResources.install_lua]
+    case .persisted: [PackageResources.persisted_lua]
+    case .raise: [PackageResources.raise_lua]
+    case .distrust: [PackageResources.distrust_lua]
+    case .evict: [PackageResources.evict_lua]
     case .fill: [PackageResources.fill_lua]
     case .publish: [PackageResources.publish_lua]
     case .advance: [PackageResources.advance_lua]

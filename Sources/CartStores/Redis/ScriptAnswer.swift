@@ -19,6 +19,10 @@ struct ScriptAnswer {
     case absent = "ABSENT"
     /// The cart is of another history of Redis than the current one.
     case stale = "STALE"
+    /// A command came before the one that it follows.
+    case gap = "GAP"
+    /// The lines are not as the sender of a command saw them.
+    case outdated = "OUTDATED"
     case merging = "MERGING"
     case merged = "MERGED"
   }

@@ -103,7 +103,7 @@ struct EventReplay {
     let cart = try connection.hash(of: owner)?.cart ?? Cart(owner: owner)
     var lines: [SKU: LineItem] = [:]
     var version: Int64 = 0
-    for event in try connection.events() where event.key == connection.keys.cart(of: owner) {
+    for event in try connection.events() where event.owner == owner {
       version += 1
       if event.version != version { return "event \(event.id): version \(event.version), not \(version)" }
       if event.touched.isEmpty { return "event \(event.id): touches nothing" }

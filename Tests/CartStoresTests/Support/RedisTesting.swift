@@ -78,7 +78,7 @@ extension RedisConnection {
     try exchange(RedisCommand("XRANGE", keys.stream, "-", "+"), .reading).read(0) { value throws(StoreError) in
       var events: [CartEvent] = []
       for index in 0..<(value.count ?? 0) {
-        events.append(try value.element(index) { entry throws(StoreError) in try CartEvent(entry) })
+        events.append(try value.element(index) { entry throws(StoreError) in try CartEvent(entry, keys: keys) })
       }
       return events
     }

@@ -2,20 +2,15 @@
 -- remembered all the same, and a guest has used the cart.
 local is_changed, spoken = #touched > 0, get('#c') or ''
 if is_changed then
-  if not exists then
-    if ARGV[1] ~= '0' then put('#l', ARGV[1]) end
-    if ARGV[2] ~= '0' then put('#e', ARGV[2]) end
+  if version == 0 then
+    -- A cart of which every trace was lost may have had this name before: its epoch was an earlier one.
+    if not exists and ARGV[1] ~= '0' then put('#l', ARGV[1]) end
+    put('#e', format('%d', math.max(now, (get('#e') or 0) + 1)))
   end
   put('#v', following)
   if count == 0 then put('#c', false) end
 end
-if retry_key ~= '' then
-  ring = sub(retry_key .. ring, 1, 192)
-  for i = 0, 3 do
-    local part = sub(ring, i * 60 + 1, i * 60 + 60)
-    if part ~= '' then put('#r' .. i, part) end
-  end
-end
+if retry_key ~= '' then remember(retry_key .. ring) end
 local expiry
 if is_guest then
   local second = math.floor(now / 1000)
@@ -36,6 +31,6 @@ if #sets > 0 then
   -- unpack takes less than 8,000 values.
   for i = 1, #sets, 4000 do call('HSET', cart, unpack(sets, i, math.min(i + 3999, #sets))) end
   for i = 1, #drops, 4000 do call('HDEL', cart, unpack(drops, i, math.min(i + 3999, #drops))) end
-  if expiry then call('EXPIREAT', cart, expiry) end
+  if expiry then call('EXPIREAT', cart, expiry) elseif version == 0 then call('PERSIST', cart) end
 end
 return answer(is_changed and 'CHANGED' or 'UNCHANGED')

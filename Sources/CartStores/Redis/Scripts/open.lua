@@ -2,7 +2,7 @@
 -- step. A change that is to have no effect returns; one that may have one ends, having named its action.
 --
 -- KEYS: cart, stream, dirty, active, generation.
--- ARGV: 1 lineage, 2 epoch of a new cart ('' where none may come into being), 3 latest time to do it, 4 retry key,
+-- ARGV: 1 lineage, 2 '1' where the cart may come into being, 3 latest time to do it, 4 retry key,
 -- 5 condition ('' none, '*' or ',1,2,'), 6 known generation ('' any), 7 request id, 8 '1' for a guest. The change's
 -- own follow. Limits stand above as locals: most_lines, most_total, safe_lines, lifetime, renewal.
 --
@@ -79,6 +79,14 @@ local function put(name, value)
     sets[#sets + 1] = value
   else
     drops[#drops + 1] = name
+  end
+end
+
+-- Keeps the newest of the retry keys.
+local function remember(keys)
+  for i = 0, 3 do
+    local part = sub(keys, i * 60 + 1, math.min(i * 60 + 60, 192))
+    if part ~= '' then put('#r' .. i, part) end
   end
 end
 

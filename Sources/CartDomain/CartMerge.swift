@@ -1,0 +1,138 @@
+/// How a line that stands in both carts is merged.
+package enum MergeStrategy: String, Sendable, CaseIterable {
+  /// The quantities add up.
+  case sum
+  /// The guest's quantity stands.
+  case overwrite
+  /// The user's quantity stands.
+  case keep
+  /// The larger quantity stands.
+  case max
+}
+
+/// A guest's cart on its way into a user's, with all that is needed to carry it out at any later time.
+package struct CartMerge: Equatable, Sendable {
+  /// One line of the guest's cart.
+  package struct Line: Equatable, Sendable {
+    package var line: LineItem
+    /// The most that limits and stock let the user have of it at the time of the merge; 0 where it can't be had at
+    /// all, or not in this cart's currency.
+    package var most: Int
+
+    package init(line: LineItem, most: Int) {
+      self.line = line
+      self.most = most
+    }
+  }
+
+  package enum Outcome: String, Sendable {
+    case added, summed, overwritten, kept
+    /// Limits or stock leave less than the strategy would give.
+    case capped
+    /// The cart is full, or holds another currency.
+    case dropped
+  }
+
+  /// What became of one of the guest's lines.
+  package struct Report: Equatable, Sendable {
+    package var sku: SKU
+    package var outcome: Outcome
+    /// What the user's cart holds of it now.
+    package var quantity: Int
+
+    package init(sku: SKU, outcome: Outcome, quantity: Int) {
+      self.sku = sku
+      self.outcome = outcome
+      self.quantity = quantity
+    }
+  }
+
+  package var guest: GuestCartID
+  package var strategy: MergeStrategy
+  /// `nil` for an empty cart.
+  package var currency: Currency?
+  /// In the order of the guest's cart.
+  package var lines: [Line]
+  /// The guest's retry keys, the newest first: the user's cart takes them over.
+  package var ring: [RetryKey]
+
+  package init(
+    guest: GuestCartID, strategy: MergeStrategy, currency: Currency?, lines: [Line], ring: [RetryKey] = []
+  ) {
+    self.guest = guest
+    self.strategy = strategy
+    self.currency = currency
+    self.lines = lines
+    self.ring = ring
+  }
+}
+
+extension Cart {
+  /// What a merge makes of the lines that it touches.
+  func outcomes(of merge: CartMerge) -> [LineOutcome] { resolved(merge).outcomes }
+
+  /// What a merge makes of each of the guest's lines.
+  package func report(of merge: CartMerge) -> [CartMerge.Report] { resolved(merge).reports }
+
+  private func resolved(_ merge: CartMerge) -> (outcomes: [LineOutcome], reports: [CartMerge.Report]) {
+    var outcomes: [LineOutcome] = []
+    var reports: [CartMerge.Report] = []
+    var present: [SKU: LineItem] = [:]
+    for line in lines { present[line.sku] = line }
+    var room = Cart.maximumLines - lines.count
+    for entry in merge.lines {
+      let own = present[entry.line.sku]
+      let isForeign = currency != nil && currency != merge.currency
+      if isForeign || own == nil && room <= 0 {
+        reports.append(CartMerge.Report(sku: entry.line.sku, outcome: .dropped, quantity: own?.quantity ?? 0))
+        continue
+      }
+      let (line, outcome) = own.map { united($0, entry, by: merge.strategy) } ?? added(entry)
+      if own == nil { room -= 1 }
+      reports.append(CartMerge.Report(sku: line.sku, outcome: outcome, quantity: line.quantity))
+      if line == own { continue }
+      var after = line
+      after.version = version + 1
+      outcomes.append(LineOutcome(sku: line.sku, before: own, after: after))
+    }
+    return (outcomes, reports)
+  }
+
+  /// A line that only the guest has. Where nothing of it can be had it comes all the same, for the shopper to see.
+  private func added(_ entry: CartMerge.Line) -> (LineItem, CartMerge.Outcome) {
+    var line = entry.line
+    if entry.most == 0 {
+      line.isSelected = false
+      return (line, .added)
+    }
+    line.quantity = min(line.quantity, entry.most)
+    return (line, line.quantity < entry.line.quantity ? .capped : .added)
+  }
+
+  private func united(
+    _ own: LineItem, _ entry: CartMerge.Line, by strategy: MergeStrategy
+  ) -> (LineItem, CartMerge.Outcome) {
+    let guest = entry.line
+    var wanted: Int
+    var outcome: CartMerge.Outcome
+    switch strategy {
+    case .sum: (wanted, outcome) = (own.quantity + guest.quantity, .summed)
+    case .overwrite: (wanted, outcome) = (guest.quantity, .overwritten)
+    case .keep: (wanted, outcome) = (own.quantity, .kept)
+    case .max:
+      (wanted, outcome) = guest.quantity > own.quantity ? (guest.quantity, .overwritten) : (own.quantity, .kept)
+    }
+    let allowed = Swift.max(own.quantity, entry.most)
+    if wanted > allowed { (wanted, outcome) = (allowed, .capped) }
+    var line = own
+    line.quantity = wanted
+    line.isSelected = guest.isSelected
+    if strategy != .keep, outcome != .kept {
+      line.merchantID = guest.merchantID
+      line.unitPrice = guest.unitPrice
+      line.revision = guest.revision
+    }
+    line.clientData = guest.clientData ?? own.clientData
+    return (line, outcome)
+  }
+}

@@ -1,0 +1,168 @@
+import CartDomain
+
+extension PostgresCarts {
+  static let lineage = PostgresStatement("lineage", "SELECT tag, number FROM database_lineage")
+
+  /// `$1` tag, `$2` number that were last seen.
+  static let advance = PostgresStatement(
+    "lineage_advance",
+    """
+    UPDATE database_lineage SET
+      tag = CASE WHEN tag = $1 AND number >= $2 THEN tag ELSE left(replace(gen_random_uuid()::text, '-', ''), 8) END,
+      number = next_generation(greatest(number, $2))
+    RETURNING tag, number
+    """)
+
+  /// `$1` replication id, `$2` its number where it has one already.
+  static let register = PostgresStatement(
+    "lineage_register",
+    """
+    WITH known AS (
+      SELECT max(number) FILTER (WHERE replication_id = $1) AS number, coalesce(max(number), 0) AS newest
+      FROM redis_lineages
+    ), added AS (
+      INSERT INTO redis_lineages (number, replication_id)
+      SELECT coalesce($2, next_generation(newest)), $1 FROM known WHERE number IS NULL
+      ON CONFLICT DO NOTHING
+      RETURNING number
+    )
+    SELECT coalesce(added.number, known.number), greatest(known.newest, added.number)
+    FROM known LEFT JOIN added ON true
+    """)
+
+  /// Whether the history `$1`, numbered `$2`, is the newest; one that the database does not know any more is noted anew.
+  static let confirm = PostgresStatement(
+    "lineage_confirm",
+    """
+    WITH added AS (
+      INSERT INTO redis_lineages (number, replication_id)
+      SELECT $2, $1 WHERE NOT EXISTS (SELECT FROM redis_lineages WHERE number >= $2 OR replication_id = $1)
+      ON CONFLICT DO NOTHING
+    )
+    SELECT coalesce((SELECT max(number) FROM redis_lineages) <= $2, true)
+    """)
+
+  static let row = PostgresStatement(
+    "cart_row", "SELECT \(CartRow.columns) FROM carts c WHERE c.owner_kind = $1 AND c.owner_id = $2")
+
+  static let commands = PostgresStatement(
+    "cart_commands",
+    """
+    SELECT owner_kind, owner_id, number, previous, action, payload, request_id FROM cart_inbox
+    WHERE owner_kind = $1 AND owner_id = $2 AND number > $3 ORDER BY number
+    """)
+
+  static let waiting = PostgresStatement(
+    "cart_commands_waiting",
+    """
+    SELECT DISTINCT owner_kind, owner_id FROM cart_inbox
+    WHERE created_at <= now() - $1::integer * interval '1 millisecond' LIMIT $2
+    """)
+
+  static let page = PostgresStatement(
+    "cart_page",
+    """
+    SELECT owner_kind, owner_id FROM carts
+    WHERE (owner_kind, owner_id) > ($1, $2) AND state <> 2 AND (expires_at IS NULL OR expires_at > now())
+    ORDER BY owner_kind, owner_id LIMIT $3
+    """)
+
+  static let add = PostgresStatement(
+    "cart_add",
+    """
+    INSERT INTO carts (owner_kind, owner_id)
+    SELECT kind, id FROM unnest($1::text[], $2::text[]) AS o (kind, id) ORDER BY kind, id
+    ON CONFLICT DO NOTHING
+    """)
+
+  static let lock = PostgresStatement(
+    "cart_lock",
+    """
+    SELECT \(CartRow.columns)
+    FROM carts c JOIN unnest($1::text[], $2::text[]) AS o (kind, id) ON c.owner_kind = o.kind AND c.owner_id = o.id
+    ORDER BY c.owner_kind, c.owner_id FOR UPDATE OF c
+    """)
+
+  static let raise = PostgresStatement(
+    "cart_raise",
+    """
+    UPDATE carts c SET epoch = next_generation(greatest(c.epoch, o.epoch)), is_released = false
+    FROM unnest($1::text[], $2::text[], $3::bigint[]) AS o (kind, id, epoch)
+    WHERE c.owner_kind = o.kind AND c.owner_id = o.id
+    RETURNING c.owner_kind, c.owner_id, c.epoch
+    """)
+
+  /// A copy of the same place may be written again: its end and its ring of retry keys can be newer.
+  static let persist = PostgresStatement(
+    "cart_persist",
+    """
+    WITH copies AS (
+      SELECT * FROM unnest(
+        $1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::jsonb[], $8::bytea[],
+        $9::bigint[], $10::smallint[], $11::text[], $12::bigint[], $13::bigint[], $14::bigint[])
+        WITH ORDINALITY AS n (owner_kind, owner_id, epoch, version, currency, clock, lines, retry_ring, inbox_applied,
+          state, merged_into, cookie_renewed, updated, expires, position)
+    ), written AS (
+      INSERT INTO carts AS present (owner_kind, owner_id, epoch, data_epoch, version, currency, clock, lines,
+        retry_ring, inbox_number, inbox_applied, state, merged_into, cookie_renewed_at, updated_at, synced_at,
+        expires_at)
+      SELECT owner_kind, owner_id, epoch, epoch, version, currency, clock, lines, retry_ring, inbox_applied,
+        inbox_applied, state, merged_into, to_timestamp(cookie_renewed), to_timestamp(updated / 1000.0),
+        clock_timestamp(), to_timestamp(expires)
+      FROM copies ORDER BY owner_kind, owner_id
+      ON CONFLICT (owner_kind, owner_id) DO UPDATE SET
+        epoch = greatest(present.epoch, excluded.epoch), data_epoch = excluded.data_epoch, version = excluded.version,
+        currency = excluded.currency, clock = excluded.clock, lines = excluded.lines,
+        retry_ring = excluded.retry_ring, inbox_number = greatest(present.inbox_number, excluded.inbox_number),
+        inbox_applied = excluded.inbox_applied, state = excluded.state, merged_into = excluded.merged_into,
+        is_released = false, cookie_renewed_at = greatest(present.cookie_renewed_at, excluded.cookie_renewed_at),
+        updated_at = greatest(present.updated_at, excluded.updated_at), synced_at = excluded.synced_at,
+        expires_at = greatest(present.expires_at, excluded.expires_at)
+      WHERE present.state <> 2 AND present.epoch <= excluded.epoch
+        AND (present.data_epoch, present.version) <= (excluded.data_epoch, excluded.version)
+      RETURNING owner_kind, owner_id, inbox_applied
+    ), delivered AS (
+      DELETE FROM cart_inbox i USING written w
+      WHERE i.owner_kind = w.owner_kind AND i.owner_id = w.owner_id AND i.number <= w.inbox_applied
+    )
+    SELECT copies.position, d.tag, d.number
+    FROM copies JOIN written USING (owner_kind, owner_id), database_lineage d
+    """)
+
+  static let places = PostgresStatement(
+    "cart_places",
+    """
+    SELECT o.position, c.epoch, c.state = 2
+    FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS o (kind, id, position)
+    JOIN carts c ON c.owner_kind = o.kind AND c.owner_id = o.id
+    """)
+
+  static let release = PostgresStatement(
+    "cart_release",
+    """
+    UPDATE carts SET is_released = true
+    WHERE owner_kind = $1 AND owner_id = $2 AND epoch = $3 AND data_epoch = $3 AND version = $4
+    """)
+
+  static let removeExpired = PostgresStatement(
+    "cart_remove_expired",
+    """
+    DELETE FROM carts WHERE (owner_kind, owner_id) IN (
+      SELECT owner_kind, owner_id FROM carts
+      WHERE owner_kind = 'guest' AND expires_at < now() - interval '1 day' LIMIT $1
+    )
+    """)
+
+  /// The parameters of ``persist``.
+  static func columns(of copies: [(hash: CartHash, updatedAt: Timestamp)]) -> [PostgresParameter] {
+    func integers(_ value: (CartHash) -> Int64?) -> PostgresParameter { .integers(copies.map { value($0.hash) }) }
+    func texts(_ value: (CartHash) -> String?) -> PostgresParameter { .texts(copies.map { value($0.hash) }) }
+    return Owners(copies.map(\.hash.cart.owner)).parameters + [
+      integers { $0.epoch }, integers { $0.cart.version }, texts { $0.cart.currency?.code },
+      integers { $0.cart.clock }, texts { CartRow.json(of: $0.cart.lines) }, texts { CartRow.text(of: $0.ring) },
+      integers { $0.inboxNumber }, integers { $0.state.rawValue }, texts { $0.mergedInto },
+      integers { $0.cookieRenewedSecond == 0 ? nil : $0.cookieRenewedSecond },
+      .integers(copies.map(\.updatedAt.milliseconds)), integers { $0.cart.expiresAt?.seconds },
+    ]
+  }
+}

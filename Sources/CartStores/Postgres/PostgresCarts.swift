@@ -1,0 +1,268 @@
+package import CartDomain
+
+/// Carts in PostgreSQL. Every statement that writes a copy is guarded: an older one never replaces a newer one.
+package final class PostgresCarts {
+  package let connection: PostgresConnection
+
+  package init(_ connection: PostgresConnection) {
+    self.connection = connection
+  }
+
+  // MARK: Histories
+
+  /// Registers a history of Redis, or finds it registered.
+  ///
+  /// - Parameters:
+  ///   - replicationID: `master_replid` of `INFO replication`.
+  ///   - number: what the history is known as already; it keeps the number where this database was put back.
+  /// - Throws: ``StoreError`` also where a newer history is registered: this Redis is not the one in use any more.
+  package func register(_ replicationID: String, as number: Int64?) throws(StoreError) -> Int64 {
+    // Whoever loses against another that registers the same finds it registered the next time.
+    for _ in 0..<2 {
+      let rows = try read(Self.register, [.text(replicationID), .integer(number)])
+      guard let registered = rows.integer(0, 0), let newest = rows.integer(0, 1) else { continue }
+      if registered == newest { return registered }
+      break
+    }
+    throw Self.outdated.storeError
+  }
+
+  /// The place of this database in time; see ``DatabaseLineage``.
+  package func lineage() throws(StoreError) -> DatabaseLineage {
+    let rows = try read(Self.lineage, [])
+    guard let tag = rows.text(0, 0), let number = rows.integer(0, 1) else { throw Self.incomplete.storeError }
+    return DatabaseLineage(tag: tag, number: number)
+  }
+
+  // MARK: Reading
+
+  /// The copy of one cart, or `nil`; nothing is claimed by it.
+  package func row(of owner: CartOwner) throws(StoreError) -> CartRow? {
+    let rows = try read(Self.row, [.text(owner.kind), .text(owner.id)])
+    return rows.rowCount == 0 ? nil : try CartRow(rows, 0)
+  }
+
+  /// What the database commands a cart after the command numbered `number`, in order.
+  package func commands(for owner: CartOwner, after number: Int64) throws(StoreError) -> [InboxCommand] {
+    let rows = try read(Self.commands, [.text(owner.kind), .text(owner.id), .integer(number)])
+    var commands: [InboxCommand] = []
+    for row in 0..<rows.rowCount { commands.append(try InboxCommand(rows, row)) }
+    return commands
+  }
+
+  /// The owners of commands that have waited for `milliseconds` or more; at most `limit`.
+  package func ownersWithCommands(olderThan milliseconds: Int, limit: Int) throws(StoreError) -> [CartOwner] {
+    Self.owners(try read(Self.waiting, [.integer(milliseconds), .integer(limit)]))
+  }
+
+  /// The owners of all copies that may be served, in the order of their keys, from the one after `last`.
+  package func owners(after last: CartOwner?, limit: Int) throws(StoreError) -> [CartOwner] {
+    Self.owners(try read(Self.page, [.text(last?.kind ?? ""), .text(last?.id ?? ""), .integer(limit)]))
+  }
+
+  private static func owners(_ rows: borrowing PostgresResult) -> [CartOwner] {
+    (0..<rows.rowCount).compactMap { CartOwner(kind: rows.text($0, 0) ?? "", id: rows.text($0, 1) ?? "") }
+  }
+
+  // MARK: Claiming
+
+  /// A cart of which the restorer has taken hold: from here on no copy of an older epoch gets into the database.
+  package struct Claim {
+    /// The row as it was.
+    package var row: CartRow
+    /// The epoch that the restored cart is to have.
+    package var epoch: Int64
+  }
+
+  /// Takes hold of carts: raises their epochs above all that there were.
+  ///
+  /// - Parameters:
+  ///   - owners: with the epoch of the copy that Redis has, `nil` where it has none: a cart that neither store has is
+  ///     not claimed.
+  ///   - history: the number of the history that the caller serves.
+  /// - Throws: ``StoreError`` also where a newer history of Redis is registered.
+  package func claim(
+    _ owners: [(owner: CartOwner, epoch: Int64?)], in history: RedisHistory
+  ) throws(StoreError) -> [CartOwner: Claim] {
+    let all = Owners(owners.map(\.owner))
+    let known = Owners(owners.filter { $0.epoch != nil }.map(\.owner))
+    return try inTransaction { () throws(StoreError) in
+      if !known.isEmpty { _ = try read(Self.add, known.parameters) }
+      let rows = try read(Self.lock, all.parameters)
+      try confirm(history)
+      var claims: [CartOwner: Claim] = [:]
+      for row in 0..<rows.rowCount {
+        let row = try CartRow(rows, row)
+        if let owner = row.hash.cart.owner { claims[owner] = Claim(row: row, epoch: row.fence) }
+      }
+      if claims.isEmpty { return claims }
+      let raised = try read(Self.raise, all.parameters + [.integers(owners.map { $0.epoch ?? 0 })])
+      for row in 0..<raised.rowCount {
+        guard let owner = CartOwner(kind: raised.text(row, 0) ?? "", id: raised.text(row, 1) ?? ""),
+          let epoch = raised.integer(row, 2)
+        else { throw Self.incomplete.storeError }
+        claims[owner]?.epoch = epoch
+      }
+      return claims
+    }
+  }
+
+  private func confirm(_ history: RedisHistory) throws(StoreError) {
+    if history == .unregistered { return }
+    let rows = try read(Self.confirm, [.text(history.replicationID), .integer(history.lineage)])
+    guard rows.boolean(0, 0) == true else { throw Self.outdated.storeError }
+  }
+
+  // MARK: Persisting
+
+  /// What became of a copy that was to be persisted.
+  package enum Persisted: Equatable, Sendable {
+    /// The database holds it.
+    case written
+    /// The database holds a newer one.
+    case older
+    /// A higher epoch was handed out.
+    case fenced
+    /// The guest's cart was merged: there is nothing to keep any more.
+    case merged
+  }
+
+  /// What was written, and the place of the database after it.
+  package struct Written: Sendable {
+    /// One for each copy.
+    package var outcomes: [Persisted]
+    package var lineage: DatabaseLineage
+  }
+
+  /// Keeps copies, each under the guard of its epoch and version, drops the commands that they contain, and records
+  /// changes: all or nothing.
+  ///
+  /// - Parameters:
+  ///   - copies: of different owners, with the moment of their last change.
+  ///   - events: each is recorded once, however often it is given.
+  ///   - since: where the database was when it was last seen. One that has gone back since gets a new tag.
+  /// - Throws: ``StoreError``; with ``StoreError/Code/corrupt`` where the database refuses the data.
+  package func write(
+    _ copies: [(hash: CartHash, updatedAt: Timestamp)], events: [CartEvent] = [], since: DatabaseLineage? = nil
+  ) throws(StoreError) -> Written {
+    guard let since else { return try persist(copies) }
+    return try inTransaction { () throws(StoreError) in
+      let lineage = try advance(from: since)
+      try record(events)
+      var written = try persist(copies)
+      written.lineage = lineage
+      return written
+    }
+  }
+
+  private func advance(from since: DatabaseLineage) throws(StoreError) -> DatabaseLineage {
+    let rows = try read(Self.advance, [.text(since.tag), .integer(since.number)])
+    guard let tag = rows.text(0, 0), let number = rows.integer(0, 1) else { throw Self.incomplete.storeError }
+    return DatabaseLineage(tag: tag, number: number)
+  }
+
+  private func persist(_ copies: [(hash: CartHash, updatedAt: Timestamp)]) throws(StoreError) -> Written {
+    if copies.isEmpty { return Written(outcomes: [], lineage: DatabaseLineage(tag: "", number: 0)) }
+    let rows = try read(Self.persist, Self.columns(of: copies))
+    var outcomes = [Persisted?](repeating: nil, count: copies.count)
+    for row in 0..<rows.rowCount {
+      guard let position = rows.integer(row, 0), (1...Int64(copies.count)).contains(position) else { continue }
+      outcomes[Int(position) - 1] = .written
+    }
+    if rows.rowCount < copies.count { try explain(copies, &outcomes) }
+    let lineage =
+      rows.rowCount == 0
+      ? try lineage() : DatabaseLineage(tag: rows.text(0, 1) ?? "", number: rows.integer(0, 2) ?? 0)
+    return Written(outcomes: outcomes.map { $0 ?? .older }, lineage: lineage)
+  }
+
+  /// Why some copies were not written.
+  private func explain(
+    _ copies: [(hash: CartHash, updatedAt: Timestamp)], _ outcomes: inout [Persisted?]
+  ) throws(StoreError) {
+    let rows = try read(Self.places, Owners(copies.map(\.hash.cart.owner)).parameters)
+    for row in 0..<rows.rowCount {
+      guard let position = rows.integer(row, 0), (1...Int64(copies.count)).contains(position),
+        let fence = rows.integer(row, 1), let isMerged = rows.boolean(row, 2)
+      else { continue }
+      let index = Int(position) - 1
+      if outcomes[index] != nil { continue }
+      outcomes[index] = isMerged ? .merged : fence > copies[index].hash.epoch ? .fenced : .older
+    }
+  }
+
+  /// Marks that Redis has let go of a cart as the database has it; does nothing where it has another copy.
+  package func release(_ hash: CartHash) throws(StoreError) {
+    guard let owner = hash.cart.owner else { return }
+    _ = try read(
+      Self.release, [.text(owner.kind), .text(owner.id), .integer(hash.epoch), .integer(hash.cart.version)])
+  }
+
+  /// Removes guests' carts that ended more than a day ago.
+  ///
+  /// - Returns: how many were removed; at most `limit`.
+  package func removeExpiredGuests(limit: Int) throws(StoreError) -> Int {
+    try read(Self.removeExpired, [.integer(limit)]).affectedRows
+  }
+
+  // MARK: Statements
+
+  /// Runs statements as one transaction; it is rolled back when `body` throws.
+  func inTransaction<Answer>(_ body: () throws(StoreError) -> Answer) throws(StoreError) -> Answer {
+    try translating { () throws(PostgresError) in try connection.begin() }
+    let answer: Answer
+    do throws(StoreError) {
+      answer = try body()
+    } catch {
+      connection.rollback()
+      throw error
+    }
+    try translating { () throws(PostgresError) in try connection.commit() }
+    return answer
+  }
+
+  /// Everything here may be done twice, so that no outcome is in doubt.
+  func read(_ statement: PostgresStatement, _ parameters: [PostgresParameter]) throws(StoreError) -> PostgresResult {
+    do throws(PostgresError) {
+      return try connection.query(statement, parameters)
+    } catch {
+      throw error.withKnownOutcome.storeError
+    }
+  }
+
+  private func translating<Answer>(_ body: () throws(PostgresError) -> Answer) throws(StoreError) -> Answer {
+    do throws(PostgresError) {
+      return try body()
+    } catch {
+      throw error.withKnownOutcome.storeError
+    }
+  }
+
+  static let outdated = PostgresError("PostgreSQL: another history of Redis than this one is in use")
+  static let incomplete = PostgresError("PostgreSQL: an answer lacks what was asked for")
+}
+
+@available(*, unavailable)
+extension PostgresCarts: Sendable {}
+
+/// The place of a database in time.
+package struct DatabaseLineage: Equatable, Sendable {
+  /// Another after the database was put back.
+  package var tag: String
+  /// Grows with each batch that is committed.
+  package var number: Int64
+}
+
+/// Owners as two columns.
+struct Owners {
+  private let kinds: [String]
+  private let ids: [String]
+
+  init(_ owners: [CartOwner?]) {
+    kinds = owners.map { $0?.kind ?? "" }
+    ids = owners.map { $0?.id ?? "" }
+  }
+
+  var isEmpty: Bool { kinds.isEmpty }
+  var parameters: [PostgresParameter] { [.texts(kinds), .texts(ids)] }
+}

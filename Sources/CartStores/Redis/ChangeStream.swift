@@ -1,0 +1,127 @@
+package import CartDomain
+
+/// The stream of changes as one of its readers sees it. What one reader has taken, no other gets, until it has had it
+/// for so long that it must be dead; what is acknowledged is deleted, never what is old.
+package final class ChangeStream {
+  /// What was taken from the stream.
+  package struct Batch: Sendable {
+    package var events: [CartEvent] = []
+    /// Of entries that can't be read; they are acknowledged with the rest.
+    package var unreadable = 0
+    /// All entries, for the acknowledgement.
+    fileprivate(set) package var ids: [String] = []
+
+    package var isEmpty: Bool { ids.isEmpty }
+  }
+
+  private static let group = "syncer"
+  /// An entry that a reader has had for so long without acknowledging it goes to another.
+  private static let abandonedMilliseconds = 5_000
+
+  private let connection: RedisConnection
+  private let reader: String
+  /// Where the search for abandoned entries goes on.
+  private var cursor = "0-0"
+
+  /// - Parameter reader: unique among all readers there are.
+  package init(_ connection: RedisConnection, reader: String) {
+    self.connection = connection
+    self.reader = reader
+  }
+
+  private var key: String { connection.keys.stream }
+
+  /// Makes the group of readers where there is none: on a stream that was there before, it begins at its beginning.
+  package func open() throws(StoreError) {
+    let command = RedisCommand("XGROUP", "CREATE", key, Self.group, "0", "MKSTREAM")
+    let replies = try connection.exchange(command, .reading)
+    if !replies.isError(0, code: "BUSYGROUP") { try replies.check(0) }
+  }
+
+  /// Takes new entries, waiting for the first one.
+  ///
+  /// - Parameter milliseconds: how long to wait; it must lie below the connection's own patience.
+  package func take(_ count: Int, waiting milliseconds: Int) throws(StoreError) -> Batch {
+    let command = RedisCommand(
+      "XREADGROUP", "GROUP", Self.group, reader, "COUNT", String(count), "BLOCK", String(milliseconds), "STREAMS", key,
+      ">")
+    let replies = try connection.exchange(command, .reading)
+    if replies.isError(0, code: "NOGROUP") {
+      // Redis was emptied.
+      try open()
+      return Batch()
+    }
+    return try replies.read(0) { streams throws(StoreError) in
+      if streams.isNull { return Batch() }
+      return try streams.element(0) { stream throws(StoreError) in
+        try stream.element(1) { entries throws(StoreError) in try batch(entries) }
+      }
+    }
+  }
+
+  /// Takes over entries of readers that are dead.
+  package func takeAbandoned(_ count: Int) throws(StoreError) -> Batch {
+    let command = RedisCommand(
+      "XAUTOCLAIM", key, Self.group, reader, String(Self.abandonedMilliseconds), cursor, "COUNT", String(count))
+    let replies = try connection.exchange(command, .reading)
+    if replies.isError(0, code: "NOGROUP") { return Batch() }
+    return try replies.read(0) { answer throws(StoreError) in
+      cursor = try answer.element(0) { value throws(StoreError) in try value.string() } ?? "0-0"
+      return try answer.element(1) { entries throws(StoreError) in try batch(entries) }
+    }
+  }
+
+  /// Ends the reader's work on a batch and deletes it.
+  package func acknowledge(_ batch: Batch) throws(StoreError) {
+    if batch.isEmpty { return }
+    var acknowledgement = RedisCommand("XACK", key, Self.group)
+    var deletion = RedisCommand("XDEL", key)
+    for id in batch.ids {
+      acknowledgement.append(id)
+      deletion.append(id)
+    }
+    let replies = try connection.exchange([acknowledgement, deletion], .reading)
+    for index in 0..<2 where !replies.isError(index, code: "NOGROUP") { try replies.check(index) }
+  }
+
+  /// Takes readers off the list that have had nothing for an hour.
+  package func removeIdleReaders() throws(StoreError) {
+    let replies = try connection.exchange(RedisCommand("XINFO", "CONSUMERS", key, Self.group), .reading)
+    if replies.isError(0, code: "ERR") || replies.isError(0, code: "NOGROUP") { return }
+    let idle = try replies.read(0) { readers throws(StoreError) in
+      var idle: [String] = []
+      for index in 0..<(readers.count ?? 0) {
+        try readers.element(index) { fields throws(StoreError) in
+          let name = try fields.element(1) { value throws(StoreError) in try value.string() }
+          let pending = try fields.element(3) { value in value.integer }
+          let milliseconds = try fields.element(5) { value in value.integer }
+          if let name, name != reader, pending == 0, milliseconds ?? 0 > 3_600_000 { idle.append(name) }
+        }
+      }
+      return idle
+    }
+    for name in idle {
+      try connection.exchange(RedisCommand("XGROUP", "DELCONSUMER", key, Self.group, name), .reading).check(0)
+    }
+  }
+
+  private func batch(_ entries: borrowing RedisValue) throws(StoreError) -> Batch {
+    var batch = Batch()
+    for index in 0..<(entries.count ?? 0) {
+      try entries.element(index) { entry throws(StoreError) in
+        if entry.isNull { return }
+        guard let id = try entry.element(0, { value throws(StoreError) in try value.string() }) else { return }
+        batch.ids.append(id)
+        do throws(StoreError) {
+          batch.events.append(try CartEvent(entry, keys: connection.keys))
+        } catch {
+          batch.unreadable += 1
+        }
+      }
+    }
+    return batch
+  }
+}
+
+@available(*, unavailable)
+extension ChangeStream: Sendable {}

@@ -1,0 +1,262 @@
+import CartDomain
+
+/// The hashes of carts and what is done to them as a whole: the ends of the road between Redis and PostgreSQL.
+/// Shoppers' changes are ``RedisCartStore``'s.
+package final class RedisCarts {
+  let connection: RedisConnection
+  let histories: RedisHistories
+
+  package init(_ connection: RedisConnection, histories: RedisHistories) {
+    self.connection = connection
+    self.histories = histories
+  }
+
+  private var keys: RedisKeys { connection.keys }
+
+  /// A cart as it is in Redis.
+  enum Present {
+    case absent
+    /// It is of the history at hand.
+    case current(CartHash, usedAt: Timestamp)
+    /// It is of another one.
+    case stale(CartHash, usedAt: Timestamp)
+    /// It can't be read.
+    case corrupt
+  }
+
+  /// Reads carts in one round trip.
+  func read(_ owners: [CartOwner], in history: RedisHistory) throws(StoreError) -> [Present] {
+    var commands: [RedisCommand] = []
+    for owner in owners { commands += question(for: owner) }
+    let replies = try connection.exchange(commands, .reading, in: history.required)
+    var found: [Present] = []
+    for (index, owner) in owners.enumerated() { found.append(try present(owner, replies, 2 * index, in: history)) }
+    return found
+  }
+
+  private func question(for owner: CartOwner) -> [RedisCommand] {
+    let key = keys.cart(of: owner)
+    return [RedisCommand("HGETALL", key), RedisCommand("ZSCORE", keys.active, key)]
+  }
+
+  private func present(
+    _ owner: CartOwner, _ replies: borrowing RedisReplies, _ index: Int, in history: RedisHistory
+  ) throws(StoreError) -> Present {
+    let hash: CartHash?
+    do throws(StoreError) {
+      hash = try replies.read(index) { fields throws(StoreError) in try CartHash(owner: owner, fields: fields) }
+    } catch {
+      if error.code == .corrupt { return .corrupt }
+      throw error
+    }
+    guard let hash else { return .absent }
+    let score = try replies.read(index + 1) { value throws(StoreError) in try value.string() }
+    let usedAt = score.flatMap { Int64($0) }.map { Timestamp(milliseconds: $0) } ?? connection.now
+    return hash.lineage == history.lineage ? .current(hash, usedAt: usedAt) : .stale(hash, usedAt: usedAt)
+  }
+
+  // MARK: Bringing back
+
+  /// Holds the places of carts for whoever shows `token`, and reads what is there.
+  func hold(_ owners: [CartOwner], token: String, in history: RedisHistory) throws(StoreError) -> [Present] {
+    var commands: [RedisCommand] = []
+    for owner in owners {
+      commands.append(RedisCommand("SET", keys.hold(of: owner), token, "PX", String(Self.holdMilliseconds)))
+      commands += question(for: owner)
+    }
+    let replies = try connection.exchange(commands, .reading, in: history.required)
+    var found: [Present] = []
+    for (index, owner) in owners.enumerated() {
+      try replies.check(3 * index)
+      found.append(try present(owner, replies, 3 * index + 1, in: history))
+    }
+    return found
+  }
+
+  /// Longer than a request waits for PostgreSQL.
+  private static let holdMilliseconds = 10_000
+
+  /// What goes into the place of a cart.
+  struct Installation {
+    var hash: CartHash
+    var usedAt: Timestamp
+    /// It only says that there is no cart, and is forgotten by itself.
+    var isPlaceholder = false
+
+    /// For so many seconds Redis remembers that there is no cart.
+    static let placeholderSeconds = 600
+  }
+
+  enum Installed: String {
+    case installed = "INSTALLED"
+    /// Somebody else has brought it back.
+    case present = "PRESENT"
+    /// Somebody else has begun to.
+    case lost = "LOST"
+  }
+
+  /// Puts carts into the places that `token` holds.
+  func install(
+    _ installations: [Installation], token: String, in history: RedisHistory
+  ) throws(StoreError) -> [Installed] {
+    var calls: [RedisScriptCall] = []
+    for installation in installations {
+      guard let owner = installation.hash.cart.owner else { continue }
+      var arguments = RedisCommand(token, String(history.lineage))
+      arguments.append(installation.hash.cart.expiresAt.map { String($0.seconds) } ?? "")
+      arguments.append(installation.isPlaceholder ? String(Installation.placeholderSeconds) : "")
+      arguments.append(installation.usedAt.milliseconds)
+      arguments.append(installation.isPlaceholder ? "" : "1")
+      arguments.append(words: installation.hash.fields)
+      calls.append(
+        RedisScriptCall(
+          .install, keys: [keys.cart(of: owner), keys.hold(of: owner), keys.dirty, keys.active], arguments: arguments))
+    }
+    let replies = try connection.evaluate(calls, .reading, in: history.required)
+    var results: [Installed] = []
+    for index in calls.indices {
+      let text = try replies.read(index) { value throws(StoreError) in try value.string() }
+      guard let result = text.flatMap(Installed.init) else { throw .unexpectedReply }
+      results.append(result)
+    }
+    return results
+  }
+
+  // MARK: Marks
+
+  /// Marks carts that PostgreSQL has in the state of `hashes`, in the database of the tag.
+  func markPersisted(_ hashes: [CartHash], tag: String, in history: RedisHistory) throws(StoreError) {
+    try run(hashes, .persisted, in: history) { hash in
+      let fields = MarkedFields(hash)
+      var arguments = RedisCommand(String(history.lineage), fields.epoch, fields.version, fields.end)
+      arguments.append(fields.ring)
+      arguments.append(fields.command)
+      arguments.append(tag)
+      return ([keys.dirty], arguments)
+    }
+  }
+
+  /// Takes carts off the list of those to be persisted that are not there any more.
+  func forget(_ owners: [CartOwner], in history: RedisHistory) throws(StoreError) {
+    try markPersisted(owners.map { CartHash(cart: Cart(owner: $0)) }, tag: "", in: history)
+  }
+
+  /// Gives carts that go on a higher epoch.
+  func raise(_ hashes: [(hash: CartHash, epoch: Int64)], in history: RedisHistory) throws(StoreError) {
+    let epochs = hashes.map(\.epoch)
+    var index = 0
+    try run(hashes.map(\.hash), .raise, in: history) { hash in
+      defer { index += 1 }
+      return (
+        [keys.dirty], RedisCommand(String(history.lineage), MarkedFields(hash).epoch, String(epochs[index]))
+      )
+    }
+  }
+
+  /// Has carts compared with PostgreSQL before their next use, if they are still as `hashes` say.
+  func distrust(_ hashes: [CartHash], in history: RedisHistory) throws(StoreError) {
+    try run(hashes, .distrust, in: history) { hash in
+      let fields = MarkedFields(hash)
+      return ([], RedisCommand(String(history.lineage), fields.epoch, fields.version))
+    }
+  }
+
+  /// Lets go of carts that were last used before `moment`, if the database of the tag has all of each.
+  ///
+  /// - Returns: for each, whether it is gone.
+  func evict(
+    _ owners: [CartOwner], tag: String, usedBefore moment: Timestamp, in history: RedisHistory
+  ) throws(StoreError) -> [Bool] {
+    var calls: [RedisScriptCall] = []
+    for owner in owners {
+      calls.append(
+        RedisScriptCall(
+          .evict, keys: [keys.cart(of: owner), keys.dirty, keys.active],
+          arguments: RedisCommand(String(history.lineage), tag, String(moment.milliseconds))))
+    }
+    let replies = try connection.evaluate(calls, .reading, in: history.required)
+    var gone: [Bool] = []
+    for index in calls.indices { gone.append(try replies.read(index) { value in value.integer } == 1) }
+    return gone
+  }
+
+  private func run(
+    _ hashes: [CartHash], _ script: RedisScript, in history: RedisHistory,
+    _ arguments: (CartHash) -> (keys: [String], words: RedisCommand)
+  ) throws(StoreError) {
+    var calls: [RedisScriptCall] = []
+    for hash in hashes {
+      guard let owner = hash.cart.owner else { continue }
+      let (more, words) = arguments(hash)
+      calls.append(RedisScriptCall(script, keys: [keys.cart(of: owner)] + more, arguments: words))
+    }
+    if calls.isEmpty { return }
+    let replies = try connection.evaluate(calls, .reading, in: history.required)
+    for index in calls.indices { try replies.check(index) }
+  }
+}
+
+@available(*, unavailable)
+extension RedisCarts: Sendable {}
+
+/// Fields by which a script sees whether a cart is still the one that was read: empty where a cart lacks them.
+private struct MarkedFields {
+  let epoch: String
+  let version: String
+  let end: String
+  let ring: [UInt8]
+  let command: String
+
+  init(_ hash: CartHash) {
+    func text(_ number: Int64) -> String { number == 0 ? "" : String(number) }
+    epoch = text(hash.epoch)
+    version = text(hash.cart.version)
+    end = text(hash.cart.expiresAt?.seconds ?? 0)
+    ring = Array(hash.ring.prefix(CartHash.entriesInPart).flatMap { $0.key + $0.request })
+    command = text(hash.inboxNumber)
+  }
+}
+
+// MARK: - Commands
+
+extension RedisCarts {
+  /// Has a cart follow a command, if the lines that it touches are still as `hash` says.
+  ///
+  /// - Returns: whether the cart has followed it, now or before.
+  func apply(_ command: InboxCommand, to hash: CartHash, in history: RedisHistory) throws(StoreError) -> Bool {
+    var terms = CartTerms(owner: command.owner)
+    terms.requestID = command.requestID
+    var arguments = terms.words(history: history, deadline: connection.deadline)
+    arguments.append(command.number)
+    arguments.append(command.previous)
+    arguments.append(command.command.action)
+    append(command.command, on: hash.cart, to: &arguments)
+    let replies = try connection.evaluate(
+      .apply, keys: keys.forChange(of: command.owner), arguments: arguments, .reading, in: history.required)
+    let answer = try replies.read(0) { value throws(StoreError) in try ScriptAnswer(owner: command.owner, value) }
+    switch answer.status {
+    case .changed, .unchanged, .replayed: return true
+    default: return false
+    }
+  }
+
+  private func append(_ command: CartCommand, on cart: Cart, to arguments: inout RedisCommand) {
+    let after = cart.applying(command)
+    arguments.append(cart.currency?.code ?? "")
+    arguments.append(after.currency?.code ?? "")
+    arguments.append(after.clock)
+    if case .merge(let merge) = command {
+      arguments.append(merge.ring.flatMap { $0.key + $0.request })
+    } else {
+      arguments.append("")
+    }
+    for outcome in cart.outcomes(of: command) {
+      arguments.append(outcome.sku.text)
+      arguments.append(outcome.before.map { CartHash.value(of: $0) } ?? "")
+      arguments.append(outcome.before?.clientData ?? [])
+      arguments.append(outcome.after.map { "\($0.quantity)|\($0.isSelected ? 1 : 0)|\($0.born)" } ?? "")
+      arguments.append(outcome.after.map { CartHash.tail(of: $0) } ?? "")
+      arguments.append(outcome.after?.clientData ?? [])
+    }
+  }
+}

@@ -1,0 +1,105 @@
+package import CartDomain
+
+/// The Redis at the other end of a connection.
+struct RedisServer {
+  /// `master_replid`: another after every restart and promotion. The same for all histories where this user may not ask.
+  let replicationID: String
+  let isPrimary: Bool
+  /// What stands under ``RedisKeys/lineage``.
+  let registered: String
+
+  /// Reads the answers to `INFO replication` and to the question for the lineage.
+  init(_ replies: borrowing RedisReplies, at index: Int) throws(StoreError) {
+    var replicationID = "unknown"
+    var isPrimary = true
+    if !replies.isError(index, code: "NOPERM") {
+      let text = try replies.read(index) { value throws(StoreError) in try value.string() ?? "" }
+      for line in text.split(whereSeparator: \.isNewline) {
+        if line.hasPrefix("master_replid:") { replicationID = String(line.dropFirst("master_replid:".count)) }
+        if line.hasPrefix("role:") { isPrimary = line == "role:master" }
+      }
+    }
+    self.replicationID = replicationID
+    self.isPrimary = isPrimary
+    registered = try replies.read(index + 1) { value throws(StoreError) in try value.string() ?? "" }
+  }
+}
+
+/// One history of Redis: it ends with a restart, a promotion, or a return to an older state. A cart of another one is
+/// compared with PostgreSQL before it is served.
+package struct RedisHistory: Equatable, Sendable {
+  /// As ``RedisServer/replicationID``; empty where nobody registers histories.
+  package var replicationID: String
+  /// The number under which PostgreSQL has registered it; it grows from history to history.
+  package var lineage: Int64
+
+  package init(replicationID: String, lineage: Int64) {
+    self.replicationID = replicationID
+    self.lineage = lineage
+  }
+
+  /// Nobody has registered a history.
+  package static let unregistered = RedisHistory(replicationID: "", lineage: 0)
+
+  /// What a connection must lead to for this history to go on; `nil` where it does not matter.
+  var required: String? { self == .unregistered ? nil : replicationID }
+}
+
+/// Finds the number of the history that Redis is in. PostgreSQL is asked only where Redis does not know its own.
+package final class RedisHistories {
+  private let connection: RedisConnection
+  private let archive: PostgresCarts?
+  private var known: RedisHistory?
+
+  /// - Parameter archive: registers histories; without one, there are none to tell apart.
+  package init(_ connection: RedisConnection, archive: PostgresCarts?) {
+    self.connection = connection
+    self.archive = archive
+  }
+
+  /// The history of the present connection, which is made where there is none.
+  ///
+  /// - Throws: ``StoreError`` where Redis is away or a replica, where PostgreSQL would have to be asked and is away, and
+  ///   where another history is in use.
+  package func current() throws(StoreError) -> RedisHistory {
+    guard let archive else { return .unregistered }
+    if let known, known.replicationID == connection.server?.replicationID { return known }
+    try connection.connect()
+    guard let server = connection.server else { throw .unexpectedReply }
+    guard server.isPrimary else {
+      connection.close()
+      throw StoreError(.unavailable, "Redis: is a replica")
+    }
+    let id = server.replicationID
+    var number: Int64?
+    let parts = server.registered.split(separator: "|")
+    if parts.count == 2, parts[0] == id { number = Int64(parts[1]) }
+    if number == nil {
+      let registered = try archive.register(id, as: nil)
+      let command = RedisCommand("SET", connection.keys.lineage, "\(id)|\(registered)")
+      try connection.exchange(command, .reading, in: id).check(0)
+      number = registered
+    }
+    let history = RedisHistory(replicationID: id, lineage: number ?? 0)
+    known = history
+    return history
+  }
+
+  /// Runs `body` in the current history; once more where Redis has begun another meanwhile.
+  func within<Answer: ~Copyable>(
+    _ body: (RedisHistory) throws(StoreError) -> Answer
+  ) throws(StoreError) -> Answer {
+    let history = try current()
+    do throws(StoreError) {
+      return try body(history)
+    } catch {
+      guard !error.isOutcomeUnknown, archive != nil, history.replicationID != connection.server?.replicationID else {
+        throw error
+      }
+    }
+    return try body(current())
+  }
+}
+
+@available(*, unavailable)
+extension RedisHistories: Sendable {}

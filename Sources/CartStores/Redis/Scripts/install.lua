@@ -1,0 +1,18 @@
+-- Puts a cart that was compared with PostgreSQL into its place, if nobody else has begun to meanwhile.
+-- KEYS: cart, hold, dirty, active. ARGV: 1 token, 2 lineage, 3 second of its end ('' none), 4 seconds after which it
+-- may be forgotten again ('' never), 5 time of its last use, 6 '1' where PostgreSQL must be told of it; then its fields.
+local cart, hold, dirty, active = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+if redis.call('HGET', cart, '#l') == ARGV[2] then return 'PRESENT' end
+if redis.call('GET', hold) ~= ARGV[1] then return 'LOST' end
+redis.call('DEL', cart, hold)
+-- unpack takes less than 8,000 values.
+for i = 7, #ARGV, 4000 do redis.call('HSET', cart, unpack(ARGV, i, math.min(i + 3999, #ARGV))) end
+if ARGV[3] ~= '' then redis.call('EXPIREAT', cart, ARGV[3]) end
+if ARGV[4] ~= '' then redis.call('EXPIRE', cart, ARGV[4]) else redis.call('ZADD', active, 'GT', ARGV[5], cart) end
+if ARGV[6] == '1' then
+  local time = redis.call('TIME')
+  redis.call('ZADD', dirty, 'NX', string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000)), cart)
+else
+  redis.call('ZREM', dirty, cart)
+end
+return 'INSTALLED'

@@ -1,0 +1,18 @@
+-- PostgreSQL has a copy of the cart. It counts as clean if it is still the same.
+-- KEYS: cart, dirty. ARGV: lineage, epoch, version, end, first part of the ring, last command ('' for each that the copy
+-- lacks), tag of the database.
+local cart, dirty = KEYS[1], KEYS[2]
+local has = redis.call('HMGET', cart, '#l', '#e', '#v', '#x', '#r0', '#i', '#p')
+if not has[1] and redis.call('EXISTS', cart) == 0 then return redis.call('ZREM', dirty, cart) end
+if has[1] ~= ARGV[1] or (has[2] or '') ~= ARGV[2] then return 0 end
+local version = tonumber(ARGV[3]) or 0
+if version >= tonumber(has[7] or 0) then redis.call('HSET', cart, '#p', string.format('%d', version), '#d', ARGV[7]) end
+for i = 3, 6 do
+  if (has[i] or '') ~= ARGV[i] then
+    -- What is not persisted came just now.
+    local time = redis.call('TIME')
+    redis.call('ZADD', dirty, 'XX', string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000)), cart)
+    return 0
+  end
+end
+return redis.call('ZREM', dirty, cart)

@@ -1,0 +1,128 @@
+package import CartDomain
+import Glibc
+
+/// Brings carts back into Redis from where they are kept for good.
+///
+/// A cart that Redis lacks, or that is of another history of Redis, is served by nobody until it was compared with
+/// PostgreSQL. Whoever compares it holds its place by a token and raises its epoch in PostgreSQL, so that no copy made
+/// before gets in there any more; then the newer of the two copies goes into the place, if the token still holds it. So
+/// two restorers, or one that slept, do no harm.
+package final class CartRestorer {
+  /// What became of carts that were to be brought back.
+  package struct Report: Equatable, Sendable {
+    /// From PostgreSQL.
+    package var restored = 0
+    /// What Redis had was the newer copy, or as new.
+    package var confirmed = 0
+    /// Neither store has such a cart.
+    package var absent = 0
+    /// Somebody else was faster.
+    package var contended = 0
+  }
+
+  let carts: RedisCarts
+  let archive: PostgresCarts
+  let courier: InboxCourier
+  /// Told of every report.
+  package var observe: ((Report) -> Void)?
+
+  package init(_ carts: RedisCarts, archive: PostgresCarts) {
+    self.carts = carts
+    self.archive = archive
+    courier = InboxCourier(carts, archive: archive)
+  }
+
+  /// Brings back those of `owners` whose carts Redis lacks or has of another history. Others are left alone.
+  ///
+  /// - Parameter owners: of different carts; some hundreds at most.
+  /// - Throws: ``StoreError`` where one of the stores is away, and for a cart that can't be read.
+  @discardableResult
+  package func restore(_ owners: [CartOwner]) throws(StoreError) -> Report {
+    let report = try carts.histories.within { history throws(StoreError) in try restore(owners, in: history) }
+    observe?(report)
+    return report
+  }
+
+  private func restore(_ owners: [CartOwner], in history: RedisHistory) throws(StoreError) -> Report {
+    var report = Report()
+    let token = Self.token()
+    let found = try carts.hold(owners, token: token, in: history)
+    var wanted: [(owner: CartOwner, copy: CartHash?, usedAt: Timestamp)] = []
+    for (owner, present) in zip(owners, found) {
+      switch present {
+      case .current: report.contended += 1
+      case .absent: wanted.append((owner, nil, carts.connection.now))
+      case .stale(let hash, let usedAt): wanted.append((owner, hash, usedAt))
+      case .corrupt: throw StoreError(.corrupt, "Redis: a cart that is to be compared")
+      }
+    }
+    if wanted.isEmpty { return report }
+    let claims = try archive.claim(wanted.map { ($0.owner, $0.copy?.epoch) }, in: history)
+    var installations: [RedisCarts.Installation] = []
+    for (owner, copy, usedAt) in wanted {
+      installations.append(
+        installation(for: owner, copy: copy, claim: claims[owner], usedAt: usedAt, history, &report))
+    }
+    let results = try carts.install(installations, token: token, in: history)
+    report.contended += results.count { $0 != .installed }
+    for (installation, result) in zip(installations, results) where result == .installed {
+      guard let owner = installation.hash.cart.owner, !installation.isPlaceholder, let claim = claims[owner],
+        claim.row.lastCommand > installation.hash.inboxNumber
+      else { continue }
+      try courier.deliver(to: owner)
+    }
+    return report
+  }
+
+  /// What goes into the place of a cart: the newer copy, or the word that there is none.
+  private func installation(
+    for owner: CartOwner, copy: CartHash?, claim: PostgresCarts.Claim?, usedAt: Timestamp, _ history: RedisHistory,
+    _ report: inout Report
+  ) -> RedisCarts.Installation {
+    let now = carts.connection.now
+    guard let claim, claim.row.hash.state != .merged else {
+      report.absent += 1
+      return Self.placeholder(for: owner, history)
+    }
+    let row = claim.row.hash
+    var hash: CartHash
+    if let copy, (copy.epoch, copy.cart.version) >= (row.epoch, row.cart.version) {
+      hash = copy
+      report.confirmed += 1
+    } else if let end = row.cart.expiresAt, end <= now {
+      report.absent += 1
+      return Self.placeholder(for: owner, history)
+    } else {
+      hash = row
+      // What Redis had beyond this copy is lost, and with it the versions that it had given.
+      if !claim.row.isReleased, row.cart.version > 0 {
+        hash.cart.version = (row.cart.version / Self.versionStep + 1) * Self.versionStep
+      }
+      report.restored += 1
+    }
+    hash.lineage = history.lineage
+    hash.epoch = claim.epoch
+    hash.persistedVersion = 0
+    hash.databaseLineage = nil
+    return RedisCarts.Installation(hash: hash, usedAt: usedAt)
+  }
+
+  /// A cart that was lost goes on at the next multiple of it.
+  private static let versionStep: Int64 = 1_000_000
+
+  /// A user has no cart yet; a guest's has come to its end.
+  private static func placeholder(for owner: CartOwner, _ history: RedisHistory) -> RedisCarts.Installation {
+    var hash = CartHash(cart: Cart(owner: owner))
+    hash.lineage = history.lineage
+    if owner.isGuest { hash.state = .merged }
+    return RedisCarts.Installation(hash: hash, usedAt: Timestamp(milliseconds: 0), isPlaceholder: true)
+  }
+
+  private static func token() -> String {
+    var generator = SystemRandomNumberGenerator()
+    return String(generator.next(), radix: 36) + String(generator.next(), radix: 36)
+  }
+}
+
+@available(*, unavailable)
+extension CartRestorer: Sendable {}

@@ -1,0 +1,152 @@
+import CartDomain
+
+extension Syncer {
+  /// What is to be done from time to time.
+  enum Chore: CaseIterable {
+    /// Notes that the database is where it was, or finds that it is not.
+    case heartbeat
+    /// Takes over changes that a dead syncer had taken.
+    case abandoned
+    /// Persists carts that the stream has not told of.
+    case dirty
+    /// Delivers commands whose senders have died.
+    case commands
+    /// Tries those again that PostgreSQL has refused.
+    case quarantine
+    /// Looks whether every cart that was used lately is persisted.
+    case active
+    /// Lets go of carts that were not used for long.
+    case idle
+    /// Makes room in PostgreSQL, and the tables of months to come.
+    case housekeeping
+
+    /// Milliseconds.
+    var interval: Int64 {
+      switch self {
+      case .abandoned, .dirty, .commands: 1_000
+      case .heartbeat: 5_000
+      case .quarantine: 600_000
+      case .active, .idle: 3_600_000
+      case .housekeeping: 6 * 3_600_000
+      }
+    }
+  }
+
+  private var now: Timestamp { connection.now }
+
+  func carryOut(_ chore: Chore) throws(StoreError) {
+    switch chore {
+    case .heartbeat: try sync([])
+    case .abandoned: try work(on: stream.takeAbandoned(configuration.batch))
+    case .dirty: try persistDirty()
+    case .commands: try deliverCommands()
+    case .quarantine: try retryQuarantine()
+    case .active: try persistActive()
+    case .idle: try releaseIdle()
+    case .housekeeping: try keepHouse()
+    }
+  }
+
+  /// Longer than the stream's way takes.
+  private static let dirtyMilliseconds: Int64 = 1_500
+
+  private func persistDirty() throws(StoreError) {
+    let latest = now.adding(milliseconds: -Self.dirtyMilliseconds)
+    var earliest: Timestamp?
+    while true {
+      let found = try lists.carts(.dirty, between: earliest, and: latest, limit: configuration.batch)
+      if found.isEmpty { return }
+      try sync(found.map(\.owner))
+      // Those of the last moment that did not fit on the page, and those that stay dirty, are met the next time.
+      earliest = found.last?.time
+      if found.count < configuration.batch { return }
+    }
+  }
+
+  /// The time that whoever sent a command has for delivering it himself, in milliseconds.
+  private static let commandMilliseconds = 1_000
+
+  private func deliverCommands() throws(StoreError) {
+    for owner in try archive.ownersWithCommands(olderThan: Self.commandMilliseconds, limit: configuration.batch) {
+      if try !restorer.courier.deliver(to: owner) { try restorer.restore([owner]) }
+      try sync([owner])
+    }
+  }
+
+  private func retryQuarantine() throws(StoreError) {
+    let found = try lists.carts(.quarantine, between: nil, and: nil, limit: 10_000).map(\.owner)
+    quarantine = []
+    for owner in found {
+      try sync([owner])
+      if !quarantine.contains(owner) { try lists.remove([owner], from: .quarantine) }
+    }
+  }
+
+  /// Twice the time between two looks.
+  private static let activeMilliseconds: Int64 = 7_200_000
+
+  private func persistActive() throws(StoreError) {
+    let tag = try archive.lineage().tag
+    var earliest: Timestamp? = now.adding(milliseconds: -Self.activeMilliseconds)
+    while true {
+      let found = try lists.carts(.active, between: earliest, and: nil, limit: configuration.batch)
+      if found.isEmpty { return }
+      let history = try carts.histories.current()
+      var missing: [CartOwner] = []
+      for (entry, present) in zip(found, try carts.read(found.map(\.owner), in: history)) {
+        if case .current(let hash, _) = present, hash.persistedVersion == hash.cart.version,
+          hash.databaseLineage == tag
+        {
+          continue
+        }
+        missing.append(entry.owner)
+      }
+      if !missing.isEmpty { try sync(missing) }
+      earliest = found.last?.time
+      if found.count < configuration.batch { return }
+    }
+  }
+
+  private static let day: Int64 = 86_400_000
+  /// A guest's cart is gone by then, whoever else has used it.
+  private static let longestGuest = Cart.guestLifetimeMilliseconds + day
+
+  private func releaseIdle() throws(StoreError) {
+    let idle = configuration.idleDays > 0 ? Int64(configuration.idleDays) * Self.day : nil
+    let tag = try archive.lineage().tag
+    let history = try carts.histories.current()
+    var earliest: Timestamp?
+    let latest = now.adding(milliseconds: -min(idle ?? Self.longestGuest, Self.longestGuest))
+    while true {
+      let found = try lists.carts(.active, between: earliest, and: latest, limit: configuration.batch)
+      if found.isEmpty { return }
+      var idlers: [(owner: CartOwner, hash: CartHash)] = []
+      var gone: [CartOwner] = []
+      for (entry, present) in zip(found, try carts.read(found.map(\.owner), in: history)) {
+        switch present {
+        case .absent: gone.append(entry.owner)
+        case .current(let hash, let usedAt):
+          if let idle, !entry.owner.isGuest, usedAt < now.adding(milliseconds: -idle) {
+            idlers.append((entry.owner, hash))
+          }
+        case .stale, .corrupt: break
+        }
+      }
+      try lists.remove(gone, from: .active)
+      if let idle, !idlers.isEmpty {
+        let released = try carts.evict(
+          idlers.map(\.owner), tag: tag, usedBefore: now.adding(milliseconds: -idle), in: history)
+        for (idler, isGone) in zip(idlers, released) where isGone { try archive.release(idler.hash) }
+      }
+      earliest = found.last?.time
+      if found.count < configuration.batch { return }
+    }
+  }
+
+  private func keepHouse() throws(StoreError) {
+    try stream.removeIdleReaders()
+    try archive.prepareMonths()
+    if configuration.monthsKept > 0 { try archive.dropMonths(before: configuration.monthsKept) }
+    while try archive.removeExpiredGuests(limit: configuration.batch) == configuration.batch {}
+  }
+}

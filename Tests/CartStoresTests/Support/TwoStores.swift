@@ -1,0 +1,52 @@
+import CartDomain
+import Testing
+
+@testable import CartStores
+
+/// A shop's Redis and PostgreSQL with everything between them, as one worker has it.
+final class TwoStores {
+  let shop = Shop()
+  let schema: PostgresSchema
+  let redis: RedisConnection
+  let archive: PostgresCarts
+  let carts: RedisCarts
+  let restorer: CartRestorer
+  let synchronizer: CartSynchronizer
+  let store: RedisCartStore
+
+  /// - Parameters:
+  ///   - redis: another than the one that tests share.
+  ///   - beside: works on the same stores as another process would.
+  init(_ configuration: RedisConfiguration? = nil, schema: PostgresSchema? = nil) throws {
+    self.schema = try schema ?? PostgresSchema()
+    redis = RedisConnection(try configuration ?? RedisTesting.configuration())
+    archive = PostgresCarts(try self.schema.connection())
+    carts = RedisCarts(redis, histories: RedisHistories(redis, archive: archive))
+    restorer = CartRestorer(carts, archive: archive)
+    synchronizer = CartSynchronizer(restorer)
+    store = RedisCartStore(catalogue: RedisCatalogue(connection: redis, source: shop), archive: archive)
+  }
+
+  func key(of owner: CartOwner) -> String { redis.keys.cart(of: owner) }
+
+  @discardableResult
+  func add(
+    _ owner: CartOwner, _ sku: SKU, _ quantity: Int = 1, data: ClientDataEdit = .keep, key: RetryKey? = nil
+  ) throws -> ChangeReading {
+    try store.change(
+      ChangeRequest(
+        owner: owner, change: .add([LineAddition(sku: sku, quantity: quantity, clientData: data)]),
+        isNewGuest: owner.isGuest, retryKey: key, requestID: "request"))
+  }
+
+  /// What one cart is in both stores: equal, field by field, once it is at rest.
+  func expectEqual(_ owner: CartOwner, sourceLocation: SourceLocation = #_sourceLocation) throws {
+    let hash = try #require(try redis.hash(of: owner), sourceLocation: sourceLocation)
+    var row = try #require(try archive.row(of: owner), sourceLocation: sourceLocation).hash
+    #expect(hash.persistedVersion == hash.cart.version, sourceLocation: sourceLocation)
+    row.lineage = hash.lineage
+    row.persistedVersion = hash.persistedVersion
+    row.databaseLineage = hash.databaseLineage
+    #expect(hash == row, sourceLocation: sourceLocation)
+  }
+}

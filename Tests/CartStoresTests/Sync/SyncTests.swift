@@ -1,0 +1,181 @@
+import CartDomain
+import Glibc
+import Testing
+
+@testable import CartStores
+
+@Suite("Redis and PostgreSQL", .requiresRedis, .requiresPostgres)
+struct SyncTests {
+  private let data = Array(#"{"gift":true,"note":"a \"quoted\" ümlaut","z":{"a":[1,2.5,null]}}"#.utf8)
+
+  @Test("A cart comes back as it was after Redis was emptied, at the next multiple of a million")
+  func emptied() throws {
+    let stores = try TwoStores()
+    stores.shop.put("A")
+    stores.shop.put("B 2|%", price: 299, merchant: "m|7%")
+    let user = CartOwner.anyUser()
+    let key = RetryKey(7)
+    try stores.add(user, "A", 3, data: .replace(data), key: key)
+    let before = try stores.add(user, "B 2|%", 2).reading.cart
+    #expect(try stores.synchronizer.sync(user) == 2)
+    try stores.expectEqual(user)
+    try stores.redis.removeAll()
+    let after = try stores.store.cart(of: user).cart
+    #expect(after.version == 1_000_000)
+    #expect(after.lines == before.lines && after.currency == before.currency && after.clock == before.clock)
+    #expect(try stores.add(user, "A", 3, data: .replace(data), key: key).outcome == .replayed)
+    #expect(try stores.add(user, "A").reading.cart.version == 1_000_001)
+    #expect(try stores.synchronizer.sync(user) == 1_000_001)
+    try stores.expectEqual(user)
+  }
+
+  @Test("A guest's cart comes back with its end; an unknown or an expired one is spent")
+  func guests() throws {
+    let stores = try TwoStores()
+    stores.shop.put("A")
+    let guest = CartOwner.anyGuest()
+    let before = try stores.add(guest, "A").reading.cart
+    #expect(try stores.synchronizer.sync(guest) == 1)
+    try stores.expectEqual(guest)
+    try stores.redis.removeAll()
+    let after = try stores.store.cart(of: guest)
+    #expect(after.cart.expiresAt == before.expiresAt && after.cart.lines == before.lines && !after.isSpent)
+    #expect(try stores.redis.run("EXPIRETIME", stores.key(of: guest)) == "\(before.expiresAt!.seconds)")
+    #expect(try stores.store.cart(of: .anyGuest()).isSpent)
+    try stores.redis.removeAll()
+    try stores.archive.connection.execute("UPDATE carts SET expires_at = now() - interval '1 s'", label: "test")
+    #expect(try stores.store.cart(of: guest).isSpent)
+  }
+
+  @Test("A user without a cart is asked of PostgreSQL once, and then has one as from nothing")
+  func placeholder() throws {
+    let stores = try TwoStores()
+    stores.shop.put("A")
+    let user = CartOwner.anyUser()
+    #expect(try stores.store.cart(of: user).cart == Cart(owner: user))
+    #expect(try stores.redis.run("TTL", stores.key(of: user)).flatMap { Int($0) } ?? 0 > 0)
+    #expect(try stores.archive.row(of: user) == nil)
+    stores.archive.connection.close()
+    #expect(try stores.store.cart(of: user).cart.version == 0)
+    #expect(try stores.add(user, "A").reading.cart.version == 1)
+    #expect(try stores.redis.run("TTL", stores.key(of: user)) == "-1")
+    #expect(try stores.synchronizer.sync(user) == 1)
+    try stores.expectEqual(user)
+  }
+
+  @Test("A cart that Redis let go of comes back without a skip")
+  func evicted() throws {
+    let stores = try TwoStores()
+    stores.shop.put("A")
+    let user = CartOwner.anyUser()
+    try stores.add(user, "A")
+    let history = try stores.carts.histories.current()
+    func evict() throws -> Bool {
+      let tag = try stores.archive.lineage().tag
+      let hash = try stores.redis.hash(of: user)
+      let gone = try stores.carts.evict(
+        [user], tag: tag, usedBefore: stores.redis.now.adding(milliseconds: 1_000), in: history)[0]
+      if gone { try stores.archive.release(try #require(hash)) }
+      return gone
+    }
+    #expect(try !evict(), "a cart that is not persisted stays")
+    _ = try stores.synchronizer.sync(user)
+    #expect(try evict())
+    #expect(try stores.redis.hash(of: user) == nil)
+    #expect(try stores.store.cart(of: user).cart.version == 1)
+    try stores.redis.removeAll()
+    #expect(try stores.store.cart(of: user).cart.version == 1_000_000)
+  }
+
+  @Test("A cart whose epoch was raised by someone who then vanished goes on and is persisted")
+  func fenced() throws {
+    let stores = try TwoStores()
+    stores.shop.put("A")
+    let user = CartOwner.anyUser()
+    try stores.add(user, "A")
+    _ = try stores.synchronizer.sync(user)
+    let history = try stores.carts.histories.current()
+    let claim = try stores.archive.claim([(user, nil)], in: history)[user]
+    try stores.add(user, "A")
+    let first = try stores.synchronizer.sync([user])
+    #expect(first.raised == 1 && first.versions.isEmpty)
+    #expect(try stores.redis.hash(of: user)?.epoch ?? 0 > claim?.epoch ?? .max)
+    #expect(try stores.synchronizer.sync(user) == 2)
+    try stores.expectEqual(user)
+  }
+
+  @Test("A restart of Redis has every cart compared; the newer copy wins")
+  func restarted() throws {
+    let server = try PrivateRedis(["--appendonly", "yes"])
+    let stores = try TwoStores(server.configuration())
+    stores.shop.put("A")
+    let (ahead, behind) = (CartOwner.anyUser(), CartOwner.anyUser())
+    try stores.add(ahead, "A")
+    try stores.add(behind, "A")
+    _ = try stores.synchronizer.sync([ahead, behind])
+    try stores.add(ahead, "A")
+    let lineage = try stores.redis.hash(of: ahead)?.lineage ?? 0
+    server.kill(SIGKILL)
+    try server.start()
+    #expect(try stores.store.cart(of: ahead).cart.version == 2)
+    #expect(try stores.redis.hash(of: ahead)?.lineage ?? 0 > lineage)
+    // As an older snapshot of Redis would have it.
+    try stores.redis.run("HSET", stores.key(of: behind), "#v", "0", "=A", "9|1|1|1|main|100|AAAAAAAAAAAAAAAA")
+    let restored = try stores.store.cart(of: behind).cart
+    #expect(restored.version == 1_000_000 && restored.lines.map(\.quantity) == [1])
+    _ = try stores.synchronizer.sync([ahead, behind])
+    try stores.expectEqual(ahead)
+    try stores.expectEqual(behind)
+  }
+
+  @Test("A command takes effect once, however often it is carried, and goes when the persisted copy contains it")
+  func commands() throws {
+    let stores = try TwoStores()
+    stores.shop.put("A")
+    stores.shop.put("B")
+    let user = CartOwner.anyUser()
+    try stores.add(user, "A", 5)
+    try stores.add(user, "B", 2)
+    _ = try stores.synchronizer.sync(user)
+    let lines = try stores.store.cart(of: user).cart.lines
+    let take = CartCommand.take([
+      TakenLine(sku: "A", quantity: 3, born: lines[0].born), TakenLine(sku: "B", quantity: 2, born: lines[1].born),
+    ])
+    try stores.schema.command(user, 10, after: 0, take)
+    try stores.add(user, "A", 1)
+    #expect(try stores.restorer.courier.deliver(to: user))
+    #expect(try stores.restorer.courier.deliver(to: user))
+    let cart = try stores.store.cart(of: user).cart
+    #expect(cart.lines.map(\.quantity) == [3] && cart.version == 4)
+    #expect(try stores.schema.rows("SELECT count(*) FROM cart_inbox") == [["1"]])
+    _ = try stores.synchronizer.sync(user)
+    #expect(try stores.schema.rows("SELECT count(*) FROM cart_inbox") == [["0"]])
+    try stores.expectEqual(user)
+    // One that Redis loses before it was delivered follows the cart out of PostgreSQL.
+    try stores.schema.command(user, 11, after: 10, .take([TakenLine(sku: "A", quantity: 1, born: lines[0].born)]))
+    try stores.redis.removeAll()
+    #expect(try stores.store.cart(of: user).cart.lines.map(\.quantity) == [2])
+  }
+}
+
+extension PostgresSchema {
+  /// Puts a command into a cart's inbox, as an order or a merge does.
+  func command(_ owner: CartOwner, _ number: Int64, after previous: Int64, _ command: CartCommand) throws {
+    let connection = try connection()
+    _ = try connection.query(
+      PostgresStatement(
+        "test_command",
+        """
+        WITH cart AS (
+          INSERT INTO carts (owner_kind, owner_id, inbox_number) VALUES ($1, $2, $3)
+          ON CONFLICT (owner_kind, owner_id) DO UPDATE SET inbox_number = excluded.inbox_number
+        )
+        INSERT INTO cart_inbox (owner_kind, owner_id, number, previous, action, payload)
+        VALUES ($1, $2, $3, $4, $5, $6::jsonb)
+        """),
+      [
+        .text(owner.kind), .text(owner.id), .integer(number), .integer(previous), .text(command.action),
+        .text(command.payload),
+      ])
+  }
+}
