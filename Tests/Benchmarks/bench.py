@@ -9,7 +9,6 @@ import argparse
 import contextlib
 import json
 import pathlib
-import platform
 import random
 import shutil
 import signal
@@ -28,7 +27,7 @@ QUICK = {"lines": (20,), "connections": (8,), "rounds": 3, "seconds": 1}
 
 
 def options():
-    parser = argparse.ArgumentParser(description="Measures cartd against a bare cart in C and one in PHP behind one nginx.")
+    parser = argparse.ArgumentParser(description="Measures cartd against bare carts in C and PHP, behind one nginx.")
     parser.add_argument("--quick", action="store_true", help="one size, one concurrency, rounds of a second: a minute")
     parser.add_argument("--rounds", type=int, choices=range(1, 101), metavar="N", help="of each cell")
     # A line holds at most a million pieces.
@@ -36,6 +35,7 @@ def options():
     parser.add_argument("--lines", type=int, nargs="+", choices=range(1, 2001), metavar="N", help="sizes of carts")
     parser.add_argument("--connections", type=int, nargs="+", choices=range(1, 513), metavar="N", help="of the client")
     parser.add_argument("--workers", type=int, default=8, choices=range(1, 65), metavar="N", help="of each system (8)")
+    parser.add_argument("--starving", action="store_true", help="measure also what starves (README.md)")
     parser.add_argument("--seed", type=int, help="of the order of turns; one by chance, and printed")
     parser.add_argument("--out", type=pathlib.Path, help="folder for results.md, .json and .svg (a temporary one)")
     chosen = parser.parse_args()
@@ -69,6 +69,9 @@ def main():
 
 
 def run(chosen, folder, ending):
+    machine = report.machine()
+    if machine["load"] > machine["cores"] / 4:
+        print(f"the machine is busy with other work (load {machine['load']:.1f}): rates will say little", flush=True)
     print("starting everything (a first run builds cartd)", flush=True)
     shop, nginx, systems = start_all(folder, chosen.workers, ending)
     for system in systems.values():
@@ -79,7 +82,7 @@ def run(chosen, folder, ending):
     cells = [Cell(kind, lines, connections) for kind in ("GET", "add") for lines in chosen.lines
              for connections in chosen.connections]
     print(f"{len(cells)} cells, {chosen.rounds} rounds of {chosen.seconds} s, seed {chosen.seed}", flush=True)
-    bench = Bench(shop, nginx, systems, chosen.seconds, chosen.rounds, random.Random(chosen.seed))
+    bench = Bench(shop, nginx, systems, chosen)
     for number, cell in enumerate(cells, 1):
         bench.measure(cell)
         ratio = statistics.median(cell.ratios("cartd_kept"))
@@ -88,7 +91,7 @@ def run(chosen, folder, ending):
     return {
         "settings": {name: getattr(chosen, name)
                      for name in ("rounds", "seconds", "workers", "seed", "lines", "connections")},
-        "machine": report.machine() | {"system": platform.platform()},
+        "machine": machine,
         "cells": cells,
         "memory": {name: {"workers": sorted(map(private_kilobytes, system.workers)),
                           "others": sorted(map(private_kilobytes, system.others))} for name, system in systems.items()},

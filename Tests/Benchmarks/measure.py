@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -35,10 +36,6 @@ class Cell:
     def sku(self):
         """The line that an add adds to: one in the middle, so that the cart keeps its size."""
         return self.skus[self.lines // 2]
-
-    def systems(self, systems):
-        """Those that can serve so many connections."""
-        return [one for one in systems.values() if self.connections <= (one.most_connections or self.connections)]
 
     def median(self, name, what):
         values = [row[name][what] for row in self.rounds if name in row]
@@ -80,18 +77,24 @@ def fill(shop, systems, sizes):
 
 
 class Bench:
-    def __init__(self, shop, nginx, systems, seconds, rounds, chance):
+    def __init__(self, shop, nginx, systems, chosen):
         self.shop, self.nginx, self.systems = shop, nginx, systems
-        self.seconds, self.rounds, self.chance = seconds, rounds, chance
+        self.seconds, self.rounds, self.starving = chosen.seconds, chosen.rounds, chosen.starving
+        self.chance, self.warm = random.Random(chosen.seed), set()
 
     def measure(self, cell):
-        present = cell.systems(self.systems)
+        """Checks the systems, warms them up once for each size, and goes through the rounds of the cell."""
+        present = [system for system in self.systems.values()
+                   if self.starving or cell.connections <= (system.most_connections or cell.connections)]
         self.shop.rewrite_log()
         for system in present:
             self.check_add(cell, system)
             # Compact, as all of them answer.
             cell.body_bytes[system.name] = len(json.dumps(self.cart(cell, system), separators=(",", ":")))
-            self.turn(cell, system, 1)
+            # Then its processes know the products.
+            if (system.name, cell.lines) not in self.warm:
+                self.warm.add((system.name, cell.lines))
+                self.turn(cell, system, 1)
         for _ in range(self.rounds):
             order = list(present)
             self.chance.shuffle(order)
@@ -148,13 +151,14 @@ def load(cell, system, seconds):
     environment = os.environ | {"PATH": PATH, "BENCH_SHOPPER": cell.shopper}
     if cell.kind == "add":
         environment["BENCH_BODY"] = json.dumps({"sku": cell.sku, "quantity": 1})
-    command = ["wrk", "--threads", "1", "--connections", cell.connections, "--duration", f"{seconds}s", "--timeout", "20s",
-               "--script", HERE / "load.lua", system.lines if cell.kind == "add" else system.cart]
-    finished = subprocess.run([str(word) for word in command], capture_output=True, text=True, env=environment, check=False)
+    command = ["wrk", "--threads", "1", "--connections", str(cell.connections), "--duration", f"{seconds}s",
+               "--timeout", "20s", "--script", str(HERE / "load.lua"),
+               system.lines if cell.kind == "add" else system.cart]
+    finished = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     line = next((line for line in finished.stdout.splitlines() if line.startswith("result ")), None)
     if finished.returncode != 0 or line is None:
         sys.exit(f"wrk failed:\n{finished.stdout}{finished.stderr}")
     result = json.loads(line.removeprefix("result "))
     if result["errors"] or result["requests"] == 0:
-        sys.exit(f"{system.name}, {cell.kind}, {cell.lines} lines, {cell.connections} connections: failed requests: {result}")
+        sys.exit(f"{system.name}, {cell.kind}, {cell.lines} lines, {cell.connections} connections failed: {result}")
     return result

@@ -5,7 +5,7 @@ import statistics
 
 from systems import LABELS, REFERENCE
 
-LEFT, RIGHT, TOP, PANEL, GAP, BOTTOM = 56, 16, 92, 220, 78, 24
+LEFT, RIGHT, TOP, PANEL, GAP, BOTTOM = 76, 16, 92, 220, 78, 24
 BAR, BETWEEN = 13, 22
 
 STYLE = """
@@ -36,7 +36,7 @@ def line(x1, y1, x2, y2, kind):
 def legend(names):
     parts, x = [], LEFT
     for name in names:
-        label = LABELS[name] + ("" if name.endswith("_kept") else " (connection per request)") * (name == "cartd")
+        label = LABELS[name] + (" (connection per request)" if name == "cartd" else "")
         parts.append(f'<rect x="{x}" y="58" width="12" height="12" class="{name}"/>')
         parts.append(text(x + 17, 68, label, anchor="start"))
         x += 40 + 6.4 * len(label)
@@ -80,14 +80,14 @@ def panel(cells, names, scale, bottom, width):
             ratios = cell.ratios(name)
             if ratios:
                 parts += bar(x + index * BAR, bottom, scale, name, ratios)
-            elif name in LABELS:
+            else:
                 parts.append(text(x + index * BAR + BAR / 2 - 1, bottom - 4, "×", "faint"))
         parts.append(text(x + group / 2, bottom + 17, str(cell.connections), "faint"))
         sizes.setdefault(cell.lines, []).append(x + group / 2)
         x += group + BETWEEN
     for lines, middles in sizes.items():
         parts.append(text(statistics.mean(middles), bottom + 36, f"{lines} line{'s' * (lines > 1)}"))
-    parts.append(text(LEFT - 8, bottom + 17, "connections", "faint", "end", ' font-size="9"'))
+    parts.append(text(LEFT - 8, bottom + 17, "connections", "faint", "end", ' font-size="10"'))
     return parts + [line(LEFT, scale.y(bottom, 1), width - RIGHT, scale.y(bottom, 1), "one")]
 
 
@@ -100,11 +100,11 @@ def svg(results):
     width = math.ceil(max(LEFT + RIGHT + groups * (len(names) * BAR + BETWEEN), wide + RIGHT))
     height = TOP + len(kinds) * (PANEL + GAP) + BOTTOM
     settings = results["settings"]
-    parts.insert(0, text(LEFT, 26, "Requests per second, by those of a bare C cart with a FastCGI connection per request",
-                         anchor="start", more=' font-weight="600" font-size="15"'))
-    parts.append(text(LEFT, 45, f"Medians of {settings['rounds']} pairs, the thin lines from the least to the greatest; "
-                      f"{settings['workers']} workers, {results['machine']['cores']} cores; × starves, not measured",
-                      "faint", "start"))
+    title = "Requests per second, relative to a bare C cart with a FastCGI connection per request"
+    parts.append(text(LEFT, 26, title, anchor="start", more=' font-weight="600" font-size="15"'))
+    notes = (f"Medians of {settings['rounds']} pairs, the thin lines from the least to the greatest; "
+             f"{settings['workers']} workers, {results['machine']['cores']} cores; × starves")
+    parts.append(text(LEFT, 45, notes, "faint", "start"))
     for index, kind in enumerate(kinds):
         bottom = TOP + 24 + index * (PANEL + GAP) + PANEL
         parts += panel([cell for cell in results["cells"] if cell.kind == kind], names, scale, bottom, width)

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import platform
 import re
 import statistics
 
@@ -14,14 +15,15 @@ def machine():
     """What it was measured on, as far as it says so itself."""
     text = pathlib.Path("/proc/cpuinfo").read_text()
     model = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    versions = {"nginx": ("nginx", "-v"), "redis": ("redis-server", "--version"), "gcc": ("gcc", "--version")}
+    commands = {"nginx": ("nginx", "-v"), "redis": ("redis-server", "--version"), "gcc": ("gcc", "--version")}
     if BarePHP.program():
-        versions["php"] = (BarePHP.program(), "-v")
-    found = {"cores": len(os.sched_getaffinity(0)), "cpu": model[1] if model else "unknown"}
-    for name, command in versions.items():
+        commands["php"] = (BarePHP.program(), "-v")
+    found = {"system": platform.platform(), "cpu": model[1] if model else "unknown",
+             "cores": len(os.sched_getaffinity(0)), "load": os.getloadavg()[0], "versions": {}}
+    for name, command in commands.items():
         # nginx says its version on standard error.
         said = output("sh", "-c", '"$@" 2>&1', "sh", *command)
-        found[name] = re.search(r"\d+(\.\d+)+", said.replace("(Debian", ""))[0]
+        found["versions"][name] = re.search(r"\d+(\.\d+)+", said.replace("(Debian", ""))[0]
     return found
 
 
@@ -106,11 +108,14 @@ def latencies(results):
     return table(["request, cart, connections"] + [LABELS[name] for name in shown], rows)
 
 
+PLACES = ("workers", "redis", "nginx")
+
+
 def cpu(results):
     shown = names(results)
     rows = [
         [place(cell)] + [
-            present(cell, name, " + ".join(number(cell.median(name, "cpu_" + what)) for what in ("workers", "redis", "nginx")))
+            present(cell, name, " + ".join(number(cell.median(name, "cpu_" + what)) for what in PLACES))
             for name in shown
         ] for cell in results["cells"]
     ]
@@ -138,12 +143,13 @@ def sizes(results):
 
 
 def markdown(results):
-    settings, machine = results["settings"], dict(results["machine"])
-    versions = ", ".join(f"{name} {value}" for name, value in machine.items() if name not in ("cores", "cpu", "system"))
+    settings, machine = results["settings"], results["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     return f"""# cartd, a bare C cart and a bare PHP cart behind one nginx
 
 {settings["rounds"]} rounds of {settings["seconds"]} s, {settings["workers"]} workers each, seed {settings["seed"]}; \
-{machine["cores"]} cores of {machine["cpu"]}, {versions}. No request failed, and every add was found in its cart.
+{machine["cores"]} cores of {machine["cpu"]}, load {machine["load"]:.1f} before the start; {versions}. No request \
+failed, and every add was found in its cart.
 
 Rates are medians of the rounds. A ratio compares two turns of one round: the median, and the least and greatest in
 brackets. C is `bare_cart.c` with a FastCGI connection per request.

@@ -54,6 +54,15 @@ def request(url, shopper, body=None, method=None):
         sys.exit(f"{url}: {error.code}: {error.read()[:500]!r}")
 
 
+def until(is_there, process, log):
+    """Waits for the workers of a pool; a pool that ended, or half a minute, is the end."""
+    deadline = time.monotonic() + 30
+    while not is_there():
+        if process.poll() is not None or time.monotonic() > deadline:
+            sys.exit(f"{process.args[-1]} does not start as it should:\n{log.read_text()[-2000:]}")
+        time.sleep(0.02)
+
+
 def until_answered(url, process, shopper="nobody"):
     """Seconds until the URL answers 200 for the first time."""
     started = time.monotonic()
@@ -87,6 +96,8 @@ class Shop:
         self.master = int((self.state / "cartd.pid").read_text())
         self.redis = int(re.search(r"process_id:(\d+)", self.redis_command("INFO", "server"))[1])
         self.postgres = int((self.state / "postgres" / "postmaster.pid").read_text().split()[0])
+        # The first worker has answered nginx/up; the others may still be on their way.
+        until(lambda: len(self.workers()) == workers, self.process, log)
         # Its log is rewritten between the cells, not in the middle of a turn.
         self.redis_command("CONFIG", "SET", "auto-aof-rewrite-percentage", 0)
 
@@ -136,7 +147,8 @@ class BareC:
 
     @staticmethod
     def build(folder):
-        output("gcc", "-O2", "-Wall", "-o", folder / "bare_cart", HERE / "bare_cart.c", "-lfcgi", "-lhiredis", "-ljansson")
+        libraries = ("-lfcgi", "-lhiredis", "-ljansson")
+        output("gcc", "-O2", "-Wall", "-o", folder / "bare_cart", HERE / "bare_cart.c", *libraries)
 
 
 FPM = """[global]
@@ -170,11 +182,7 @@ class BarePHP:
         options = ["--allow-to-run-as-root"] if os.geteuid() == 0 else []
         command = [self.program(), "--nodaemonize", "--fpm-config", folder / "fpm.conf", *options]
         self.process = start(command, folder, "php-fpm", ending)
-        deadline = time.monotonic() + 30
-        while not all(len(self.pool(name)) == count for name in names):
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                sys.exit("php-fpm does not start:\n" + (folder / "php-fpm.log").read_text()[-2000:])
-            time.sleep(0.02)
+        until(lambda: all(len(self.pool(name)) == count for name in names), self.process, folder / "php-fpm.log")
 
     @staticmethod
     def program():
