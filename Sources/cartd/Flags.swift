@@ -8,6 +8,8 @@ struct Flags {
     case master
     /// Answers what comes in on descriptor 0, as a worker or as the responder of `/ops`.
     case worker
+    /// Carries changes to PostgreSQL.
+    case syncer
     /// Tests configuration, rights and connections, and starts nothing.
     case check
     case help
@@ -31,6 +33,7 @@ struct Flags {
       --pid-file FILE    where to write the master's pid (CART_PID_FILE)
       --log-level LEVEL  trace, debug, info, notice, warning, error or critical (CART_LOG_LEVEL)
       --check            test configuration, rights and connections; start nothing
+      --syncer           carry changes from Redis to PostgreSQL; the master starts one by itself
       --responder        as --worker, for /ops: what the master starts beside its workers
       --worker           serve the listening socket on descriptor 0, as under spawn-fcgi
       --help             print this
@@ -44,6 +47,7 @@ struct Flags {
       let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
       switch argument {
       case "--check": role = .check
+      case "--syncer": role = .syncer
       case "--worker", "--responder": role = .worker
       case "--help", "-h": role = .help
       default:
