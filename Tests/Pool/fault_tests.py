@@ -2,14 +2,14 @@
 
 import errno
 import json
+import select
 import signal
 import socket
 import time
 import unittest
 
 import pool_load
-from load_tests import Meanwhile, adders
-from pool_system import Cartd, Products, eventually, is_alive, kill
+from pool_system import Cartd, Naive, Products, eventually, is_alive, kill
 
 
 def add(pool, user):
@@ -31,7 +31,7 @@ class FaultTests(unittest.TestCase):
         self.assertEqual(problem["requestId"], answer.headers["Request-Id"])
 
     def occupy(self, pool, others=()):
-        """An add on its way in a worker that has no answer from Redis, and the worker's process: not one of `others`."""
+        """An add in a worker that gets no answer from Redis, and the worker's process, which is none of `others`."""
         request = add(pool, "victim")
         busy = eventually(lambda: [w["pid"] for w in pool.busy() if w["pid"] not in others], "a worker is busy")
         return request, busy[0]
@@ -90,6 +90,16 @@ class Kills(FaultTests):
             self.assertServes(pool)
             pool.wait_until_idle(2)
 
+    def test_the_classic_loop_keeps_a_stopped_worker(self):
+        with Naive(workers=1) as pool:
+            victim = next(iter(pool.children()))
+            kill(victim, signal.SIGSTOP)
+            request = pool.nginx.start("GET", "/v1/cart")
+            self.assertEqual(select.select([request.connection.sock], [], [], 1)[0], [])
+            self.assertEqual(pool.children(), {victim})
+            kill(victim, signal.SIGCONT)
+            self.assertEqual(request.finish().status, 200)
+
     def test_of_the_master_ends_the_pool_after_its_requests_and_leaves_the_way_free(self):
         with Cartd(workers=2, gates=True) as pool:
             pool.redis.hold()
@@ -109,7 +119,7 @@ class Kills(FaultTests):
 
 class Starts(FaultTests):
     def load(self, pool):
-        load = pool_load.Load(pool.nginx.port, adders("load", 4, Products.sku()))
+        load = pool_load.Load(pool.nginx.port, pool_load.adders("load", 4, Products.sku()))
         self.addCleanup(load.close)
         return load
 
@@ -156,7 +166,7 @@ class Starts(FaultTests):
                 pool.signal(signal.SIGHUP)
                 pool.wait_for(outcome)
 
-        with Meanwhile(reload_once):
+        with pool_load.Meanwhile(reload_once):
             while outcome not in pool.log_text:
                 load.run(50)
         load.run(200)

@@ -5,7 +5,6 @@ import time
 import unittest
 
 import pool_load
-from load_tests import adders
 from pool_system import Cartd, Naive, Products, descriptors
 
 
@@ -15,7 +14,7 @@ class SecondServer(unittest.TestCase):
 
     def fill(self, pool, clients, sku, has_versions=True):
         """Leaves the first nginx with idle connections; returns the load, whose clients are still there."""
-        load = pool_load.Load(pool.nginx.port, adders("first", clients, sku, has_versions))
+        load = pool_load.Load(pool.nginx.port, pool_load.adders("first", clients, sku, has_versions))
         self.addCleanup(load.close)
         load.run(400)
         self.assertEqual(load.faults, [], load.first_faults)
@@ -33,13 +32,14 @@ class SecondServer(unittest.TestCase):
             second = pool.add_nginx("second")
             slowest = []
             for attempt in range(self.ATTEMPTS):
-                load = pool_load.Load(second.port, adders(f"second-{attempt}", 1, sku)).run(300)
+                load = pool_load.Load(second.port, pool_load.adders(f"second-{attempt}", 1, sku)).run(300)
                 load.close()
                 self.assertEqual(load.faults, [], load.first_faults)
                 slowest.append(load.slowest)
                 if load.slowest < 0.05:
                     break
-            print(f"\n{kept} descriptors more; slowest of 300: {[round(wait * 1000, 1) for wait in slowest]} ms", flush=True)
+            milliseconds = [round(wait * 1000, 1) for wait in slowest]
+            print(f"\n{kept} descriptors more; slowest of 300: {milliseconds} ms", flush=True)
             self.assertLess(min(slowest), 0.05)
             self.assertEqual(len(pool.workers()), 2)
 

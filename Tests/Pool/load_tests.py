@@ -2,45 +2,11 @@
 
 import json
 import signal
-import threading
 import time
 import unittest
 
 import pool_load
 from pool_system import IS_LONG, Cartd, Naive, Products, descriptors, eventually, kill, private_bytes
-
-
-def adders(name, count, sku, has_versions=True):
-    return [pool_load.Adder(f"{name}-{number}", sku, has_versions) for number in range(count)]
-
-
-class Meanwhile:
-    """Does something again and again while the block runs."""
-
-    def __init__(self, action):
-        self.action = action
-        self.times = 0
-        self.error = None
-        self.is_over = threading.Event()
-        self.thread = threading.Thread(target=self._run)
-
-    def _run(self):
-        try:
-            while not self.is_over.is_set():
-                self.action()
-                self.times += 1
-        except AssertionError as error:
-            self.error = error
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.is_over.set()
-        self.thread.join()
-        if self.error:
-            raise self.error
 
 
 class ComingAndGoing(unittest.TestCase):
@@ -60,9 +26,9 @@ class ComingAndGoing(unittest.TestCase):
                 pool.wait_for(f"generation={reloads} [FastCGIServer] reload finished")
                 pool.signal(signal.SIGTTOU)
 
-            speakers = adders("post", 16, sku)
+            speakers = pool_load.adders("post", 16, sku)
             load = pool_load.Load(pool.nginx.port, speakers)
-            with Meanwhile(disturb):
+            with pool_load.Meanwhile(disturb):
                 load.run(count)
             load.close()
             pool.wait_until_idle()
@@ -87,8 +53,8 @@ class ComingAndGoing(unittest.TestCase):
         """The same load; it need not go on once it has failed."""
         with naive as pool:
             # Fewer than its workers: it leaves those waiting that have no worker of their own.
-            load = pool_load.Load(pool.nginx.port, adders("post", 3, "sku", has_versions=False))
-            with Meanwhile(lambda: action(pool)):
+            load = pool_load.Load(pool.nginx.port, pool_load.adders("post", 3, "sku", has_versions=False))
+            with pool_load.Meanwhile(lambda: action(pool)):
                 while not load.faults and load.answers < 200_000:
                     load.run(1_000)
             load.close()
@@ -101,12 +67,14 @@ class ComingAndGoing(unittest.TestCase):
 class Leaks(unittest.TestCase):
     """After very many requests a worker is what it was before."""
 
+    WARMING = 5_000
+
     def test_memory_and_descriptors_stay(self):
         count = 1_000_000 if IS_LONG else 20_000
         with Cartd(workers=4) as pool:
             workers = pool.workers()
             load = pool_load.Load(pool.nginx.port, [pool_load.Visitor(f"visit-{n}", Products.sku()) for n in range(16)])
-            load.run(10_000)
+            load.run(self.WARMING)
             before = self.sample(pool)
             load.run(count)
             after = self.sample(pool)
@@ -116,7 +84,7 @@ class Leaks(unittest.TestCase):
             requests = sum(worker["requests"] for worker in pool.status()["workers"])
             print(f"\n{load}; KiB and descriptors of each worker: {before} before, {after} after", flush=True)
             # Those that ask for the status are answered by another process.
-            self.assertEqual(requests, count + 10_000)
+            self.assertEqual(requests, count + self.WARMING)
             for (memory, held), (memory_after, held_after) in zip(before, after):
                 self.assertLessEqual(memory_after, memory + 512)
                 # nginx keeps eight connections for each of its processes; who holds them changes.
@@ -134,7 +102,7 @@ class SignalsUnderLoad(unittest.TestCase):
     NUMBERS = [signal.SIGUSR1, signal.SIGWINCH, signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGPIPE]
 
     def test_every_answer_is_whole(self):
-        count = 20_000 if IS_LONG else 600
+        count = 20_000 if IS_LONG else 400
         with Cartd(workers=2) as pool:
             workers = pool.workers()
             turn = 0
@@ -149,7 +117,7 @@ class SignalsUnderLoad(unittest.TestCase):
 
             names = Products.many(90)
             load = pool_load.Load(pool.nginx.port, [pool_load.Hauler(f"haul-{n}", names) for n in range(6)])
-            with Meanwhile(disturb) as signals:
+            with pool_load.Meanwhile(disturb) as signals:
                 load.run(count)
             load.close()
             print(f"\n{load}; {signals.times} times a signal to all", flush=True)

@@ -128,7 +128,8 @@ class Status(unittest.TestCase):
             hostile = [self.send_hostile(pool.nginx.port) for _ in range(2)]
             eventually(lambda: len(pool.busy()) == 2, "both are busy")
             started = time.monotonic()
-            answers = [pool.nginx.ask("GET", target) for target in ("/ops/status", "/ops/status?format=json", "/ops/metrics")]
+            targets = ("/ops/status", "/ops/status?format=json", "/ops/metrics")
+            answers = [pool.nginx.ask("GET", target) for target in targets]
             seconds = time.monotonic() - started
             queued = [ask_store(pool) for _ in range(3)]
             pool.redis.release()

@@ -3,6 +3,7 @@
 import json
 import select
 import socket
+import threading
 import time
 
 from pool_system import PATIENCE
@@ -31,6 +32,10 @@ class Adder:
         if self.has_versions and b'"version":%d,' % self.acknowledged not in body:
             return f"{self.name}: not version {self.acknowledged}: {body[:200]!r}"
         return None
+
+
+def adders(name, count, sku, has_versions=True):
+    return [Adder(f"{name}-{number}", sku, has_versions) for number in range(count)]
 
 
 class Visitor:
@@ -190,8 +195,38 @@ class Load:
         self.poll.close()
 
     def __str__(self):
-        return f"{self.answers} answers in {self.seconds:.1f} s, {len(self.faults)} faults, slowest {self.slowest * 1000:.0f} ms"
+        slowest = f"{self.slowest * 1000:.0f} ms"
+        return f"{self.answers} answers in {self.seconds:.1f} s, {len(self.faults)} faults, slowest {slowest}"
 
     @property
     def first_faults(self):
         return "\n".join(self.faults[:PRINTED_FAULTS])
+
+
+class Meanwhile:
+    """Does something again and again while the block runs."""
+
+    def __init__(self, action):
+        self.action = action
+        self.times = 0
+        self.error = None
+        self.is_over = threading.Event()
+        self.thread = threading.Thread(target=self._run)
+
+    def _run(self):
+        try:
+            while not self.is_over.is_set():
+                self.action()
+                self.times += 1
+        except AssertionError as error:
+            self.error = error
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        self.thread.join()
+        if self.error:
+            raise self.error

@@ -182,7 +182,7 @@ class Exchange:
 
 
 class Pool:
-    """A master with its workers behind an nginx. `program`: what runs, in the folder of the pool."""
+    """A master with its workers behind an nginx, in a folder of its own."""
 
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="cart-pool-"))
@@ -217,8 +217,9 @@ class Pool:
         return self.log.read_text(errors="replace")
 
     def children(self):
+        pid = self.server.pid
         with contextlib.suppress(OSError):
-            return set(map(int, pathlib.Path(f"/proc/{self.server.pid}/task/{self.server.pid}/children").read_text().split()))
+            return set(map(int, pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
         return set()
 
     def wait_for(self, words, times=1):
