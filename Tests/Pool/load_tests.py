@@ -102,7 +102,7 @@ class SignalsUnderLoad(unittest.TestCase):
     NUMBERS = [signal.SIGUSR1, signal.SIGWINCH, signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGPIPE]
 
     def test_every_answer_is_whole(self):
-        count = 20_000 if IS_LONG else 400
+        count = 10_000 if IS_LONG else 400
         with Cartd(workers=2) as pool:
             workers = pool.workers()
             turn = 0
