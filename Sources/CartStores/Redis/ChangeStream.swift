@@ -46,8 +46,8 @@ package final class ChangeStream {
       "XREADGROUP", "GROUP", Self.group, reader, "COUNT", String(count), "BLOCK", String(milliseconds), "STREAMS", key,
       ">")
     let replies = try connection.exchange(command, .reading)
-    if replies.isError(0, code: "NOGROUP") {
-      // Redis was emptied.
+    if replies.isError(0, code: "NOGROUP") || replies.isError(0, code: "UNBLOCKED") {
+      // Redis was emptied, before or meanwhile.
       try open()
       return Batch()
     }

@@ -21,6 +21,8 @@ import Glibc
   private var context: UnsafeMutablePointer<redisContext>?
   private var digests: [RedisScript: [UInt8]] = [:]
   private var clock = RedisClock()
+  /// Nothing is tried before this moment of the monotonic clock.
+  private var restsUntil: Int64 = 0
   /// The server at the other end, as it was when the connection was made; `nil` before the first one.
   private(set) var server: RedisServer?
 
@@ -55,15 +57,22 @@ import Glibc
       if !isPeerGone { return }
       close()
     }
+    if RedisClock.monotonic < restsUntil {
+      throw StoreError(.unavailable, "Redis: left alone for a moment after a time-out")
+    }
     _ = signal(SIGPIPE, SIG_IGN)
-    try open()
+    let began = RedisClock.monotonic
     do throws(StoreError) {
+      try open()
       try shakeHands()
     } catch {
       close()
+      if RedisClock.monotonic - began >= timeoutMilliseconds { rest() }
       throw error
     }
   }
+
+  private func rest() { restsUntil = RedisClock.monotonic + configuration.restAfterTimeout }
 
   /// Ends the connection; the next use makes a new one.
   package func close() {
@@ -90,6 +99,7 @@ import Glibc
       var replies = RedisReplies()
       guard let failure = transmit(commands, into: &replies) else { return replies }
       close()
+      if failure.isTimeout { rest() }
       let isHarmless = !failure.wasSent || effect == .reading
       guard isHarmless, !failure.isTimeout, !isSecondTry else {
         throw StoreError(.unavailable, "Redis: \(failure.reason)", isOutcomeUnknown: !isHarmless)
