@@ -107,7 +107,7 @@ package final class PostgresCarts {
     }
   }
 
-  private func confirm(_ history: RedisHistory) throws(StoreError) {
+  func confirm(_ history: RedisHistory) throws(StoreError) {
     if history == .unregistered { return }
     let rows = try read(Self.confirm, [.text(history.replicationID), .integer(history.lineage)])
     guard rows.boolean(0, 0) == true else { throw Self.outdated.storeError }

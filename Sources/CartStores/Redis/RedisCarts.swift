@@ -222,7 +222,7 @@ private struct MarkedFields {
 extension RedisCarts {
   /// Has a cart follow a command, if the lines that it touches are still as `hash` says.
   ///
-  /// - Returns: whether the cart has followed it, now or before.
+  /// - Returns: whether the cart follows it now; `false` where it did before, or is not as `hash` says.
   func apply(_ command: InboxCommand, to hash: CartHash, in history: RedisHistory) throws(StoreError) -> Bool {
     var terms = CartTerms(owner: command.owner)
     terms.requestID = command.requestID
@@ -235,13 +235,35 @@ extension RedisCarts {
       .apply, keys: keys.forChange(of: command.owner), arguments: arguments, .reading, in: history.required)
     let answer = try replies.read(0) { value throws(StoreError) in try ScriptAnswer(owner: command.owner, value) }
     switch answer.status {
-    case .changed, .unchanged, .replayed: return true
+    case .changed, .unchanged: return true
     default: return false
     }
   }
 
+  /// Freezes a guest's cart that is still as `hash` says, so that it can be merged.
+  ///
+  /// - Parameter target: see ``CartMerger``.
+  func freeze(_ hash: CartHash, into target: String, in history: RedisHistory) throws(StoreError) -> Bool {
+    guard let owner = hash.cart.owner else { return false }
+    let fields = MarkedFields(hash)
+    let replies = try connection.evaluate(
+      .freeze, keys: [keys.cart(of: owner), keys.dirty],
+      arguments: RedisCommand(String(history.lineage), fields.epoch, fields.version, target), .reading,
+      in: history.required)
+    return try replies.read(0) { value in value.integer == 1 }
+  }
+
+  /// Leaves of a frozen cart only that it is spent.
+  func bury(_ owner: CartOwner, in history: RedisHistory) throws(StoreError) {
+    let replies = try connection.evaluate(
+      .bury, keys: [keys.cart(of: owner), keys.dirty, keys.active],
+      arguments: RedisCommand(String(history.lineage), String(Installation.placeholderSeconds)), .reading,
+      in: history.required)
+    try replies.check(0)
+  }
+
   private func append(_ command: CartCommand, on cart: Cart, to arguments: inout RedisCommand) {
-    let after = cart.applying(command)
+    let after = cart.applying(command, uniting: JSONUnion.unite)
     arguments.append(cart.currency?.code ?? "")
     arguments.append(after.currency?.code ?? "")
     arguments.append(after.clock)
@@ -250,7 +272,7 @@ extension RedisCarts {
     } else {
       arguments.append("")
     }
-    for outcome in cart.outcomes(of: command) {
+    for outcome in cart.outcomes(of: command, uniting: JSONUnion.unite) {
       arguments.append(outcome.sku.text)
       arguments.append(outcome.before.map { CartHash.value(of: $0) } ?? "")
       arguments.append(outcome.before?.clientData ?? [])

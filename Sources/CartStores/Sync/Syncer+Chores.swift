@@ -15,6 +15,8 @@ extension Syncer {
     case dirty
     /// Delivers commands whose senders have died.
     case commands
+    /// Ends merges whose beginners have died.
+    case merges
     /// Tries those again that PostgreSQL has refused.
     case quarantine
     /// Looks whether every cart that was used lately is persisted.
@@ -27,7 +29,7 @@ extension Syncer {
     /// Milliseconds.
     var interval: Int64 {
       switch self {
-      case .memory, .abandoned, .dirty, .commands: 1_000
+      case .memory, .abandoned, .dirty, .commands, .merges: 1_000
       case .heartbeat, .catalogue: 5_000
       case .quarantine: 600_000
       case .active, .idle: 3_600_000
@@ -46,6 +48,7 @@ extension Syncer {
     case .abandoned: try work(on: stream.takeAbandoned(configuration.batch))
     case .dirty: try persistDirty(before: now.adding(milliseconds: -Self.dirtyMilliseconds))
     case .commands: try deliverCommands()
+    case .merges: try endMerges()
     case .quarantine: try retryQuarantine()
     case .active: try persistActive()
     case .idle: try releaseIdle()
@@ -76,6 +79,15 @@ extension Syncer {
     for owner in try archive.ownersWithCommands(olderThan: Self.commandMilliseconds, limit: configuration.batch) {
       if try !restorer.courier.deliver(to: owner) { try restorer.restore([owner]) }
       try sync([owner])
+    }
+  }
+
+  private func endMerges() throws(StoreError) {
+    for guest in try archive.guestsBeingMerged(for: Self.commandMilliseconds, limit: configuration.batch) {
+      // Redis may have lost that it was frozen: then the merge has never been.
+      try restorer.restore([guest])
+      try merger.end(guest)
+      try sync([guest])
     }
   }
 

@@ -51,6 +51,7 @@ package final class Syncer {
   let stream: ChangeStream
   let lists: CartLists
   let catalogue: RedisCatalogue
+  let merger: CartMerger
   var quarantine: Set<CartOwner> = []
   private var schedule: [Chore: Timestamp] = [:]
 
@@ -67,6 +68,7 @@ package final class Syncer {
     stream = ChangeStream(connection, reader: name)
     lists = CartLists(connection)
     catalogue = RedisCatalogue(connection: connection, source: PostgresCatalogue(archive.connection))
+    merger = CartMerger(restorer, synchronizer: synchronizer, catalogue: catalogue)
     restorer.observe = { [unowned self] in observer.restored($0) }
   }
 
