@@ -203,9 +203,11 @@ extension RedisConnection {
     return parts[0] * 1000 + parts[1] / 1000
   }
 
-  /// Whether an idle connection was closed from the other side, so that a change isn't lost on it.
+  /// Whether an idle connection was closed from the other side, so that a change isn't lost on it. Over a unix socket
+  /// the change's own write fails then, and nothing has been sent.
   private var isPeerGone: Bool {
     guard let context = unsafe context else { return true }
+    if case .unix = configuration.address { return false }
     var poll = pollfd(fd: unsafe context.pointee.fd, events: Int16(POLLIN), revents: 0)
     return unsafe Glibc.poll(&poll, 1, 0) != 0
   }
@@ -220,6 +222,14 @@ extension RedisConnection {
     /// Whether Redis may have all of the commands.
     let wasSent: Bool
 
+    /// All was sent, and no answer came.
+    static let late = Failure(reason: noAnswer, isTimeout: true, wasSent: true)
+    private static let noAnswer = "no answer in time"
+
+    private init(reason: String, isTimeout: Bool, wasSent: Bool) {
+      (self.reason, self.isTimeout, self.wasSent) = (reason, isTimeout, wasSent)
+    }
+
     /// Reads `errno` and the context, before anything else touches them.
     init(_ context: UnsafeMutablePointer<redisContext>, wasSent: Bool) {
       let number = errno
@@ -227,7 +237,7 @@ extension RedisConnection {
       isTimeout = isIO && (number == EAGAIN || number == ETIMEDOUT || number == EINPROGRESS)
       reason =
         if isTimeout {
-          "no answer in time"
+          Self.noAnswer
         } else if isIO {
           unsafe String(cString: strerror(number))
         } else {
@@ -242,9 +252,10 @@ extension RedisConnection {
   /// Sends all commands and takes in their replies; `nil` where all went well.
   private func transmit(_ commands: [RedisCommand], into replies: inout RedisReplies) -> Failure? {
     guard let context = unsafe context else { preconditionFailure("not connected") }
-    for command in commands {
-      guard unsafe append(command, to: context) == REDIS_OK else { return unsafe Failure(context, wasSent: false) }
+    let appended = unsafe RedisCommand.message(commands).withUnsafeBytes { bytes in
+      unsafe redisAppendFormattedCommand(context, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
     }
+    guard appended == REDIS_OK else { return unsafe Failure(context, wasSent: false) }
     // Redis carries out a command when it has all of it, so a broken write of one has no effect.
     var done: Int32 = 0
     while done == 0 {
@@ -253,32 +264,30 @@ extension RedisConnection {
       }
     }
     for _ in commands {
-      var reply: UnsafeMutableRawPointer?
-      guard unsafe redisGetReply(context, &reply) == REDIS_OK, let reply = unsafe reply else {
-        return unsafe Failure(context, wasSent: true)
-      }
-      unsafe replies.adopt(reply)
+      if let failure = unsafe receive(from: context, into: &replies) { return failure }
     }
     return nil
   }
 
-  private func append(_ command: RedisCommand, to context: UnsafeMutablePointer<redisContext>) -> Int32 {
-    unsafe command.bytes.withUnsafeBytes { bytes in
-      // An empty word still needs an address.
-      let base = unsafe bytes.bindMemory(to: CChar.self).baseAddress
-      return unsafe withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: command.ends.count) {
-        words in
-        unsafe withUnsafeTemporaryAllocation(of: Int.self, capacity: command.ends.count) { lengths in
-          var start = 0
-          for (index, end) in command.ends.enumerated() {
-            unsafe words.initializeElement(at: index, to: base.map { unsafe $0 + start })
-            unsafe lengths.initializeElement(at: index, to: end - start)
-            start = end
-          }
-          return unsafe redisAppendCommandArgv(
-            context, Int32(command.ends.count), words.baseAddress, lengths.baseAddress)
-        }
+  /// Takes in one reply. It is waited for in poll(2): what sleeps in a read of a unix socket is woken twice, the first
+  /// time when the other side has read the question.
+  private func receive(
+    from context: UnsafeMutablePointer<redisContext>, into replies: inout RedisReplies
+  ) -> Failure? {
+    let timeout = Int32(clamping: configuration.timeoutMilliseconds)
+    while true {
+      var reply: UnsafeMutableRawPointer?
+      guard unsafe redisGetReplyFromReader(context, &reply) == REDIS_OK else {
+        return unsafe Failure(context, wasSent: true)
       }
+      if let reply = unsafe reply {
+        unsafe replies.adopt(reply)
+        return nil
+      }
+      // A signal or an error of poll's leaves the waiting to the read.
+      var answer = pollfd(fd: unsafe context.pointee.fd, events: Int16(POLLIN), revents: 0)
+      if unsafe poll(&answer, 1, timeout) == 0 { return .late }
+      guard unsafe redisBufferRead(context) == REDIS_OK else { return unsafe Failure(context, wasSent: true) }
     }
   }
 }
