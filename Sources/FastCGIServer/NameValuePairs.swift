@@ -57,13 +57,13 @@ struct ParameterCheck {
     var pairs = NameValuePairs(bytes)
     var count = 0
     var hasLength = false
-    if bytes.contains(0), Self.hasNUL(bytes) { throw RefusalError(.malformedParameters) }
+    if Self.hasNUL(bytes) { throw RefusalError(.malformedParameters) }
     while let pair = pairs.next() {
       count += 1
       if count > limits.parameterCount { throw RefusalError(.tooManyParameters) }
       let name = bytes[pair.name]
       if name.isEmpty || name.contains(UInt8(ascii: "=")) { throw RefusalError(.malformedParameters) }
-      if name.elementsEqual(Self.contentLength) {
+      if name.count == Self.contentLength.count, name.elementsEqual(Self.contentLength) {
         if hasLength { throw RefusalError(.malformedParameters) }
         hasLength = true
         declaredBodyLength = try Self.number(bytes[pair.value])
@@ -75,8 +75,9 @@ struct ParameterCheck {
   /// A zero byte is usually the length of an empty value; only one inside a name or value is a NUL.
   private static func hasNUL(_ bytes: [UInt8]) -> Bool {
     var pairs = NameValuePairs(bytes)
+    let bytes = bytes.span
     while let pair = pairs.next() {
-      if bytes[pair.name.lowerBound..<pair.value.upperBound].contains(0) { return true }
+      for index in pair.name.lowerBound..<pair.value.upperBound where bytes[index] == 0 { return true }
     }
     return false
   }

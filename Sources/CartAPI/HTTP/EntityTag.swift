@@ -7,10 +7,10 @@ struct EntityTag {
   let text: String
 
   init(version: Int64, body: [UInt8]) {
-    text = "\(version)-\(String(Self.hash(body), radix: 16))"
+    text = String(version) + "-" + String(Self.hash(body), radix: 16)
   }
 
-  var headerValue: String { "\"\(text)\"" }
+  var headerValue: String { "\"" + text + "\"" }
 
   /// Whether `If-None-Match` names this tag (RFC 9110 §13.1.2, weak comparison).
   func matches(ifNoneMatch header: String) -> Bool {

@@ -36,8 +36,20 @@ package final class RedisCatalogue: Catalogue {
   package func products(for skus: [SKU]) throws(StoreError) -> [Product?] {
     if skus.isEmpty { return [] }
     if generation == nil || RedisClock.monotonic - seenAt > Self.freshness { try refreshGeneration() }
+    if let found = remembered(skus) { return found }
     let found = try current(skus).products
     return skus.map { found[$0] }
+  }
+
+  /// The products, where all of them are in memory and of the generation last seen.
+  private func remembered(_ skus: [SKU]) -> [Product?]? {
+    var found: [Product?] = []
+    found.reserveCapacity(skus.count)
+    for sku in skus {
+      guard let entry = products.value(for: sku), entry.generation == generation else { return nil }
+      found.append(entry.product)
+    }
+    return found
   }
 
   package func exactProducts(for skus: [SKU]) throws(StoreError) -> [Product?] {

@@ -65,6 +65,22 @@ import CartDomain
     return try body(unsafe RedisValue(child))
   }
 
+  /// Lends the names and values of an array in which they stand in turns to `body`.
+  borrowing func forEachPair(
+    _ body: (_ name: Span<UInt8>, _ value: borrowing RedisValue) throws(StoreError) -> Void
+  ) throws(StoreError) {
+    guard let count, count.isMultiple(of: 2) else { throw .unexpectedReply }
+    for index in stride(from: 0, to: count, by: 2) {
+      guard let name = unsafe reply.pointee.element[index], let value = unsafe reply.pointee.element[index + 1] else {
+        throw .unexpectedReply
+      }
+      let lent: Void? = try unsafe RedisValue(name).withBytes { name throws(StoreError) in
+        try body(name, unsafe RedisValue(value))
+      }
+      if lent == nil { throw .unexpectedReply }
+    }
+  }
+
   /// Lends the bytes of a string or status to `body`; `nil` for null.
   borrowing func withBytes<Result>(
     _ body: (Span<UInt8>) throws(StoreError) -> Result
