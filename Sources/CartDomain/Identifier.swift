@@ -203,15 +203,14 @@ enum Base64URL {
 
   static func isText(_ text: Span<UInt8>, of lengths: ClosedRange<Int>) -> Bool {
     guard lengths.contains(text.count) else { return false }
-    for index in text.indices where !isInAlphabet[Int(text[index])] { return false }
+    for index in text.indices {
+      switch text[index] {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+        continue
+      default: return false
+      }
+    }
     return true
   }
-
-  private static let isInAlphabet: InlineArray<256, Bool> = {
-    var isInAlphabet = InlineArray<256, Bool>(repeating: false)
-    for byte in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8 {
-      isInAlphabet[Int(byte)] = true
-    }
-    return isInAlphabet
-  }()
 }

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// FastCGI 1.0 §3.4: pairs of a name and a value, each length in one byte or, with the high bit set, in four.
 struct NameValuePairs: Sequence, IteratorProtocol {
   struct Pair {
@@ -75,11 +77,14 @@ struct ParameterCheck {
   /// A zero byte is usually the length of an empty value; only one inside a name or value is a NUL.
   private static func hasNUL(_ bytes: [UInt8]) -> Bool {
     var pairs = NameValuePairs(bytes)
-    let bytes = bytes.span
-    while let pair = pairs.next() {
-      for index in pair.name.lowerBound..<pair.value.upperBound where bytes[index] == 0 { return true }
+    return unsafe bytes.withUnsafeBytes { bytes in
+      guard let start = bytes.baseAddress else { return false }
+      while let pair = pairs.next() {
+        let text = pair.name.lowerBound..<pair.value.upperBound
+        if unsafe memchr(start + text.lowerBound, 0, text.count) != nil { return true }
+      }
+      return false
     }
-    return false
   }
 
   /// Digits only; empty (nginx's way of saying that there is no body) is none.

@@ -4,9 +4,10 @@ struct RedisCommand: Sendable {
   /// Words in ``bytes``.
   private(set) var count = 0
 
-  init() {}
+  init() { bytes.reserveCapacity(256) }
 
   init(_ words: String...) {
+    self.init()
     for word in words { append(word) }
   }
 
@@ -16,17 +17,23 @@ struct RedisCommand: Sendable {
   }
 
   mutating func append(_ word: some Collection<UInt8>) {
-    count += 1
-    bytes.append(UInt8(ascii: "$"))
-    bytes.append(decimal: Int64(word.count))
-    Self.endLine(&bytes)
+    begin(word.count)
     bytes.append(contentsOf: word)
     Self.endLine(&bytes)
   }
 
   /// Appends a number in decimal.
   mutating func append(_ number: some BinaryInteger) {
-    append(String(number))
+    let number = Int64(number)
+    var length = number < 0 ? 2 : 1
+    var rest = number.magnitude
+    while rest >= 10 {
+      rest /= 10
+      length += 1
+    }
+    begin(length)
+    bytes.append(decimal: number)
+    Self.endLine(&bytes)
   }
 
   mutating func append(words: RedisCommand) {
@@ -45,6 +52,13 @@ struct RedisCommand: Sendable {
       message.append(contentsOf: command.bytes)
     }
     return message
+  }
+
+  private mutating func begin(_ length: Int) {
+    count += 1
+    bytes.append(UInt8(ascii: "$"))
+    bytes.append(decimal: Int64(length))
+    Self.endLine(&bytes)
   }
 
   private static func endLine(_ bytes: inout [UInt8]) {

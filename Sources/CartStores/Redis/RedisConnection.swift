@@ -21,6 +21,7 @@ import Glibc
   private var context: UnsafeMutablePointer<redisContext>?
   private var digests: [RedisScript: [UInt8]] = [:]
   private var clock = RedisClock()
+  private var memory = ReplyMemory()
 
   /// Connects when it is first used.
   package init(_ configuration: RedisConfiguration) {
@@ -79,7 +80,7 @@ import Glibc
     defer { observeWait?(false) }
     while true {
       try connect()
-      var replies = RedisReplies()
+      var replies = RedisReplies(in: freshMemory())
       guard let failure = transmit(commands, into: &replies) else { return replies }
       close()
       let isHarmless = !failure.wasSent || effect == .reading
@@ -178,7 +179,7 @@ extension RedisConnection {
       commands.append(command)
     }
     let sent = RedisClock.monotonic
-    var replies = RedisReplies()
+    var replies = RedisReplies(in: freshMemory())
     if let failure = transmit(commands, into: &replies) {
       throw StoreError(.unavailable, "Redis: no handshake: \(failure.reason)")
     }
@@ -252,6 +253,7 @@ extension RedisConnection {
   /// Sends all commands and takes in their replies; `nil` where all went well.
   private func transmit(_ commands: [RedisCommand], into replies: inout RedisReplies) -> Failure? {
     guard let context = unsafe context else { preconditionFailure("not connected") }
+    unsafe replies.memory.attach(to: context.pointee.reader)
     let appended = unsafe RedisCommand.message(commands).withUnsafeBytes { bytes in
       unsafe redisAppendFormattedCommand(context, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
     }
@@ -267,6 +269,12 @@ extension RedisConnection {
       if let failure = unsafe receive(from: context, into: &replies) { return failure }
     }
     return nil
+  }
+
+  /// The memory of the last exchange, or other where its replies are still read.
+  private func freshMemory() -> ReplyMemory {
+    if isKnownUniquelyReferenced(&memory) { memory.removeAll() } else { memory = ReplyMemory() }
+    return memory
   }
 
   /// Takes in one reply. It is waited for in poll(2): what sleeps in a read of a unix socket is woken twice, the first

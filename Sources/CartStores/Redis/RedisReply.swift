@@ -1,17 +1,14 @@
 import CHiredis
 import CartDomain
 
-/// The answers to one pipeline of commands, freed with their owner.
+/// The answers to one pipeline of commands, and the memory in which they lie.
 @safe struct RedisReplies: ~Copyable {
   private var roots: [UnsafeMutablePointer<redisReply>] = unsafe []
+  let memory: ReplyMemory
 
-  init() {}
+  init(in memory: ReplyMemory) { self.memory = memory }
 
-  deinit {
-    for index in unsafe roots.indices { unsafe freeReplyObject(roots[index]) }
-  }
-
-  /// Takes over a reply that hiredis has allocated.
+  /// Takes in a reply that hiredis has put into ``memory``.
   mutating func adopt(_ pointer: UnsafeMutableRawPointer) {
     unsafe roots.append(pointer.assumingMemoryBound(to: redisReply.self))
   }
