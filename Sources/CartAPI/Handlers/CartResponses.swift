@@ -14,7 +14,7 @@ extension CartService {
 
   /// 200 with the cart, or 304 where a read finds that the client has it already.
   func cartResponse(_ cart: CartView, view: Query.View, call: Call) -> HTTPResponse {
-    writer.removeAll()
+    defer { writer.removeAll() }
     switch view {
     case .whole: writer.cart(cart, lowStock: configuration.lowStock)
     case .summary: writer.summary(cart)

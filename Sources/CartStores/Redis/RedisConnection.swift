@@ -273,7 +273,7 @@ extension RedisConnection {
 
   /// The memory of the last exchange, or other where its replies are still read.
   private func freshMemory() -> ReplyMemory {
-    if isKnownUniquelyReferenced(&memory) { memory.removeAll() } else { memory = ReplyMemory() }
+    if !isKnownUniquelyReferenced(&memory) { memory = ReplyMemory() }
     return memory
   }
 

@@ -6,7 +6,10 @@ import CartDomain
   private var roots: [UnsafeMutablePointer<redisReply>] = unsafe []
   let memory: ReplyMemory
 
+  /// - Parameter memory: nobody else's as long as this lives.
   init(in memory: ReplyMemory) { self.memory = memory }
+
+  deinit { memory.removeAll() }
 
   /// Takes in a reply that hiredis has put into ``memory``.
   mutating func adopt(_ pointer: UnsafeMutableRawPointer) {
