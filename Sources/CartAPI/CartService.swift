@@ -1,4 +1,5 @@
 package import CartDomain
+import CartJSON
 
 /// The HTTP API of carts: a request in, a response out, nothing in between that waits for another request.
 package final class CartService {
@@ -11,6 +12,8 @@ package final class CartService {
   let now: () -> Timestamp
   let issuer: GuestPassIssuer
   let operations: (any Operations)?
+  /// For the carts of all answers, one after the other.
+  var writer = JSONWriter(capacity: 4096)
   private let router: Router
   private let shoppers: ShopperFinder
   private let crossSite: CrossSiteCheck

@@ -2,9 +2,6 @@ package import CartDomain
 package import CartJSON
 
 extension JSONWriter {
-  /// About so many bytes are needed for a cart of that many lines.
-  static func estimatedBytes(lines: Int) -> Int { 512 + lines * 480 }
-
   /// The whole cart as the API shows it.
   ///
   /// - Parameters:
@@ -232,10 +229,8 @@ extension JSONWriter {
   }
 
   private mutating func timestamp(_ time: Timestamp) {
-    var text: [UInt8] = []
-    text.reserveCapacity(20)
-    time.appendRFC3339(to: &text)
-    plainString(text)
+    let text = time.rfc3339Bytes
+    plainString(text.span)
   }
 }
 

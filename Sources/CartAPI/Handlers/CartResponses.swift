@@ -21,7 +21,7 @@ extension CartService {
     _ cart: CartView, view: Query.View, call: Call, isFromArchive: Bool = false, merge: MergeReading? = nil
   ) -> HTTPResponse {
     let isMerged = if case .merged = call.merge { true } else { false }
-    var writer = JSONWriter(capacity: JSONWriter.estimatedBytes(lines: cart.lines.count))
+    defer { writer.removeAll() }
     switch view {
     case .whole: writer.cart(cart, lowStock: configuration.lowStock, merge: merge ?? call.merge)
     case .summary: writer.summary(cart)
