@@ -119,7 +119,7 @@ package final class CartMerger {
     _ hash: CartHash, _ guest: GuestCartID, _ target: Target, _ key: RetryKey?
   ) throws(StoreError) -> CartMerge {
     let now = carts.connection.now
-    let products = try catalogue.products(for: hash.cart.lines.map(\.sku))
+    let products = try catalogue.exactProducts(for: hash.cart.lines.map(\.sku))
     var lines: [CartMerge.Line] = []
     for (line, product) in zip(hash.cart.lines, products) {
       var most = 0

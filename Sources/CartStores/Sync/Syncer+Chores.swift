@@ -29,8 +29,9 @@ extension Syncer {
     /// Milliseconds.
     var interval: Int64 {
       switch self {
-      case .memory, .abandoned, .dirty, .commands, .merges: 1_000
-      case .heartbeat, .catalogue: 5_000
+      case .memory, .abandoned, .dirty, .commands, .merges: 2_000
+      case .catalogue: 5_000
+      case .heartbeat: 30_000
       case .quarantine: 600_000
       case .active, .idle: 3_600_000
       case .housekeeping: 6 * 3_600_000

@@ -72,8 +72,8 @@ package final class Syncer {
     restorer.observe = { [unowned self] in observer.restored($0) }
   }
 
-  /// The longest that ``turn()`` waits for a change, in milliseconds.
-  private static let patience = 200
+  /// The longest that ``turn()`` waits for a change, in milliseconds: below the patience of a connection.
+  private static let patience = 1_000
 
   /// Does what there is to do, waiting a moment for it.
   ///
