@@ -182,6 +182,7 @@ extension RedisCartStore {
         return (hash, hash?.lineage == history.lineage)
       }
       if found.isCurrent { return found.hash }
+      if found.hash == nil, try isKnownAbsent(owner) { return nil }
       if try !restore(owner) { return nil }
     }
     throw Self.unsettled
@@ -219,6 +220,13 @@ extension RedisCartStore {
     guard let restorer else { return false }
     try restorer.restore([owner])
     return true
+  }
+
+  private func isKnownAbsent(_ owner: CartOwner) throws(StoreError) -> Bool {
+    guard let restorer else { return false }
+    return try histories.within { history throws(StoreError) in
+      try restorer.carts.isKnownAbsent(owner, in: history)
+    }
   }
 
   /// Who is not through by then has met others that bring the same cart back, again and again.

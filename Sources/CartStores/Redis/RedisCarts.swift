@@ -55,6 +55,16 @@ package final class RedisCarts {
     return hash.lineage == history.lineage ? .current(hash, usedAt: usedAt) : .stale(hash, usedAt: usedAt)
   }
 
+  private static let absentWord = "none"
+  private static let spentWord = "spent"
+
+  /// Whether somebody has found lately that neither store has such a cart.
+  func isKnownAbsent(_ owner: CartOwner, in history: RedisHistory) throws(StoreError) -> Bool {
+    let replies = try connection.exchange(RedisCommand("GET", keys.hold(of: owner)), .reading, in: history.required)
+    let word = try replies.read(0) { value throws(StoreError) in try value.string() }
+    return word == "\(Self.absentWord) \(history.lineage)" || word == "\(Self.spentWord) \(history.lineage)"
+  }
+
   // MARK: Bringing back
 
   /// Holds the places of carts for whoever shows `token`, and reads what is there.
@@ -80,11 +90,11 @@ package final class RedisCarts {
   struct Installation {
     var hash: CartHash
     var usedAt: Timestamp
-    /// It only says that there is no cart, and is forgotten by itself.
-    var isPlaceholder = false
+    /// Nothing but the word that there is no cart, which is forgotten by itself.
+    var isAbsence = false
 
     /// For so many seconds Redis remembers that there is no cart.
-    static let placeholderSeconds = 600
+    static let absenceSeconds = 600
   }
 
   enum Installed: String {
@@ -103,11 +113,14 @@ package final class RedisCarts {
     for installation in installations {
       guard let owner = installation.hash.cart.owner else { continue }
       var arguments = RedisCommand(token, String(history.lineage))
-      arguments.append(installation.hash.cart.expiresAt.map { String($0.seconds) } ?? "")
-      arguments.append(installation.isPlaceholder ? String(Installation.placeholderSeconds) : "")
-      arguments.append(installation.usedAt.milliseconds)
-      arguments.append(installation.isPlaceholder ? "" : "1")
-      arguments.append(words: installation.hash.fields)
+      if installation.isAbsence {
+        arguments.append(Installation.absenceSeconds)
+        arguments.append(owner.isGuest ? Self.spentWord : Self.absentWord)
+      } else {
+        arguments.append(installation.hash.cart.expiresAt.map { String($0.seconds) } ?? "")
+        arguments.append(installation.usedAt.milliseconds)
+        arguments.append(words: installation.hash.fields)
+      }
       calls.append(
         RedisScriptCall(
           .install, keys: [keys.cart(of: owner), keys.hold(of: owner), keys.dirty, keys.active], arguments: arguments))
@@ -256,8 +269,8 @@ extension RedisCarts {
   /// Leaves of a frozen cart only that it is spent.
   func bury(_ owner: CartOwner, in history: RedisHistory) throws(StoreError) {
     let replies = try connection.evaluate(
-      .bury, keys: [keys.cart(of: owner), keys.dirty, keys.active],
-      arguments: RedisCommand(String(history.lineage), String(Installation.placeholderSeconds)), .reading,
+      .bury, keys: [keys.cart(of: owner), keys.dirty, keys.active, keys.hold(of: owner)],
+      arguments: RedisCommand(String(history.lineage), String(Installation.absenceSeconds)), .reading,
       in: history.required)
     try replies.check(0)
   }

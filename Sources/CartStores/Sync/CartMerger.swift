@@ -52,7 +52,8 @@ package final class CartMerger {
     for _ in 0..<Self.attempts {
       let history = try carts.histories.current()
       guard case .current(let hash, _) = try carts.read([owner], in: history)[0] else {
-        guard (try? restorer.restore([owner])) != nil else { return .pending }
+        guard let report = try? restorer.restore([owner]) else { return .pending }
+        if report.absent == 1 { return .nothing }
         continue
       }
       switch hash.state {

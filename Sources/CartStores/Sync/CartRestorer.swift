@@ -66,7 +66,7 @@ package final class CartRestorer {
     let results = try carts.install(installations, token: token, in: history)
     report.contended += results.count { $0 != .installed }
     for (installation, result) in zip(installations, results) where result == .installed {
-      guard let owner = installation.hash.cart.owner, !installation.isPlaceholder, let claim = claims[owner],
+      guard let owner = installation.hash.cart.owner, !installation.isAbsence, let claim = claims[owner],
         claim.row.lastCommand > installation.hash.inboxNumber
       else { continue }
       try courier.deliver(to: owner)
@@ -82,7 +82,7 @@ package final class CartRestorer {
     let now = carts.connection.now
     guard let claim, claim.row.hash.state != .merged else {
       report.absent += 1
-      return Self.placeholder(for: owner, history)
+      return Self.absence(of: owner)
     }
     let row = claim.row.hash
     var hash: CartHash
@@ -91,7 +91,7 @@ package final class CartRestorer {
       report.confirmed += 1
     } else if let end = row.cart.expiresAt, end <= now {
       report.absent += 1
-      return Self.placeholder(for: owner, history)
+      return Self.absence(of: owner)
     } else {
       hash = row
       // What Redis had beyond this copy is lost, and with it the versions that it had given.
@@ -110,12 +110,10 @@ package final class CartRestorer {
   /// A cart that was lost goes on at the next multiple of it.
   private static let versionStep: Int64 = 1_000_000
 
-  /// A user has no cart yet; a guest's has come to its end.
-  private static func placeholder(for owner: CartOwner, _ history: RedisHistory) -> RedisCarts.Installation {
-    var hash = CartHash(cart: Cart(owner: owner))
-    hash.lineage = history.lineage
-    if owner.isGuest { hash.state = .merged }
-    return RedisCarts.Installation(hash: hash, usedAt: Timestamp(milliseconds: 0), isPlaceholder: true)
+  /// A user has no cart yet, or a guest's has come to its end.
+  private static func absence(of owner: CartOwner) -> RedisCarts.Installation {
+    RedisCarts.Installation(
+      hash: CartHash(cart: Cart(owner: owner)), usedAt: Timestamp(milliseconds: 0), isAbsence: true)
   }
 
   private static func token() -> String {
