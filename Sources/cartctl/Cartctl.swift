@@ -17,9 +17,13 @@ struct Cartctl: ParsableCommand {
         cartctl catalog import products.ndjson
 
       Exit codes: 0 done; 1 failed, nothing was changed; 2 the input has bad lines, nothing was changed; 3 done in \
-      PostgreSQL, but Redis could not be told; 64 wrong usage.
+      PostgreSQL, but Redis could not be told; 4 done, but for carts that are named; 64 wrong usage; 130 \
+      interrupted, what was done stays.
       """,
-    subcommands: [Migrate.self, CatalogueCommands.self, ShowCart.self])
+    subcommands: [
+        Migrate.self, CatalogueCommands.self, ShowCart.self, LogCart.self, SyncCarts.self, RestoreCart.self,
+        RebuildCarts.self,
+      ])
 
   /// ArgumentParser's own would print what the user, a file or a store said byte by byte.
   static func main() {

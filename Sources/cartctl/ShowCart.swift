@@ -71,7 +71,3 @@ struct ShowCart: ParsableCommand {
     return Timestamp(milliseconds: Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000)
   }
 }
-
-extension CartOwner: ExpressibleByArgument {
-  package init?(argument: String) { self.init(argument) }
-}

@@ -40,11 +40,11 @@ package final class ChangeStream {
 
   /// Takes new entries, waiting for the first one.
   ///
-  /// - Parameter milliseconds: how long to wait; it must lie below the connection's own patience.
+  /// - Parameter milliseconds: how long to wait, 0 for not at all; it must lie below the connection's own patience.
   package func take(_ count: Int, waiting milliseconds: Int) throws(StoreError) -> Batch {
-    let command = RedisCommand(
-      "XREADGROUP", "GROUP", Self.group, reader, "COUNT", String(count), "BLOCK", String(milliseconds), "STREAMS", key,
-      ">")
+    var command = RedisCommand("XREADGROUP", "GROUP", Self.group, reader, "COUNT", String(count))
+    if milliseconds > 0 { command.append(words: RedisCommand("BLOCK", String(milliseconds))) }
+    command.append(words: RedisCommand("STREAMS", key, ">"))
     let replies = try connection.exchange(command, .reading)
     if replies.isError(0, code: "NOGROUP") {
       // Redis was emptied.
@@ -69,6 +69,25 @@ package final class ChangeStream {
       cursor = try answer.element(0) { value throws(StoreError) in try value.string() } ?? "0-0"
       return try answer.element(1) { entries throws(StoreError) in try batch(entries) }
     }
+  }
+
+  /// The search for abandoned entries has come to the end, and begins anew with the next one.
+  package var isSearchThrough: Bool { cursor == "0-0" }
+
+  /// How many entries readers have taken and not acknowledged.
+  package func entriesInHand() throws(StoreError) -> Int {
+    let replies = try connection.exchange(RedisCommand("XPENDING", key, Self.group), .reading)
+    if replies.isError(0, code: "NOGROUP") { return 0 }
+    return try replies.read(0) { answer throws(StoreError) in
+      Int(try answer.element(0) { value in value.integer } ?? 0)
+    }
+  }
+
+  /// Takes this reader off the list of readers; it must have acknowledged all that it took.
+  package func leave() throws(StoreError) {
+    let command = RedisCommand("XGROUP", "DELCONSUMER", key, Self.group, reader)
+    let replies = try connection.exchange(command, .reading)
+    if !replies.isError(0, code: "NOGROUP") { try replies.check(0) }
   }
 
   /// Ends the reader's work on a batch and deletes it.

@@ -32,14 +32,12 @@ extension Syncer {
     }
   }
 
-  private var now: Timestamp { connection.now }
-
   func carryOut(_ chore: Chore) throws(StoreError) {
     switch chore {
     case .heartbeat: try sync([])
     case .abandoned: try work(on: stream.takeAbandoned(configuration.batch))
     case .dirty: try persistDirty()
-    case .commands: try deliverCommands()
+    case .commands: _ = try deliverCommands(olderThan: Self.commandMilliseconds)
     case .quarantine: try retryQuarantine()
     case .active: try persistActive()
     case .idle: try releaseIdle()
@@ -66,11 +64,14 @@ extension Syncer {
   /// The time that whoever sent a command has for delivering it himself, in milliseconds.
   private static let commandMilliseconds = 1_000
 
-  private func deliverCommands() throws(StoreError) {
-    for owner in try archive.ownersWithCommands(olderThan: Self.commandMilliseconds, limit: configuration.batch) {
+  /// - Returns: to whom; at most ``Configuration/batch``.
+  func deliverCommands(olderThan milliseconds: Int) throws(StoreError) -> [CartOwner] {
+    let owners = try archive.ownersWithCommands(olderThan: milliseconds, limit: configuration.batch)
+    for owner in owners {
       if try !restorer.courier.deliver(to: owner) { try restorer.restore([owner]) }
       try sync([owner])
     }
+    return owners
   }
 
   private func retryQuarantine() throws(StoreError) {

@@ -69,7 +69,7 @@ package final class Syncer {
     }
   }
 
-  private var now: Timestamp { connection.now }
+  var now: Timestamp { connection.now }
 
   private func isDue(_ chore: Chore) -> Bool { schedule[chore].map { $0 <= now } ?? true }
 
