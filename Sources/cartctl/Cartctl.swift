@@ -21,9 +21,9 @@ struct Cartctl: ParsableCommand {
       interrupted, what was done stays.
       """,
     subcommands: [
-        Migrate.self, CatalogueCommands.self, ShowCart.self, LogCart.self, SyncCarts.self, RestoreCart.self,
-        RebuildCarts.self,
-      ])
+      Migrate.self, CatalogueCommands.self, ShowCart.self, LogCart.self, SyncCarts.self, RestoreCart.self,
+      RebuildCarts.self, ForgetCart.self, ShowStatus.self, Doctor.self,
+    ])
 
   /// ArgumentParser's own would print what the user, a file or a store said byte by byte.
   static func main() {

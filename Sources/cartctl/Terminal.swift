@@ -1,3 +1,4 @@
+import CartDomain
 import CartJSON
 import Glibc
 
@@ -89,5 +90,14 @@ struct Progress {
     var time = timespec()
     _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
     return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
+}
+
+extension Timestamp {
+  /// This machine's time.
+  static var machineTime: Timestamp {
+    var time = timespec()
+    _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
+    return Timestamp(milliseconds: Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000)
   }
 }

@@ -61,6 +61,7 @@ extension PostgresCarts {
 
   private static let servable = """
     (owner_kind, owner_id) > ($1, $2) AND state <> 2 AND (expires_at IS NULL OR expires_at > now())
+      AND (version > 0 OR inbox_number > inbox_applied)
     """
 
   static let page = PostgresStatement(

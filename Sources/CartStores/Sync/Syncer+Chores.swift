@@ -149,5 +149,6 @@ extension Syncer {
     try archive.prepareMonths()
     if configuration.monthsKept > 0 { try archive.dropMonths(before: configuration.monthsKept) }
     while try archive.removeExpiredGuests(limit: configuration.batch) == configuration.batch {}
+    while try archive.removeErased(limit: configuration.batch) == configuration.batch {}
   }
 }
