@@ -103,7 +103,7 @@ extension PostgresCarts {
     """
     WITH present AS (SELECT version > 0 OR state > 0 AS is_cart FROM carts WHERE owner_kind = $1 AND owner_id = $2)
     INSERT INTO carts AS c (owner_kind, owner_id, epoch, expires_at)
-    VALUES ($1, $2, next_generation(0), CASE WHEN $1 = 'guest' THEN now() END)
+    VALUES ($1, $2, next_generation(0), CASE WHEN $1 = 'guest' THEN now() - interval '1 minute' END)
     ON CONFLICT (owner_kind, owner_id) DO UPDATE SET
       epoch = next_generation(c.epoch), data_epoch = 0, version = 0, currency = NULL, clock = 0, lines = '[]',
       retry_ring = '', inbox_applied = c.inbox_number, merged_into = NULL, is_released = false,
