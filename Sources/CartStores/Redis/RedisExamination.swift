@@ -94,13 +94,13 @@ extension RedisConnection {
 
   private func tryRights(_ found: inout RedisExamination) throws(StoreError) {
     let key = keys.prefix + "cart:check:" + String(UInt64.random(in: .min ... .max), radix: 36)
+    let hold = "\(keys.prefix)ld:{\(key)}"
     for words in Self.rights {
       var command = RedisCommand()
-      for word in words { command.append(word == "KEY" ? key : word) }
+      for word in words { command.append(word == "KEY" ? key : word == "HOLD" ? hold : word) }
       let replies = try exchange(command, .reading)
       guard replies.isError(0, code: "NOPERM") else { continue }
-      // "No permissions to access a key" is about the key.
-      if replies.isError(0, code: "NOPERM No permissions to access a key") {
+      if Self.keyRefusals.contains(where: { replies.isError(0, code: $0) }) {
         found.areKeysForbidden = true
       } else {
         let isDivided = ["SCRIPT", "XGROUP", "XINFO"].contains(words[0])
@@ -109,16 +109,22 @@ extension RedisConnection {
     }
   }
 
+  /// About the key, not the command: of Redis 7.0, and of later ones.
+  private static let keyRefusals = [
+    "NOPERM this user has no permissions to access one of the keys", "NOPERM No permissions to access a key",
+  ]
+
   /// Every command of cartd, cartctl and the scripts, so that it does nothing that lasts.
   private static let rights: [[String]] = [
     ["PING"], ["TIME"], ["SCRIPT", "LOAD", "return 1"], ["EVAL", "return 1", "0"],
     ["EVALSHA", "0000000000000000000000000000000000000000", "0"], ["SCAN", "0", "COUNT", "1"],
     ["HSET", "KEY", "a", "1"], ["HSETNX", "KEY", "a", "1"], ["HGET", "KEY", "a"], ["HMGET", "KEY", "a"],
-    ["HGETALL", "KEY"], ["HDEL", "KEY", "b"], ["HEXISTS", "KEY", "b"], ["HLEN", "KEY"], ["EXPIRE", "KEY", "60"],
-    ["EXPIREAT", "KEY", "99999999999"], ["PERSIST", "KEY"], ["TTL", "KEY"], ["EXISTS", "KEY"], ["DEL", "KEY"],
-    ["ZADD", "KEY", "1", "a"], ["ZSCORE", "KEY", "a"], ["ZCARD", "KEY"],
+    ["HGETALL", "KEY"], ["HDEL", "KEY", "b"], ["EXPIRE", "KEY", "60"], ["EXPIREAT", "KEY", "99999999999"],
+    ["PERSIST", "KEY"], ["EXISTS", "KEY"], ["DEL", "KEY"], ["ZADD", "KEY", "1", "a"], ["ZSCORE", "KEY", "a"],
+    ["ZCARD", "KEY"],
     ["ZRANGE", "KEY", "-inf", "+inf", "BYSCORE", "LIMIT", "0", "1"], ["ZREM", "KEY", "a"], ["UNLINK", "KEY"],
     ["SET", "KEY", "1", "PX", "1000"], ["GET", "KEY"], ["UNLINK", "KEY"],
+    ["SET", "HOLD", "1", "PX", "1000"], ["DEL", "HOLD"],
     ["XGROUP", "CREATE", "KEY", "check", "0", "MKSTREAM"], ["XADD", "KEY", "1-1", "a", "b"],
     ["XREADGROUP", "GROUP", "check", "check", "COUNT", "1", "STREAMS", "KEY", ">"],
     ["XAUTOCLAIM", "KEY", "check", "check", "99999999", "0-0", "COUNT", "1"], ["XPENDING", "KEY", "check"],

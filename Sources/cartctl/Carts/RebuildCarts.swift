@@ -80,7 +80,13 @@ struct RebuildCarts: ParsableCommand {
 
   private func tell(_ last: CartOwner?) {
     guard let last else { return }
-    Terminal.printError("cartctl: to go on: cartctl rebuild\(dryRun ? " --dry-run" : "") --after '\(last.shown)'")
+    Terminal.printError("cartctl: to go on: cartctl rebuild\(dryRun ? " --dry-run" : "") --after \(Self.quoted(last))")
+  }
+
+  /// As one word of a shell.
+  private static func quoted(_ owner: CartOwner) -> String {
+    let parts = owner.text.split(separator: "'", omittingEmptySubsequences: false)
+    return Terminal.escaped("'" + parts.joined(separator: "'\\''") + "'")
   }
 
   private func finish(_ work: Work, seconds: Double) {
