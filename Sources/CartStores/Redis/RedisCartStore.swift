@@ -108,14 +108,6 @@ package final class RedisCartStore: CartStore {
     return CartReading(cart: touched.cart, isCookieDue: answer.isCookieDue)
   }
 
-  /// Reads a cart for an operator: nobody used it, so nothing is renewed.
-  package func peek(at owner: CartOwner) throws(StoreError) -> CartReading {
-    guard let hash = try read(owner), hash.state != .merged else {
-      return CartReading(cart: Cart(owner: owner), isSpent: owner.isGuest)
-    }
-    return CartReading(cart: hash.cart)
-  }
-
   package func change(_ request: ChangeRequest) throws(StoreError) -> ChangeReading {
     let owner = request.owner
     let started = RedisClock.monotonic

@@ -65,6 +65,18 @@ package final class RedisCarts {
     return word == "\(Self.absentWord) \(history.lineage)" || word == "\(Self.spentWord) \(history.lineage)"
   }
 
+  /// Those of `owners` that Redis has not, or of another history.
+  func missing(_ owners: [CartOwner], in history: RedisHistory) throws(StoreError) -> [CartOwner] {
+    let commands = owners.map { RedisCommand("HGET", keys.cart(of: $0), "#l") }
+    let replies = try connection.exchange(commands, .reading, in: history.required)
+    var missing: [CartOwner] = []
+    for (index, owner) in owners.enumerated() {
+      let lineage = try replies.read(index) { value throws(StoreError) in try value.string() }
+      if lineage != String(history.lineage) { missing.append(owner) }
+    }
+    return missing
+  }
+
   // MARK: Bringing back
 
   /// Holds the places of carts for whoever shows `token`, and reads what is there.

@@ -18,6 +18,21 @@ package final class CartRestorer {
     package var absent = 0
     /// Somebody else was faster.
     package var contended = 0
+    /// Redis had it already, and nothing was to be done.
+    package var present = 0
+    /// They can't be read.
+    package var refused: [CartOwner] = []
+
+    package init() {}
+
+    package static func += (sum: inout Report, more: Report) {
+      sum.restored += more.restored
+      sum.confirmed += more.confirmed
+      sum.absent += more.absent
+      sum.contended += more.contended
+      sum.present += more.present
+      sum.refused += more.refused
+    }
   }
 
   let carts: RedisCarts
@@ -41,6 +56,39 @@ package final class CartRestorer {
     let report = try carts.histories.within { history throws(StoreError) in try restore(owners, in: history) }
     observe?(report)
     return report
+  }
+
+  /// Those of `owners` whose carts Redis lacks or has of another history: one round trip, and nothing is claimed.
+  package func missing(_ owners: [CartOwner]) throws(StoreError) -> [CartOwner] {
+    try carts.histories.within { history throws(StoreError) in try carts.missing(owners, in: history) }
+  }
+
+  /// Like ``restore(_:)``, for very many: what Redis has costs next to nothing, and a cart that can't be read does not
+  /// hold up the others.
+  package func rebuild(_ owners: [CartOwner]) throws(StoreError) -> Report {
+    let missing = try missing(owners)
+    var report = Report()
+    if !missing.isEmpty {
+      do throws(StoreError) {
+        report = try restore(missing)
+      } catch {
+        guard error.code == .corrupt else { throw error }
+        for owner in missing { report += try restoreReadable(owner) }
+      }
+    }
+    report.present += owners.count - missing.count
+    return report
+  }
+
+  private func restoreReadable(_ owner: CartOwner) throws(StoreError) -> Report {
+    do throws(StoreError) {
+      return try restore([owner])
+    } catch {
+      guard error.code == .corrupt else { throw error }
+      var report = Report()
+      report.refused = [owner]
+      return report
+    }
   }
 
   private func restore(_ owners: [CartOwner], in history: RedisHistory) throws(StoreError) -> Report {

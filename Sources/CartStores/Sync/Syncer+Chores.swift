@@ -39,8 +39,6 @@ extension Syncer {
     }
   }
 
-  private var now: Timestamp { connection.now }
-
   func carryOut(_ chore: Chore) throws(StoreError) {
     switch chore {
     case .heartbeat: try sync([])
@@ -48,7 +46,7 @@ extension Syncer {
     case .catalogue: try catalogue.publish()
     case .abandoned: try work(on: stream.takeAbandoned(configuration.batch))
     case .dirty: try persistDirty(before: now.adding(milliseconds: -Self.dirtyMilliseconds))
-    case .commands: try deliverCommands()
+    case .commands: _ = try deliverCommands(olderThan: Self.commandMilliseconds)
     case .merges: try endMerges()
     case .quarantine: try retryQuarantine()
     case .active: try persistActive()
@@ -76,11 +74,14 @@ extension Syncer {
   /// The time that whoever sent a command has for delivering it himself, in milliseconds.
   private static let commandMilliseconds = 1_000
 
-  private func deliverCommands() throws(StoreError) {
-    for owner in try archive.ownersWithCommands(olderThan: Self.commandMilliseconds, limit: configuration.batch) {
+  /// - Returns: to whom; at most ``Configuration/batch``.
+  func deliverCommands(olderThan milliseconds: Int) throws(StoreError) -> [CartOwner] {
+    let owners = try archive.ownersWithCommands(olderThan: milliseconds, limit: configuration.batch)
+    for owner in owners {
       if try !restorer.courier.deliver(to: owner) { try restorer.restore([owner]) }
       try sync([owner])
     }
+    return owners
   }
 
   private func endMerges() throws(StoreError) {
@@ -167,5 +168,6 @@ extension Syncer {
     try archive.prepareMonths()
     if configuration.monthsKept > 0 { try archive.dropMonths(before: configuration.monthsKept) }
     while try archive.removeExpiredGuests(limit: configuration.batch) == configuration.batch {}
+    while try archive.removeErased(limit: configuration.batch) == configuration.batch {}
   }
 }

@@ -102,7 +102,7 @@ package final class Syncer {
     try carryOut(.commands)
   }
 
-  private var now: Timestamp { connection.now }
+  var now: Timestamp { connection.now }
 
   private func isDue(_ chore: Chore) -> Bool { schedule[chore].map { $0 <= now } ?? true }
 
