@@ -23,14 +23,16 @@ package final class CartLists {
     }
   }
 
-  /// The carts whose time lies within `range`, the earliest first, and that time.
+  /// Carts by their time, the earliest first, and that time.
+  ///
+  /// - Parameter offset: so many are passed over.
   package func carts(
-    _ list: List, between earliest: Timestamp?, and latest: Timestamp?, limit: Int
+    _ list: List, from earliest: Timestamp? = nil, upTo latest: Timestamp? = nil, offset: Int = 0, limit: Int
   ) throws(StoreError) -> [(owner: CartOwner, time: Timestamp)] {
     let command = RedisCommand(
-      "ZRANGE", key(list), earliest.map { "(\($0.milliseconds)" } ?? "-inf",
+      "ZRANGE", key(list), earliest.map { "\($0.milliseconds)" } ?? "-inf",
       latest.map { "\($0.milliseconds)" } ?? "+inf",
-      "BYSCORE", "LIMIT", "0", String(limit), "WITHSCORES")
+      "BYSCORE", "LIMIT", String(offset), String(limit), "WITHSCORES")
     let replies = try connection.exchange(command, .reading)
     var strays: [String] = []
     let found = try replies.read(0) { value throws(StoreError) in

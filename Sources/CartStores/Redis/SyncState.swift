@@ -39,9 +39,9 @@ extension SyncState {
     waiting = try replies.read(0) { value in Int(value.integer ?? 0) }
     readers = try ChangeStream(redis, reader: "").readers()
     dirty = try lists.count(.dirty)
-    dirtySince = try lists.carts(.dirty, between: nil, and: nil, limit: 1).first?.time
+    dirtySince = try lists.carts(.dirty, limit: 1).first?.time
     quarantined = try lists.count(.quarantine)
-    quarantine = try lists.carts(.quarantine, between: nil, and: nil, limit: 10).map(\.owner)
+    quarantine = try lists.carts(.quarantine, limit: 10).map(\.owner)
     active = try lists.count(.active)
     lineage = redis.server?.registeredLineage
     lag = dirtySince.map { max(0, redis.now.milliseconds - $0.milliseconds) } ?? 0

@@ -82,6 +82,7 @@ extension PostgresCarts {
     try inTransaction { () throws(StoreError) in
       let row = try read(Self.empty, [.text(owner.kind), .text(owner.id)])
       let commands = try read(Self.eraseCommands, [.text(owner.kind), .text(owner.id)]).affectedRows
+      if !owner.isGuest { _ = try read(Self.eraseMerges, [.text(owner.id)]) }
       return (row.boolean(0, 0) ?? false, try eraseRecord(of: owner), commands)
     }
   }
@@ -113,6 +114,15 @@ extension PostgresCarts {
 
   private static let eraseCommands = PostgresStatement(
     "cart_erase_commands", "DELETE FROM cart_inbox WHERE owner_kind = $1 AND owner_id = $2")
+
+  /// Guests' carts stay merged, but not into this user any more.
+  private static let eraseMerges = PostgresStatement(
+    "cart_erase_merges",
+    """
+    WITH merges AS (UPDATE cart_merges SET user_id = '' WHERE user_id = $1 RETURNING guest_id)
+    UPDATE carts SET merged_into = NULL
+    WHERE owner_kind = 'guest' AND owner_id IN (SELECT guest_id FROM merges) AND state = 2
+    """)
 
   private static let eraseRecord = PostgresStatement(
     "cart_erase_record", "DELETE FROM cart_changes WHERE owner_kind = $1 AND owner_id = $2")

@@ -60,14 +60,14 @@ extension Syncer {
 
   /// - Parameter latest: carts that are dirty since then or longer; `nil` for all.
   func persistDirty(before latest: Timestamp?) throws(StoreError) {
-    var earliest: Timestamp?
+    var tried: Set<CartOwner> = []
     while true {
-      let found = try lists.carts(.dirty, between: earliest, and: latest, limit: configuration.batch)
-      if found.isEmpty { return }
-      try sync(found.map(\.owner))
-      // Those of the last moment that did not fit on the page, and those that stay dirty, are met the next time.
-      earliest = found.last?.time
-      if found.count < configuration.batch { return }
+      // Those that are persisted leave the list; those that stay are tried once.
+      let found = try lists.carts(.dirty, upTo: latest, limit: configuration.batch).map(\.owner)
+      let fresh = found.filter { !tried.contains($0) }
+      if fresh.isEmpty { return }
+      try sync(fresh)
+      tried.formUnion(fresh)
     }
   }
 
@@ -94,7 +94,7 @@ extension Syncer {
   }
 
   private func retryQuarantine() throws(StoreError) {
-    let found = try lists.carts(.quarantine, between: nil, and: nil, limit: 10_000).map(\.owner)
+    let found = try lists.carts(.quarantine, limit: 10_000).map(\.owner)
     quarantine = []
     for owner in found {
       try sync([owner])
@@ -107,9 +107,9 @@ extension Syncer {
 
   private func persistActive() throws(StoreError) {
     let tag = try archive.lineage().tag
-    var earliest: Timestamp? = now.adding(milliseconds: -Self.activeMilliseconds)
-    while true {
-      let found = try lists.carts(.active, between: earliest, and: nil, limit: configuration.batch)
+    let earliest = now.adding(milliseconds: -Self.activeMilliseconds)
+    for offset in stride(from: 0, to: Int.max, by: configuration.batch) {
+      let found = try lists.carts(.active, from: earliest, offset: offset, limit: configuration.batch)
       if found.isEmpty { return }
       let history = try carts.histories.current()
       var missing: [CartOwner] = []
@@ -122,8 +122,6 @@ extension Syncer {
         missing.append(entry.owner)
       }
       if !missing.isEmpty { try sync(missing) }
-      earliest = found.last?.time
-      if found.count < configuration.batch { return }
     }
   }
 
@@ -135,11 +133,13 @@ extension Syncer {
     let idle = configuration.idleDays > 0 ? Int64(configuration.idleDays) * Self.day : nil
     let tag = try archive.lineage().tag
     let history = try carts.histories.current()
-    var earliest: Timestamp?
     let latest = now.adding(milliseconds: -min(idle ?? Self.longestGuest, Self.longestGuest))
+    // Those that leave the list make room for others: how many stay is where the next ones begin.
+    var staying = 0
     while true {
-      let found = try lists.carts(.active, between: earliest, and: latest, limit: configuration.batch)
+      let found = try lists.carts(.active, upTo: latest, offset: staying, limit: configuration.batch)
       if found.isEmpty { return }
+      staying += found.count
       var idlers: [(owner: CartOwner, hash: CartHash)] = []
       var gone: [CartOwner] = []
       for (entry, present) in zip(found, try carts.read(found.map(\.owner), in: history)) {
@@ -153,13 +153,13 @@ extension Syncer {
         }
       }
       try lists.remove(gone, from: .active)
+      staying -= gone.count
       if let idle, !idlers.isEmpty {
         let released = try carts.evict(
           idlers.map(\.owner), tag: tag, usedBefore: now.adding(milliseconds: -idle), in: history)
         for (idler, isGone) in zip(idlers, released) where isGone { try archive.release(idler.hash) }
+        staying -= released.count { $0 }
       }
-      earliest = found.last?.time
-      if found.count < configuration.batch { return }
     }
   }
 

@@ -18,18 +18,16 @@ extension Syncer {
     _ = try carts.histories.current()
     try stream.open()
     // The database may have gone back: then every cart is dirty.
-    try carryOut(.heartbeat)
-    try carryOut(.quarantine)
+    for chore in [Chore.heartbeat, .memory, .catalogue, .quarantine] { try carryOut(chore) }
     try drainStream()
     try drainDirty()
-    try drainCommands()
     try carryOut(.merges)
-    try carryOut(.catalogue)
+    try drainCommands()
     for chore in [Chore.active, .idle, .housekeeping] { try carryOut(chore) }
     // A command that was carried out is a change like any other.
     try drainStream()
     try drainDirty()
-    let refused = try lists.carts(.quarantine, between: nil, and: nil, limit: 10_000).map(\.owner)
+    let refused = try lists.carts(.quarantine, limit: 10_000).map(\.owner)
     let remainder = Remainder(refused: refused, changesElsewhere: try stream.entriesInHand())
     try stream.leave()
     return remainder
@@ -56,7 +54,7 @@ extension Syncer {
     while true {
       // Those set aside that a shopper has changed since stay on the list, and in nobody's way.
       let limit = configuration.batch + quarantine.count
-      let found = try lists.carts(.dirty, between: nil, and: latest, limit: limit).map(\.owner)
+      let found = try lists.carts(.dirty, upTo: latest, limit: limit).map(\.owner)
       let owners = found.filter { !quarantine.contains($0) }
       if owners.isEmpty { return }
       round = last.isSuperset(of: owners) ? round + 1 : 0

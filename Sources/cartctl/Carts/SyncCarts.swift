@@ -41,9 +41,10 @@ struct SyncCarts: ParsableCommand {
   }
 
   private func sync(_ owner: CartOwner, _ both: BothStores) throws {
+    let keepsGuests = try Syncer.Configuration(stores.settings()).keepsGuests
     let version: Int64
     do throws(StoreError) {
-      version = try CartSynchronizer(both.restorer).sync(owner)
+      version = try CartSynchronizer(both.restorer, keepsGuests: keepsGuests).sync(owner)
     } catch {
       guard error.code == .corrupt else { throw error }
       Terminal.printError("cartctl: \(Terminal.escaped(error.description))")
@@ -66,7 +67,8 @@ struct SyncCarts: ParsableCommand {
 
   private func syncAll(_ both: BothStores) throws {
     let name = "cartctl-\(getpid())-\(String(UInt32.random(in: .min ... .max), radix: 36))"
-    let syncer = Syncer(both.redis, archive: both.archive, name: name)
+    let syncer = Syncer(
+      both.redis, archive: both.archive, name: name, configuration: try Syncer.Configuration(stores.settings()))
     var progress = Progress()
     var (carts, changes) = (0, 0)
     syncer.observer.report = { report in
