@@ -98,10 +98,32 @@ func check(_ configuration: ServerConfiguration) -> Bool {
   }
   attempt("Redis") { () throws(StoreError) in
     try stores.redis.connect()
-    if let refusal = evictionRefusal(try stores.redis.evictionPolicy(), configuration) {
-      throw StoreError(.unavailable, refusal)
+    let found = try stores.redis.examine()
+    if let refusal = evictionRefusal(found.policy, configuration) { throw StoreError(.unavailable, refusal) }
+    if !found.missingRights.isEmpty {
+      throw StoreError(.unavailable, "Redis: no right to \(found.missingRights.joined(separator: ", "))")
     }
+    if found.isReplica == true { throw StoreError(.unavailable, "Redis: is a replica") }
   }
-  attempt("PostgreSQL") { () throws(StoreError) in _ = try stores.catalogue.exactProducts(for: []) }
+  attempt("PostgreSQL") { () throws(StoreError) in try examine(stores.postgres) }
   return isUsable
+}
+
+/// - Throws: what is wrong with the database, and what to do.
+private func examine(_ postgres: PostgresConnection) throws(StoreError) {
+  let found: PostgresExamination
+  do throws(PostgresError) {
+    found = try postgres.examine()
+  } catch {
+    throw error.storeError
+  }
+  if let problem = found.migrationProblem { throw problem.storeError }
+  if !found.pending.isEmpty {
+    throw StoreError(.unavailable, "PostgreSQL: the tables are not up to date; run `cartctl migrate`")
+  }
+  if !found.isWritable { throw StoreError(.unavailable, "PostgreSQL: can only be read; is it a replica?") }
+  if !found.forbiddenTables.isEmpty {
+    throw StoreError(
+      .unavailable, "PostgreSQL: no right to write to \(found.forbiddenTables.joined(separator: ", "))")
+  }
 }

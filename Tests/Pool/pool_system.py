@@ -4,6 +4,7 @@ PostgreSQL and the binaries are those of a running instance of `nginx/up`, whose
 """
 
 import contextlib
+import functools
 import http.client
 import json
 import os
@@ -41,11 +42,17 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def instance_variables():
-    """The variables of the instance's `env` file, as a shell understands them."""
+@functools.cache
+def own_variables():
+    """The variables of the instance's `env` file, as a shell understands them, but for a schema of these tests: each
+    Redis of theirs is a newer one, and the instance's must not seem outdated."""
     script = 'set -a; . "$0"; env -0'
     text = subprocess.run(["/bin/sh", "-c", script, STATE / "env"], check=True, capture_output=True).stdout
-    return dict(entry.decode().split("=", 1) for entry in text.split(b"\0") if b"=" in entry)
+    variables = dict(entry.decode().split("=", 1) for entry in text.split(b"\0") if b"=" in entry)
+    variables |= {"CART_SCHEMA": "cart_pool", "CART_REDIS_PREFIX": "pool:"}
+    command = [STATE / "bin" / "cartctl", "migrate"]
+    subprocess.run(command, check=True, capture_output=True, env=os.environ | variables)
+    return variables
 
 
 class Server:
@@ -238,7 +245,7 @@ class Cartd(Pool):
             undoing.pop_all()
 
     def _start(self, workers, gates, settings):
-        variables = instance_variables()
+        variables = dict(own_variables())
         self._start_redis()
         self.redis = self.postgres = None
         redis = self.folder / "redis.sock"
@@ -334,7 +341,7 @@ class Products:
                     file.write(json.dumps(product) + "\n")
                 file.flush()
                 command = [STATE / "bin" / "cartctl", "catalog", "import", file.name]
-                subprocess.run(command, check=True, capture_output=True, env=os.environ | instance_variables())
+                subprocess.run(command, check=True, capture_output=True, env=os.environ | own_variables())
         return cls._skus[:count]
 
 
