@@ -23,10 +23,12 @@ package struct ChildRole: Sendable, Equatable {
   package var announcesReady: Bool
   /// A socket of its own on descriptor 0, in place of the pool's.
   package var listen: ListenAddress?
+  /// It answers requests. One that does not has nothing to read on descriptor 0, and is no worker of the pool.
+  package var serves: Bool
 
   package init(
     name: String, arguments: [String], count: Int = 1, isScalable: Bool = false, handover: Handover = .newFirst,
-    stopsLast: Bool = false, announcesReady: Bool = true, listen: ListenAddress? = nil
+    stopsLast: Bool = false, announcesReady: Bool = true, listen: ListenAddress? = nil, serves: Bool = true
   ) {
     self.name = name
     self.arguments = arguments
@@ -36,6 +38,7 @@ package struct ChildRole: Sendable, Equatable {
     self.stopsLast = stopsLast
     self.announcesReady = announcesReady
     self.listen = listen
+    self.serves = serves
   }
 
   /// The workers of a pool.

@@ -21,6 +21,13 @@ struct Descriptor: ~Copyable {
     return raw
   }
 
+  /// `/dev/null`, close-on-exec and at least 10.
+  static func null() throws(SystemError) -> Descriptor {
+    try Descriptor(
+      System.retrying("open /dev/null") { unsafe open("/dev/null", O_RDWR | O_CLOEXEC) }
+    ).high()
+  }
+
   /// A close-on-exec duplicate that is at least 10, so that it stands in no way of a child's numbered descriptors.
   func high() throws(SystemError) -> Descriptor {
     Descriptor(try System.retrying("fcntl F_DUPFD_CLOEXEC") { fcntl(raw, F_DUPFD_CLOEXEC, 10) })

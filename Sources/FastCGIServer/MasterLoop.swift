@@ -222,7 +222,7 @@ final class MasterLoop {
   private func carryOut(_ action: Pool.Action) -> Pool.Event? {
     switch action {
     case .spawn(let slot, let role, let generation):
-      ledger.open(slot: slot, generation: generation, isWorker: entranceOfRole[role] == 0)
+      ledger.open(slot: slot, generation: generation, isWorker: configuration.roles[role].serves && entranceOfRole[role] == 0)
       let event = spawn(slot, role, generation)
       if case .spawnFailed = event { ledger.close(slot: slot) }
       return event
@@ -249,16 +249,20 @@ final class MasterLoop {
     do {
       guard let program = programs[generation] else { throw SystemError("program of generation \(generation)", ENOENT) }
       let pair = try MessagePair()
+      // Whoever holds a listening socket keeps it open for those who knock.
+      let idle = try Descriptor.null()
+      let (entry, pool) = role.serves ? (entrance.listener.raw, entrances[0].listener.raw) : (idle.raw, idle.raw)
       let child = Spawn(
         program: program, arguments: role.arguments,
         environment: [(Post.environmentKey, "\(slot) \(generation)")],
         descriptors: [
-          (entrance.listener.raw, 0), (pair.second.raw, Post.lineDescriptor),
+          (entry, 0), (pair.second.raw, Post.lineDescriptor),
           (entrance.park.receiving.raw, Post.parkDescriptors.receiving),
           (entrance.park.sending.raw, Post.parkDescriptors.sending), (ledger.file.raw, Post.boardDescriptor),
-          (entrances[0].listener.raw, Post.poolDescriptor),
+          (pool, Post.poolDescriptor),
         ])
       let process = try child.run()
+      _ = consume idle
       let line = Line(try pair.first.high(), process: process)
       try poller.add(line.descriptor.raw, .reading)
       lines[slot] = line

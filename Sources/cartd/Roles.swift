@@ -40,7 +40,8 @@ func runMaster(_ configuration: ServerConfiguration, flags: Flags, logger: Logge
     roles: [.workers(configuration.workers, arguments: flags.childArguments + ["--worker"])])
   master.roles.append(
     ChildRole(
-      name: "syncer", arguments: flags.childArguments + ["--syncer"], handover: .oldFirst, stopsLast: true))
+      name: "syncer", arguments: flags.childArguments + ["--syncer"], handover: .oldFirst, stopsLast: true,
+      serves: false))
   if let address = configuration.pool.operationsListen {
     master.roles.append(
       ChildRole(name: "responder", arguments: flags.childArguments + ["--responder"], listen: address))

@@ -1,0 +1,123 @@
+"""Many devices log in at once with one guest's cart, while workers are killed: each line comes once, and each login is
+answered."""
+
+import contextlib
+import http.client
+import json
+import random
+import threading
+import time
+import unittest
+
+import pool_system
+from pool_system import Cartd, Products
+
+ROUNDS = 1_000 if pool_system.IS_LONG else 25
+DEVICES = 50
+LINES = 65
+# So many of them stand in the user's cart too.
+SHARED = 30
+
+
+class Device:
+    """A browser on a connection of its own."""
+
+    def __init__(self, port):
+        self.port = port
+        self.connection = None
+
+    def ask(self, method, path, body=None, user=None, guest=None):
+        cookies = [f"demoUser={user}"] if user else []
+        cookies += [f"guestCartId={guest}"] if guest else []
+        headers = {"Cookie": "; ".join(cookies)}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if self.connection is None:
+            self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=pool_system.PATIENCE)
+        try:
+            self.connection.request(method, path, body=None if body is None else json.dumps(body), headers=headers)
+            answer = self.connection.getresponse()
+            answer.body = answer.read()
+            return answer
+        except OSError:
+            self.connection.close()
+            self.connection = None
+            raise
+
+    def insist(self, *request, **identity):
+        """Repeats what a killed worker, or a merge that another device is at, leaves without a proper answer."""
+        deadline = time.monotonic() + pool_system.PATIENCE
+        while True:
+            answer = None
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                answer = self.ask(*request, **identity)
+            if answer is not None and answer.status not in (502, 503, 504):
+                return answer
+            if time.monotonic() > deadline:
+                raise AssertionError(f"no answer: {answer and answer.body}")
+            time.sleep(0.01)
+
+
+class Logins(unittest.TestCase):
+    def test_each_line_comes_once(self):
+        """Worker deaths cost requests, but no line and no login."""
+        chance = random.Random(seed := random.randrange(1 << 32))
+        skus = Products.many(100)
+        killed = 0
+        with Cartd(workers=4) as cartd:
+            devices = [Device(cartd.nginx.port) for _ in range(DEVICES)]
+            for number in range(ROUNDS):
+                user = f"login-{seed}-{number}"
+                guest = self.fill(devices[0], skus[:LINES], 1)
+                self.fill(devices[1], skus[LINES - SHARED:LINES - SHARED + LINES], 2, user)
+                statuses = self.log_in(devices, user, guest, lambda: self.kill_one(cartd, chance))
+                killed += 1
+                self.assertEqual(statuses, [200] * DEVICES, f"seed {seed}, round {number}")
+                self.check(devices[0], user, guest, skus, f"seed {seed}, round {number}")
+            cartd.wait_until_idle()
+        print(f"{ROUNDS} rounds of {DEVICES} logins with {LINES} lines, {killed} workers killed, seed {seed}")
+
+    def fill(self, device, skus, quantity, user=None):
+        lines = {"lines": [{"sku": sku, "quantity": quantity} for sku in skus]}
+        answer = device.insist("POST", "/v1/cart/lines", lines, user=user)
+        self.assertEqual(answer.status, 200, answer.body)
+        return answer.headers.get("Guest-Cart-Id")
+
+    @staticmethod
+    def log_in(devices, user, guest, meanwhile):
+        statuses = [0] * len(devices)
+        barrier = threading.Barrier(len(devices) + 1)
+
+        def run(index):
+            barrier.wait()
+            statuses[index] = devices[index].insist("GET", "/v1/cart", user=user, guest=guest).status
+
+        threads = [threading.Thread(target=run, args=(index,)) for index in range(len(devices))]
+        for thread in threads:
+            thread.start()
+        barrier.wait()
+        meanwhile()
+        for thread in threads:
+            thread.join()
+        return statuses
+
+    @staticmethod
+    def kill_one(cartd, chance):
+        time.sleep(chance.random() * 0.05)
+        if workers := cartd.workers():
+            with contextlib.suppress(ProcessLookupError):
+                pool_system.kill(chance.choice(workers))
+
+    def check(self, device, user, guest, skus, where):
+        cart = json.loads(device.insist("GET", "/v1/cart", user=user).body)
+        found = {line["sku"]: line["quantity"] for line in cart["lines"]}
+        wanted = dict.fromkeys(skus[:LINES], 1)
+        for sku in skus[LINES - SHARED:LINES - SHARED + LINES]:
+            wanted[sku] = wanted.get(sku, 0) + 2
+        self.assertEqual(found, wanted, where)
+        spent = json.loads(device.insist("GET", "/v1/cart", guest=guest).body)
+        self.assertEqual(spent["lines"], [], where)
+
+
+if __name__ == "__main__":
+    unittest.main()
