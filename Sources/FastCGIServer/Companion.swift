@@ -9,6 +9,8 @@ package final class Companion {
   private var poller: Poller
   private var events: [Poller.Event] = []
   private var isEnding = false
+  /// It ends because a successor takes over: what is left is for that one.
+  package private(set) var hasSuccessor = false
 
   /// - Parameter activity: what it counts is seen with what the workers count.
   package init(activity: Activity) throws(SystemError) {
@@ -36,7 +38,10 @@ package final class Companion {
       isEnding = true
     }
     while let signal = signals.next() { isEnding = isEnding || signal != SIGPIPE }
-    while !isEnding, let order = post?.nextOrder() { isEnding = order != .reopenLogs }
+    while !isEnding, let order = post?.nextOrder() {
+      isEnding = order != .reopenLogs
+      hasSuccessor = order == .drain
+    }
     return isEnding
   }
 }

@@ -25,6 +25,7 @@ func synchronise(_ configuration: ServerConfiguration, logger: Logger) throws {
       trouble.met(error)
     }
   }
+  if companion.hasSuccessor { return }
   do throws(StoreError) {
     try syncer.finish(within: finishSeconds)
   } catch {

@@ -105,7 +105,8 @@ class Kills(FaultTests):
             pool.redis.hold()
             request, _ = self.occupy(pool)
             children = pool.children()
-            self.assertEqual(len(children), 3)
+            # Two workers, the syncer and the responder.
+            self.assertEqual(len(children), 4)
             pool.signal(signal.SIGKILL)
             pool.redis.release()
             self.assertEqual(request.finish().status, 200)

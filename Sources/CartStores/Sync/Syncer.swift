@@ -92,13 +92,14 @@ package final class Syncer {
   /// - Parameter seconds: how long it may take; what is left then stays in Redis.
   package func finish(within seconds: Int) throws(StoreError) {
     let deadline = RedisClock.monotonic + Int64(seconds) * 1_000
+    let latest = now
     repeat {
-      let batch = try stream.take(configuration.batch, waiting: 1)
-      if batch.isEmpty { break }
+      let batch = try stream.take(configuration.batch, waiting: 0)
       try work(on: batch)
+      if batch.isEmpty || batch.events.last.map({ $0.at > latest }) == true { break }
     } while RedisClock.monotonic < deadline
     try carryOut(.abandoned)
-    try persistDirty(before: nil)
+    try persistDirty(before: latest)
     try carryOut(.commands)
   }
 
