@@ -10,6 +10,7 @@ struct Flags {
     case worker
     /// Tests configuration, rights and connections, and starts nothing.
     case check
+    case syncer
     case help
   }
 
@@ -44,6 +45,7 @@ struct Flags {
       let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
       switch argument {
       case "--check": role = .check
+      case "--syncer": role = .syncer
       case "--worker", "--responder": role = .worker
       case "--help", "-h": role = .help
       default:

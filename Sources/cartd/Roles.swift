@@ -102,3 +102,16 @@ func check(_ configuration: ServerConfiguration) -> Bool {
   attempt("PostgreSQL") { () throws(StoreError) in _ = try stores.catalogue.exactProducts(for: []) }
   return isUsable
 }
+
+/// TEMPORARY
+func runSyncer(_ configuration: ServerConfiguration, logger: Logger) {
+  let stores = Stores(configuration)
+  let syncer = Syncer(stores.redis, archive: PostgresCarts(stores.postgres), name: "syncer-\(getpid())")
+  syncer.observer.note = { logger.notice("\($0)") }
+  while true {
+    do throws(StoreError) { try syncer.turn() } catch {
+      logger.warning("\(error)")
+      usleep(100_000)
+    }
+  }
+}

@@ -15,7 +15,7 @@ struct Stores {
     redis = RedisConnection(configuration.redis)
     postgres = PostgresConnection(configuration.postgres)
     catalogue = RedisCatalogue(connection: redis, source: PostgresCatalogue(postgres))
-    carts = RedisCartStore(catalogue: catalogue)
+    carts = RedisCartStore(catalogue: catalogue, archive: PostgresCarts(postgres))
   }
 
   /// Lets `activity` know when a store is waited for.

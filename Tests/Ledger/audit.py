@@ -82,8 +82,8 @@ def read_stores(system):
                 if "#v" in fields:
                     carts[owner] = redis_cart(fields)
                     metas[owner] = fields
-        lineage = (redis("GET", "cart:lineage") or "|").split("|")[1]
-        tag = (redis("GET", "cart:database") or "|").split("|")[0]
+    lineage = system.postgres.psql("SELECT max(number) FROM cart.redis_lineages").strip()
+    tag = system.postgres.psql("SELECT tag FROM cart.database_lineage").strip()
     rows = {}
     for row in system.postgres.rows(POSTGRES_CARTS):
         owner = row.pop("owner_kind"), row.pop("owner_id")
@@ -134,14 +134,16 @@ def audit_books(books, carts, rows, finding):
             continue
         if not entry.deeds:
             continue
-        possible, is_excused = entry.possible(books.losses)
+        plain, lossy = entry.possible(books.losses)
         finding.counts["acknowledged" if entry.deeds[0][2] else "unknown"] += 1
         if len(entry.deeds) > 1:
             finding.counts["altered"] += len(entry.deeds) - 1
-        if quantity in possible:
-            if is_excused and quantity != entry.deeds[-1][0]:
-                finding.counts["lost inside the window"] += 1
+        if quantity in plain:
             continue
+        if quantity in lossy:
+            finding.counts["lost inside the window" if quantity == 0 else "altered, and lost inside the window"] += 1
+            continue
+        possible = plain | lossy
         text = f"{sku} in {entry.cart.kind} {entry.cart.name}: {quantity}, not {sorted(possible)}; {entry.deeds}"
         if quantity > max(possible | {1}):
             finding.fault("doubled", text)
@@ -154,13 +156,13 @@ def audit_books(books, carts, rows, finding):
 def audit_sightings(books, finding):
     """Versions never go back, and a shopper sees what he has done."""
     for owner, before, version, seen in books.fallen:
-        if any(loss.at <= seen and owner not in loss.owners for loss in books.losses):
+        if any(loss.began <= seen and owner not in loss.owners for loss in books.losses):
             finding.counts["versions begun anew after a loss"] += 1
         else:
             finding.fault("version went back", f"{owner}: {before}, then {version}")
     for entry, count, quantity, seen in books.unseen:
-        losses = [loss for loss in books.losses if loss.at <= seen]
-        if quantity not in entry.possible(losses, count)[0]:
+        losses = [loss for loss in books.losses if loss.began <= seen]
+        if not any(quantity in possible for possible in entry.possible(losses, count)):
             finding.fault("line not seen", f"{entry.sku} in {entry.cart.name}: {quantity}; {entry.deeds[:count]}")
 
 

@@ -32,19 +32,19 @@ class Entry:
         self.deeds.append(Deed(quantity, sent, answered))
 
     def possible(self, losses, count=None):
-        """The quantities that may be found after all deeds, or the first `count`, and whether a loss is the reason for
-        some of them."""
-        quantities = {0}
-        excused = False
+        """What may be found after all deeds, or the first `count`: the quantities without a loss, and those with one."""
+        plain, lossy = {0}, set()
         for quantity, sent, answered in self.deeds[:count]:
             if answered is None:
-                quantities = quantities | {quantity}
+                plain, lossy = plain | {quantity}, lossy | {quantity}
             elif any(loss.covers(self.sku, quantity, sent, answered) for loss in losses):
-                quantities = quantities | {quantity}
-                excused = True
+                # What is still on its way when Redis loses it may come to PostgreSQL after all, and be back later:
+                # also after a removal, which found nothing to remove.
+                lossy |= plain | {quantity}
+                plain = {quantity}
             else:
-                quantities = {quantity}
-        return quantities, excused
+                plain = {quantity}
+        return plain, lossy - plain
 
     @property
     def expected(self):
@@ -60,15 +60,17 @@ class Loss:
     What was done before `since` must have been in PostgreSQL by then; what PostgreSQL had is not lost either.
     """
 
-    def __init__(self, fault, since, at, quantities, owners):
+    def __init__(self, fault, since, began, at, quantities, owners):
         self.fault = fault
         self.since = since
+        # It happened between these two.
+        self.began = began
         self.at = at
         self.quantities = quantities
         self.owners = owners
 
     def __str__(self):
-        return f"{self.fault} at {self.at:.3f} s since {self.since:.3f} s"
+        return f"{self.fault} at {self.at:.3f} s of what is later than {self.since:.3f} s"
 
     def covers(self, sku, quantity, sent, answered):
         """Whether a deed was still on its way to PostgreSQL."""
@@ -158,9 +160,9 @@ class Books:
             self.carts.append(cart)
         return cart
 
-    def lose(self, fault, since, at, quantities, owners):
+    def lose(self, loss):
         with self.lock:
-            self.losses.append(Loss(fault, since, at, quantities, owners))
+            self.losses.append(loss)
 
     def known_owners(self):
         return {owner for cart in self.carts for owner in cart.owners}

@@ -1,13 +1,13 @@
 """What goes wrong, and when: by a seed, one fault after the other. Runs in the main thread, which the servers that it
 starts live as long as."""
 
-import os
 import random
 import signal
 import time
 
 import wire
-from books import now
+from books import Loss, now
+from proxies import signal_own
 from servers import RedisServer, wait_until
 from steps import POSTGRES_STEPS, REDIS_STEPS
 
@@ -92,12 +92,8 @@ class Nemesis:
     def disturb(self):
         self.disturbed_until = now() + AFTERMATH
 
-    @staticmethod
-    def send(pid, number):
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            pass
+    def send(self, pid, number):
+        signal_own(pid, number, self.system.own())
 
     # --- steps --------------------------------------------------------------------------------------------------------
 
@@ -118,7 +114,11 @@ class Nemesis:
     # --- processes ----------------------------------------------------------------------------------------------------
 
     def do_worker(self):
-        self.send(self.random.choice(self.system.workers() or [0]) or -1, signal.SIGKILL)
+        workers = self.system.workers()
+        if not workers:
+            return False
+        self.send(self.random.choice(workers), signal.SIGKILL)
+        return True
 
     def do_syncer(self):
         self.disturb()
@@ -171,7 +171,7 @@ class Nemesis:
         lag = self.lag()
         if now() < self.disturbed_until:
             window = max(window, lag + 0.5)
-        since = now() - window
+        began = now()
         act()
         at = now()
         rows = self.ask(
@@ -179,7 +179,8 @@ class Nemesis:
             " FROM carts LEFT JOIN LATERAL jsonb_array_elements(lines) AS l ON true WHERE version > 0"
         )
         quantities = {row["sku"]: row["quantity"] for row in rows if row["sku"] is not None}
-        self.books.lose(kind, since, at, quantities, {(row["kind"], row["id"]) for row in rows})
+        owners = {(row["kind"], row["id"]) for row in rows}
+        self.books.lose(Loss(kind, began - window, began, at, quantities, owners))
 
     def ask(self, query):
         """What PostgreSQL has now; a step may have stopped it a moment ago."""

@@ -26,8 +26,25 @@ def peer(link):
     return struct.unpack("3i", data)[0]
 
 
-def descends(pid, ancestors):
-    """Whether a process is one of `ancestors` or a child of theirs, at any depth: nobody else is ever killed."""
+def signal_own(pid, number, ancestors):
+    """Sends a signal to a process that is one of `ancestors` or descends from one, and to nobody else: a pid may be
+    another's by now, and 0 or -1 would be everybody."""
+    if not isinstance(pid, int) or pid <= 1:
+        return
+    try:
+        handle = os.pidfd_open(pid)
+    except OSError:
+        return
+    try:
+        if _descends(pid, ancestors):
+            signal.pidfd_send_signal(handle, number)
+    except ProcessLookupError:
+        pass
+    finally:
+        os.close(handle)
+
+
+def _descends(pid, ancestors):
     while pid > 1:
         if pid in ancestors:
             return True
@@ -180,17 +197,11 @@ class Link:
             time.sleep(seconds)
             return
         if action == "kill":
-            self.signal(self.pid, signal.SIGKILL)
+            signal_own(self.pid, signal.SIGKILL, self.proxy.victims)
         elif action == "kill store":
-            self.signal(peer(self.far), signal.SIGKILL if self.proxy.store == "redis" else signal.SIGQUIT)
+            number = signal.SIGKILL if self.proxy.store == "redis" else signal.SIGQUIT
+            signal_own(peer(self.far), number, self.proxy.victims)
         raise ConnectionAbortedError(action)
-
-    def signal(self, pid, number):
-        if descends(pid, self.proxy.victims):
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                pass
 
     def close(self):
         for end in (self.near, self.far):

@@ -13,7 +13,7 @@ import subprocess
 import time
 
 import wire
-from proxies import ProxyProcess, descends
+from proxies import ProxyProcess, signal_own
 
 ROLE = "cart"
 LIBC = ctypes.CDLL(None)
@@ -238,6 +238,11 @@ class System:
                 env=self.environment, stdout=log, stderr=log, preexec_fn=die_with_parent,
             )  # fmt: skip
 
+    def own(self):
+        """The processes that were started here, for whoever ends one of them or a child of theirs."""
+        started = (self.master, self.syncer, self.redis.process, self.postgres.process)
+        return [process.pid for process in started if process and process.poll() is None]
+
     def tell_victims(self):
         """Which processes the proxies may kill at a step."""
         ancestors = [process.pid for process in (self.master, self.syncer) if process]
@@ -278,9 +283,9 @@ class System:
                 except subprocess.TimeoutExpired:
                     process.kill()
         self.redis.kill()
+        for pid in self.postgres.family():
+            signal_own(pid, signal.SIGCONT, self.own())
         self.postgres.stop()
         self.redis_proxy.stop()
         self.postgres_proxy.stop()
 
-
-__all__ = ["System", "RedisServer", "children", "descends", "wait_until"]
