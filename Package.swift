@@ -69,6 +69,7 @@ let package = Package(
       dependencies: ["FastCGIServer", .product(name: "Logging", package: "swift-log")],
       path: "Tests/SamplePool",
       swiftSettings: strict),
+    .executableTarget(name: "NaivePool", path: "Tests/NaivePool", linkerSettings: [.linkedLibrary("fcgi")]),
     .testTarget(name: "EndToEndTests", dependencies: ["CartDomain"], swiftSettings: strict),
   ]
 )

@@ -55,7 +55,9 @@ package final class CartService {
     response.route = trace.route
     response.shopper = trace.shopper
     let isRead = request.method == HTTPMethod.get.rawValue || request.method == HTTPMethod.head.rawValue
-    response.add("Cache-Control", isRead ? "private, no-cache" : "no-store")
+    if response["Cache-Control"] == nil {
+      response.add("Cache-Control", isRead ? "private, no-cache" : "no-store")
+    }
     if !request.requestID.isEmpty { response.add("Request-Id", request.requestID) }
     response.isHead = request.method == HTTPMethod.head.rawValue
     return response

@@ -18,6 +18,11 @@ package protocol CartStore: AnyObject {
   /// - Throws: ``StoreError``; whether the change took effect may then be unknown
   ///   (``StoreError/isOutcomeUnknown``), and a retry with the same key is safe.
   func change(_ request: ChangeRequest) throws(StoreError) -> ChangeReading
+
+  /// Has a cart kept for good before it returns.
+  ///
+  /// - Returns: its version; 0 for a cart never written.
+  func sync(_ owner: CartOwner) throws(StoreError) -> Int64
 }
 
 /// A cart, and what else the shopper must be told with it.
@@ -27,11 +32,14 @@ package struct CartReading: Sendable {
   package var isSpent: Bool
   /// The guest's cookie is due for its daily renewal; told once.
   package var isCookieDue: Bool
+  /// The store at work is away: this is the copy that is kept for good, and may lack the last changes.
+  package var isFromArchive: Bool
 
-  package init(cart: Cart, isSpent: Bool = false, isCookieDue: Bool = false) {
+  package init(cart: Cart, isSpent: Bool = false, isCookieDue: Bool = false, isFromArchive: Bool = false) {
     self.cart = cart
     self.isSpent = isSpent
     self.isCookieDue = isCookieDue
+    self.isFromArchive = isFromArchive
   }
 }
 

@@ -27,6 +27,8 @@ package final class InMemoryCartStore: CartStore {
     return CartReading(cart: entry.cart, isCookieDue: isDue)
   }
 
+  package func sync(_ owner: CartOwner) throws(StoreError) -> Int64 { live(owner, at: clock())?.cart.version ?? 0 }
+
   package func change(_ request: ChangeRequest) throws(StoreError) -> ChangeReading {
     let now = clock()
     let owner = request.owner

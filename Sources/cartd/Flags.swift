@@ -8,9 +8,10 @@ struct Flags {
     case master
     /// Answers what comes in on descriptor 0, as a worker or as the responder of `/ops`.
     case worker
+    /// Carries changes to PostgreSQL.
+    case syncer
     /// Tests configuration, rights and connections, and starts nothing.
     case check
-    case syncer
     case help
   }
 
@@ -32,6 +33,7 @@ struct Flags {
       --pid-file FILE    where to write the master's pid (CART_PID_FILE)
       --log-level LEVEL  trace, debug, info, notice, warning, error or critical (CART_LOG_LEVEL)
       --check            test configuration, rights and connections; start nothing
+      --syncer           carry changes from Redis to PostgreSQL; the master starts one by itself
       --responder        as --worker, for /ops: what the master starts beside its workers
       --worker           serve the listening socket on descriptor 0, as under spawn-fcgi
       --help             print this

@@ -37,7 +37,20 @@ final class PoolOperations: Operations {
 
   func statusJSON() -> [UInt8]? { activity.poolStatus()?.json }
   func statusPage() -> [UInt8]? { activity.poolStatus()?.page(title: "cartd") }
-  func metrics() -> [UInt8]? { activity.poolStatus()?.metrics(prefix: "cartd_") }
+  func metrics() -> [UInt8]? {
+    guard let pool = activity.poolStatus()?.metrics(prefix: "cartd_") else { return nil }
+    guard let backlog = try? SyncBacklog(redis) else { return pool }
+    var text = ""
+    for (name, help, value) in [
+      ("sync_stream_length", "Changes that PostgreSQL has not.", backlog.stream),
+      ("sync_dirty_carts", "Carts with changes that PostgreSQL has not.", backlog.dirty),
+      ("sync_oldest_dirty_seconds", "Age of the oldest of them.", Int(backlog.oldestMilliseconds / 1_000)),
+      ("sync_quarantined_carts", "Carts that PostgreSQL refuses.", backlog.quarantined),
+    ] {
+      text += "# HELP cartd_\(name) \(help)\n# TYPE cartd_\(name) gauge\ncartd_\(name) \(value)\n"
+    }
+    return pool + Array(text.utf8)
+  }
 }
 
 @available(*, unavailable)

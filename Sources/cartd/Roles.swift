@@ -8,7 +8,7 @@ import Logging
 /// Serves the socket on descriptor 0.
 func serve(_ configuration: ServerConfiguration, logger: Logger) throws {
   let stores = Stores(configuration)
-  let activity = Activity()
+  let activity = Activity(metrics: Metrics.table)
   stores.observeWaits(with: activity)
   let service = try CartService(
     store: stores.carts, catalogue: stores.catalogue, configuration: configuration.api,
@@ -38,6 +38,9 @@ func runMaster(_ configuration: ServerConfiguration, flags: Flags, logger: Logge
   var master = Master.Configuration(
     listen: configuration.listen, executable: try Master.executablePath(),
     roles: [.workers(configuration.workers, arguments: flags.childArguments + ["--worker"])])
+  master.roles.append(
+    ChildRole(
+      name: "syncer", arguments: flags.childArguments + ["--syncer"], handover: .oldFirst, stopsLast: true))
   if let address = configuration.pool.operationsListen {
     master.roles.append(
       ChildRole(name: "responder", arguments: flags.childArguments + ["--responder"], listen: address))
@@ -101,17 +104,4 @@ func check(_ configuration: ServerConfiguration) -> Bool {
   }
   attempt("PostgreSQL") { () throws(StoreError) in _ = try stores.catalogue.exactProducts(for: []) }
   return isUsable
-}
-
-/// TEMPORARY
-func runSyncer(_ configuration: ServerConfiguration, logger: Logger) {
-  let stores = Stores(configuration)
-  let syncer = Syncer(stores.redis, archive: PostgresCarts(stores.postgres), name: "syncer-\(getpid())")
-  syncer.observer.note = { logger.notice("\($0)") }
-  while true {
-    do throws(StoreError) { try syncer.turn() } catch {
-      logger.warning("\(error)")
-      usleep(100_000)
-    }
-  }
 }

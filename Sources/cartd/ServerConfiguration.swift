@@ -19,6 +19,9 @@ struct ServerConfiguration {
   /// Redis may throw keys away when it is full; the operator knows.
   let acceptsEviction: Bool
   let postgres: PostgresConfiguration
+  /// The same database for those who may wait for it.
+  let syncerPostgres: PostgresConfiguration
+  let syncer: Syncer.Configuration
 
   init(_ flags: Flags) throws {
     let settings = try Settings(file: flags.configurationFile, flags: flags.settings)
@@ -46,6 +49,9 @@ struct ServerConfiguration {
     }
     self.acceptsEviction = settings[.redisEvicting] == "accept"
     self.postgres = try PostgresConfiguration(settings)
+    self.syncerPostgres = try PostgresConfiguration(
+      settings, applicationName: "cartd syncer", patience: .background)
+    self.syncer = try Syncer.Configuration(settings)
   }
 
   private static func optional(_ text: String) -> String? { text.isEmpty ? nil : text }

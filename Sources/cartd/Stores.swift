@@ -15,12 +15,15 @@ struct Stores {
     redis = RedisConnection(configuration.redis)
     postgres = PostgresConnection(configuration.postgres)
     catalogue = RedisCatalogue(connection: redis, source: PostgresCatalogue(postgres))
-    carts = RedisCartStore(catalogue: catalogue, archive: PostgresCarts(postgres))
+    carts = RedisCartStore(
+      catalogue: catalogue, archive: PostgresCarts(postgres), keepsGuests: configuration.syncer.keepsGuests)
   }
 
   /// Lets `activity` know when a store is waited for.
   func observeWaits(with activity: Activity) {
     redis.observeWait = { $0 ? activity.beginWait(for: .redis) : activity.endWait(for: .redis) }
+    carts.observeRestore = { Metrics.count($0, in: activity) }
+    carts.observeArchive = { Metrics.countFromDatabase(in: activity) }
     postgres.observeWait = { $0 ? activity.beginWait(for: .postgres) : activity.endWait(for: .postgres) }
   }
 

@@ -25,7 +25,7 @@ do {
   switch flags.role {
   case .help: break
   case .check: exit(check(configuration) ? 0 : 1)
-  case .syncer: runSyncer(configuration, logger: Logger(label: "cartd.syncer"))
+  case .syncer: try synchronise(configuration, logger: Logger(label: "cartd.syncer"))
   case .worker: try serve(configuration, logger: Logger(label: "cartd.worker"))
   case .master: try runMaster(configuration, flags: flags, logger: Logger(label: "cartd"))
   }

@@ -83,6 +83,7 @@ import Testing
     let pipe = Pipe()
     process.standardError = pipe
     try process.run()
+    defer { process.killIfRunning() }
     #expect(eventually { (try? Peer(folder + "/s").ask("/pid").status) == 200 })
     let peer = try Peer(folder + "/s")
     for _ in 0..<1500 { #expect(try peer.ask("/pid", keeps: true).status == 200) }

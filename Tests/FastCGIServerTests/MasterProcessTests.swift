@@ -85,6 +85,7 @@ import Testing
     again.arguments = ["master", "unix:\(pool.socket)", "1"]
     again.standardError = FileHandle.nullDevice
     try again.run()
+    defer { again.killIfRunning() }
     #expect(eventually { (try? pool.peer().ask("/pid").status) == 200 })
     again.terminate()
     again.waitUntilExit()

@@ -43,7 +43,7 @@ final class PoolProcess {
 
   deinit {
     for worker in workers { kill(worker, SIGKILL) }
-    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    process.killIfRunning()
     try? FileManager.default.removeItem(atPath: folder)
   }
 
@@ -83,6 +83,13 @@ final class PoolProcess {
   func end() -> Int32 {
     process.waitUntilExit()
     return process.terminationStatus
+  }
+}
+
+extension Process {
+  /// For the end of a test that failed: one that is left behind would keep the whole run from ending.
+  func killIfRunning() {
+    if isRunning { kill(processIdentifier, SIGKILL) }
   }
 }
 

@@ -45,6 +45,7 @@ import Testing
     process.environment = ProcessInfo.processInfo.environment.merging(["NOTIFY_SOCKET": folder + "/notify"]) { $1 }
     process.standardError = FileHandle.nullDevice
     try process.run()
+    defer { process.killIfRunning() }
     #expect(message(notify) == "READY=1")
     #expect(try Peer(folder + "/s").ask("/environment").text == "")
     kill(process.processIdentifier, SIGHUP)
@@ -73,6 +74,7 @@ import Testing
       process.standardInput = FileHandle(fileDescriptor: listener, closeOnDealloc: false)
       process.standardError = FileHandle.nullDevice
       try process.run()
+      defer { process.killIfRunning() }
       #expect(try early.answer().body == [7], "round \(round)")
       #expect(try Peer(folder + "/s").ask("/environment").text == "")
       process.terminate()
@@ -91,6 +93,7 @@ import Testing
     process.environment = ProcessInfo.processInfo.environment.merging(["LISTEN_PID": "1", "LISTEN_FDS": "1"]) { $1 }
     process.standardError = FileHandle.nullDevice
     try process.run()
+    defer { process.killIfRunning() }
     #expect(eventually { (try? Peer(folder + "/s").ask("/pid").status) == 200 })
     process.terminate()
     process.waitUntilExit()

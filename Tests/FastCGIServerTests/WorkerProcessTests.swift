@@ -83,6 +83,39 @@ import Testing
     #expect(pool.workers == before)
   }
 
+  /// Lengths that lie among them: each is answered, or its connection closed, and the worker stays.
+  @Test func everyRefusalLeavesTheWorker() throws {
+    let pool = try PoolProcess()
+    let before = pool.workers
+    for row in RequestReaderTests.refusals {
+      let peer = try pool.peer()
+      peer.send(row.bytes)
+      peer.endSending()
+      let first = try peer.record()
+      #expect(first.type == 6 || first.type == 3, "\(row.name)")
+      while !((try? peer.receive()) ?? []).isEmpty {}
+      #expect(try pool.peer().ask("/pid").text == "\(before[0])", "\(row.name)")
+    }
+    #expect(pool.workers == before)
+  }
+
+  /// A web server that dies at each byte of its request.
+  @Test func aCutAtEachByteIsNoRequest() throws {
+    let pool = try PoolProcess(settings: ["ACCESS_LOG": "%/access"])
+    let before = pool.workers
+    let whole = Peer.request("/echo", body: [1, 2, 3], keeps: true)
+    for end in 0..<whole.count {
+      let peer = try pool.peer()
+      peer.send(Array(whole[..<end]))
+      peer.endSending()
+      #expect(try peer.receive().isEmpty, "cut at \(end)")
+    }
+    #expect(try pool.peer().ask("/pid").text == "\(before[0])")
+    #expect(eventually { (try? String(contentsOfFile: pool.folder + "/access", encoding: .utf8))?.isEmpty == false })
+    let lines = try String(contentsOfFile: pool.folder + "/access", encoding: .utf8).split(separator: "\n")
+    #expect(lines.count == 1 && pool.workers == before)
+  }
+
   @Test func randomStreamsNeverEndAWorker() throws {
     let pool = try PoolProcess(workers: 2)
     let before = pool.workers
@@ -217,6 +250,7 @@ import Testing
     process.standardInput = FileHandle(fileDescriptor: listener.raw)
     process.standardError = FileHandle.nullDevice
     try process.run()
+    defer { process.killIfRunning() }
     // Without others to hand connections to, none is kept: it would wait behind the next one's request.
     let peer = try Peer(folder + "/s")
     #expect(try peer.ask("/echo", body: [5], keeps: true).body == [5])

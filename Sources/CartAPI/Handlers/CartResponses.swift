@@ -13,13 +13,24 @@ extension CartService {
   }
 
   /// 200 with the cart, or 304 where a read finds that the client has it already.
-  func cartResponse(_ cart: CartView, view: Query.View, call: Call) -> HTTPResponse {
+  ///
+  /// - Parameter isFromArchive: the cart may lack the last changes, so that nothing is to be built on it.
+  func cartResponse(
+    _ cart: CartView, view: Query.View, call: Call, isFromArchive: Bool = false
+  ) -> HTTPResponse {
     var writer = JSONWriter(capacity: JSONWriter.estimatedBytes(lines: cart.lines.count))
     switch view {
     case .whole: writer.cart(cart, lowStock: configuration.lowStock)
     case .summary: writer.summary(cart)
     }
     let body = writer.bytes
+    if isFromArchive {
+      var response = HTTPResponse(status: 200, body: body)
+      response.add("Content-Type", "application/json")
+      response.add("Cart-Source", "database")
+      response.add("Cache-Control", "no-store")
+      return response
+    }
     let tag = EntityTag(version: cart.cart.version, body: body)
     let isRead = HTTPMethod(rawValue: call.request.method)?.isSafe ?? false
     var response: HTTPResponse

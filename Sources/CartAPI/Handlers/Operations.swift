@@ -23,8 +23,8 @@ package struct Readiness: Equatable, Sendable {
     self.postgres = postgres
   }
 
-  /// Carts at work are Redis's: without it none is changed, and none of those that it holds is read.
-  package var canRead: Bool { redis }
+  /// Carts at work are Redis's: without it they are read from PostgreSQL's copies.
+  package var canRead: Bool { redis || postgres }
   package var canChange: Bool { redis }
 }
 
@@ -38,8 +38,7 @@ extension CartService {
   func reportReadiness(_ call: Call) throws(Problem) -> HTTPResponse {
     guard let readiness = operations?.readiness() else { throw Problem(.notFound) }
     if !readiness.canRead && !readiness.canChange {
-      let postgres = readiness.postgres ? "answers" : "is away"
-      throw Problem(.storeUnavailable, "Carts can be neither read nor changed: Redis is away, PostgreSQL \(postgres).")
+      throw Problem(.storeUnavailable, "Carts can be neither read nor changed: Redis and PostgreSQL are away.")
     }
     var writer = JSONWriter()
     writer.beginObject()

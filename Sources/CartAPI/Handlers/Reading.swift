@@ -6,7 +6,8 @@ extension CartService {
   func readCart(_ call: Call) throws(Problem) -> HTTPResponse {
     let view = try call.query.view()
     let reading = try read(call.shopper)
-    var response = try cartResponse(joined(reading.cart), view: view, call: call)
+    var response = try cartResponse(
+      joined(reading.cart), view: view, call: call, isFromArchive: reading.isFromArchive)
     if reading.isCookieDue { issue(call.shopper.guest, with: &response, to: call.request) }
     return response
   }
@@ -32,7 +33,31 @@ extension CartService {
     writer.endObject()
     var response = HTTPResponse(status: 200, body: writer.bytes)
     response.add("Content-Type", "application/json")
+    if reading.isFromArchive { response.add("Cart-Source", "database") }
     if reading.isCookieDue { issue(call.shopper.guest, with: &response, to: call.request) }
+    return response
+  }
+
+  /// `POST /v1/cart/sync`: the cart is kept for good before the answer.
+  func syncCart(_ call: Call) throws(Problem) -> HTTPResponse {
+    if !call.request.body.isEmpty { try EmptyBody.check(call.document().root) }
+    var version: Int64 = 0
+    if let owner = call.shopper.owner {
+      do throws(StoreError) {
+        version = try store.sync(owner)
+      } catch {
+        throw Problem(error)
+      }
+    }
+    var writer = JSONWriter()
+    writer.beginObject()
+    writer.key("version")
+    writer.integer(version)
+    writer.key("persistedVersion")
+    writer.integer(version)
+    writer.endObject()
+    var response = HTTPResponse(status: 200, body: writer.bytes)
+    response.add("Content-Type", "application/json")
     return response
   }
 
@@ -41,7 +66,8 @@ extension CartService {
     guard let owner = shopper.owner else { return CartReading(cart: Cart(owner: nil)) }
     do throws(StoreError) {
       let reading = try store.cart(of: owner)
-      return reading.isSpent ? CartReading(cart: Cart(owner: nil)) : reading
+      return reading.isSpent
+        ? CartReading(cart: Cart(owner: nil), isFromArchive: reading.isFromArchive) : reading
     } catch {
       throw Problem(error)
     }

@@ -6,6 +6,8 @@ package struct PostgresConfiguration: Sendable {
   package enum Patience: Sendable {
     /// A worker with a shopper waiting: a second or two, and after a failure PostgreSQL is left alone for some seconds.
     case request
+    /// The syncer: nobody waits for it, but what it holds must not be held for long.
+    case background
     /// A command at a terminal: minutes, and every use is tried.
     case command
   }
@@ -41,6 +43,8 @@ package struct PostgresConfiguration: Sendable {
     switch patience {
     case .request:
       (connectTimeout, statementTimeout, lockTimeout, restAfterFailure) = (1_000, 2_000, 1_000, 3_000)
+    case .background:
+      (connectTimeout, statementTimeout, lockTimeout, restAfterFailure) = (2_000, 20_000, 5_000, 0)
     case .command:
       (connectTimeout, statementTimeout, lockTimeout, restAfterFailure) = (10_000, 600_000, 60_000, 0)
     }

@@ -6,20 +6,59 @@ package final class RedisCartStore: CartStore {
   private let catalogue: RedisCatalogue
   private let histories: RedisHistories
   private let restorer: CartRestorer?
+  private let synchronizer: CartSynchronizer?
+  /// Told of carts that were brought back.
+  package var observeRestore: ((CartRestorer.Report) -> Void)? {
+    get { restorer?.observe }
+    set { restorer?.observe = newValue }
+  }
+  /// Told of a read that PostgreSQL has answered.
+  package var observeArchive: (() -> Void)?
 
   /// - Parameters:
   ///   - catalogue: shares the connection, so that what one learns of Redis the other knows.
   ///   - archive: where carts are kept for good; without it, a cart that Redis has not is none.
-  package init(catalogue: RedisCatalogue, archive: PostgresCarts? = nil) {
+  ///   - keepsGuests: whether guests' carts are kept there too.
+  package init(catalogue: RedisCatalogue, archive: PostgresCarts? = nil, keepsGuests: Bool = true) {
     connection = catalogue.connection
     self.catalogue = catalogue
     histories = RedisHistories(connection, archive: archive)
     restorer = archive.map { [histories, connection] archive in
       CartRestorer(RedisCarts(connection, histories: histories), archive: archive)
     }
+    synchronizer = restorer.map { CartSynchronizer($0, keepsGuests: keepsGuests) }
   }
 
   package func cart(of owner: CartOwner) throws(StoreError) -> CartReading {
+    do throws(StoreError) {
+      return try cartAtWork(of: owner)
+    } catch {
+      guard error.code == .unavailable, let reading = archived(owner) else { throw error }
+      observeArchive?()
+      return reading
+    }
+  }
+
+  /// The copy in PostgreSQL, where there is one: a cart that was never persisted is not shown as empty.
+  private func archived(_ owner: CartOwner) -> CartReading? {
+    guard let archive = restorer?.archive, let row = try? archive.row(of: owner) else { return nil }
+    if row.hash.state == .merged || row.hash.cart.expiresAt.map({ $0 <= connection.now }) ?? false {
+      return CartReading(cart: Cart(owner: owner), isSpent: owner.isGuest, isFromArchive: true)
+    }
+    var cart = row.hash.cart
+    if row.lastCommand > row.hash.inboxNumber {
+      guard let commands = try? archive.commands(for: owner, after: row.hash.inboxNumber) else { return nil }
+      for command in commands { cart = cart.applying(command.command) }
+    }
+    return cart.version == 0 ? nil : CartReading(cart: cart, isFromArchive: true)
+  }
+
+  package func sync(_ owner: CartOwner) throws(StoreError) -> Int64 {
+    guard let synchronizer else { return try read(owner)?.cart.version ?? 0 }
+    return try synchronizer.sync(owner)
+  }
+
+  private func cartAtWork(of owner: CartOwner) throws(StoreError) -> CartReading {
     guard let hash = try read(owner), hash.state != .merged else {
       return CartReading(cart: Cart(owner: owner), isSpent: owner.isGuest)
     }
@@ -75,6 +114,7 @@ package final class RedisCartStore: CartStore {
         if try !restore(owner) { return changeOfNothing(request) }
       case .merged: return Self.spent(owner)
       case .merging: throw StoreError(.unavailable, "the cart is being merged")
+      case .full: throw StoreError(.unavailable, "Redis: memory is short")
       case .gap, .outdated: throw .unexpectedReply
       case .otherGeneration: otherGenerations += 1
       case .late:

@@ -35,9 +35,15 @@ package final class RedisCatalogue: Catalogue {
 
   package func products(for skus: [SKU]) throws(StoreError) -> [Product?] {
     if skus.isEmpty { return [] }
-    if generation == nil || RedisClock.monotonic - seenAt > Self.freshness { try refreshGeneration() }
-    let found = try current(skus).products
-    return skus.map { found[$0] }
+    do throws(StoreError) {
+      if generation == nil || RedisClock.monotonic - seenAt > Self.freshness { try refreshGeneration() }
+      let found = try current(skus).products
+      return skus.map { found[$0] }
+    } catch {
+      // The owner may be there although its copies are not.
+      guard let found = try? source.products(for: skus) else { throw error }
+      return found
+    }
   }
 
   package func exactProducts(for skus: [SKU]) throws(StoreError) -> [Product?] {
@@ -45,8 +51,13 @@ package final class RedisCatalogue: Catalogue {
   }
 
   package func revisions(_ ids: [RevisionID]) throws(StoreError) -> [ProductRevision?] {
-    let found = try load(revisions: ids)
-    return ids.map { found[$0] }
+    do throws(StoreError) {
+      let found = try load(revisions: ids)
+      return ids.map { found[$0] }
+    } catch {
+      guard let found = try? source.revisions(ids) else { throw error }
+      return found
+    }
   }
 
   /// Takes in the generation that an answer carried; `nil` where Redis has none.

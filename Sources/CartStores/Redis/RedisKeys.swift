@@ -15,6 +15,8 @@ package struct RedisKeys: Sendable {
   package let database: String
   /// Sorted set of carts that PostgreSQL refuses, by the time of its refusal.
   package let quarantine: String
+  /// There while memory is short.
+  package let pressure: String
   /// The generation of the catalogue that Redis holds.
   package let generation: String
   /// Hash: SKU → revision, stock and the generation it was read at.
@@ -30,6 +32,7 @@ package struct RedisKeys: Sendable {
     lineage = prefix + "cart:lineage"
     database = prefix + "cart:database"
     quarantine = prefix + "cart:quarantine"
+    pressure = prefix + "cart:pressure"
     generation = prefix + "cart:generation"
     catalogue = prefix + "cart:catalog"
     revisions = prefix + "cart:revision"
@@ -56,5 +59,5 @@ package struct RedisKeys: Sendable {
   func hold(of owner: CartOwner) -> String { "\(prefix)ld:{\(cart(of: owner))}" }
 
   /// The keys of every script that changes a cart, in the order in which the scripts take them.
-  func forChange(of owner: CartOwner) -> [String] { [cart(of: owner), stream, dirty, active, generation] }
+  func forChange(of owner: CartOwner) -> [String] { [cart(of: owner), stream, dirty, active, generation, pressure] }
 }

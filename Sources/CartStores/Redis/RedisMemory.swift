@@ -9,6 +9,30 @@ extension RedisConnection {
     if !replies.isError(0, code: "NOPERM") { try replies.check(0) }
   }
 
+  /// Above this part of its memory Redis takes in nothing new, so that what is there can go on: carts that shrink, and
+  /// changes on their way to PostgreSQL.
+  private static let pressurePercent: Int64 = 85
+  /// Without word for so long, memory counts as free again.
+  private static let pressureSeconds = 10
+
+  /// Tells all workers whether Redis's memory is short. One that has no limit, or does not say, never is.
+  package func announcePressure() throws(StoreError) {
+    let replies = try exchange(RedisCommand("INFO", "memory"), .reading)
+    if replies.isError(0, code: "NOPERM") { return }
+    let text = try replies.read(0) { value throws(StoreError) in try value.string() ?? "" }
+    func number(_ name: String) -> Int64 {
+      text.split(whereSeparator: \.isNewline).first { $0.hasPrefix(name) }
+        .flatMap { Int64($0.dropFirst(name.count)) } ?? 0
+    }
+    let limit = number("maxmemory:")
+    let isShort = limit > 0 && number("used_memory:") > limit / 100 * Self.pressurePercent
+    let command =
+      isShort
+      ? RedisCommand("SET", keys.pressure, "1", "EX", String(Self.pressureSeconds))
+      : RedisCommand("DEL", keys.pressure)
+    try exchange(command, .reading).check(0)
+  }
+
   /// What Redis does when its memory is full: `noeviction`, or a policy by which carts may vanish; `nil` where this
   /// user may not know (`INFO memory`).
   ///

@@ -15,6 +15,8 @@ struct ScriptAnswer {
     case otherGeneration = "GENERATION"
     /// Nobody waits for it any more. Nothing was done.
     case late = "LATE"
+    /// Redis's memory is short: what would need more of it is not done.
+    case full = "FULL"
     /// There is no such cart, and none was to be made.
     case absent = "ABSENT"
     /// The cart is of another history of Redis than the current one.

@@ -31,8 +31,12 @@ package final class CartSynchronizer {
   let archive: PostgresCarts
   let restorer: CartRestorer
 
-  package init(_ restorer: CartRestorer) {
+  /// Whether guests' carts are kept in PostgreSQL. Otherwise they live in Redis alone.
+  let keepsGuests: Bool
+
+  package init(_ restorer: CartRestorer, keepsGuests: Bool = true) {
     self.restorer = restorer
+    self.keepsGuests = keepsGuests
     carts = restorer.carts
     archive = restorer.archive
   }
@@ -61,7 +65,8 @@ package final class CartSynchronizer {
   ) throws(StoreError) -> Report {
     try carts.histories.within { history throws(StoreError) in
       var report = Report()
-      let parcels = try collect(owners, events, in: history, &report)
+      var parcels = try collect(owners, events, in: history, &report)
+      if !keepsGuests { try passOverGuests(&parcels, in: history, &report) }
       try deliver(parcels[...], since: since, in: history, &report)
       return report
     }
@@ -93,6 +98,20 @@ package final class CartSynchronizer {
     report.absent += absent.count
     report.compared += stale.count
     return parcels
+  }
+
+  /// Takes guests' carts out of the parcels, as if they were persisted.
+  private func passOverGuests(
+    _ parcels: inout [Parcel], in history: RedisHistory, _ report: inout Report
+  ) throws(StoreError) {
+    var passed: [CartHash] = []
+    for index in parcels.indices where parcels[index].owner.isGuest {
+      guard let hash = parcels[index].snapshot?.hash else { continue }
+      passed.append(hash)
+      report.versions[parcels[index].owner] = hash.cart.version
+      parcels[index].snapshot = nil
+    }
+    if !passed.isEmpty { try carts.markPersisted(passed, tag: "", in: history) }
   }
 
   /// Writes parcels into PostgreSQL and tells Redis of it. Where PostgreSQL refuses one, the others go without it.

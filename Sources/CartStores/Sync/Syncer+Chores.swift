@@ -5,6 +5,10 @@ extension Syncer {
   enum Chore: CaseIterable {
     /// Notes that the database is where it was, or finds that it is not.
     case heartbeat
+    /// Tells workers when Redis's memory runs out.
+    case memory
+    /// Publishes changes of the catalogue that nobody has.
+    case catalogue
     /// Takes over changes that a dead syncer had taken.
     case abandoned
     /// Persists carts that the stream has not told of.
@@ -23,8 +27,8 @@ extension Syncer {
     /// Milliseconds.
     var interval: Int64 {
       switch self {
-      case .abandoned, .dirty, .commands: 1_000
-      case .heartbeat: 5_000
+      case .memory, .abandoned, .dirty, .commands: 1_000
+      case .heartbeat, .catalogue: 5_000
       case .quarantine: 600_000
       case .active, .idle: 3_600_000
       case .housekeeping: 6 * 3_600_000
@@ -37,8 +41,10 @@ extension Syncer {
   func carryOut(_ chore: Chore) throws(StoreError) {
     switch chore {
     case .heartbeat: try sync([])
+    case .memory: try connection.announcePressure()
+    case .catalogue: try catalogue.publish()
     case .abandoned: try work(on: stream.takeAbandoned(configuration.batch))
-    case .dirty: try persistDirty()
+    case .dirty: try persistDirty(before: now.adding(milliseconds: -Self.dirtyMilliseconds))
     case .commands: try deliverCommands()
     case .quarantine: try retryQuarantine()
     case .active: try persistActive()
@@ -50,8 +56,8 @@ extension Syncer {
   /// Longer than the stream's way takes.
   private static let dirtyMilliseconds: Int64 = 1_500
 
-  private func persistDirty() throws(StoreError) {
-    let latest = now.adding(milliseconds: -Self.dirtyMilliseconds)
+  /// - Parameter latest: carts that are dirty since then or longer; `nil` for all.
+  func persistDirty(before latest: Timestamp?) throws(StoreError) {
     var earliest: Timestamp?
     while true {
       let found = try lists.carts(.dirty, between: earliest, and: latest, limit: configuration.batch)

@@ -11,10 +11,22 @@ package final class Syncer {
     package var batch = 500
     /// A user's cart that was not used for so many days leaves Redis; 0: never.
     package var idleDays = 90
+    /// Whether guests' carts are kept in PostgreSQL.
+    package var keepsGuests = true
     /// The record of changes is kept for so many months beside the current one; 0: for ever.
     package var monthsKept = 0
 
     package init() {}
+
+    /// Reads ``SettingKey/guestPersist``, ``SettingKey/idleDays`` and ``SettingKey/changesMonths``.
+    package init(_ settings: Settings) throws(SettingsError) {
+      guard ["on", "off"].contains(settings[.guestPersist]) else {
+        throw SettingsError("\(SettingKey.guestPersist.rawValue): neither on nor off")
+      }
+      keepsGuests = settings[.guestPersist] == "on"
+      idleDays = try settings.integer(.idleDays, in: 0...100_000)
+      monthsKept = try settings.integer(.changesMonths, in: 0...1_200)
+    }
   }
 
   /// What it tells of its work.
@@ -22,6 +34,7 @@ package final class Syncer {
     /// Milliseconds between a change in Redis and its commit in PostgreSQL.
     package var lag: (Int64) -> Void = { _ in }
     package var report: (CartSynchronizer.Report) -> Void = { _ in }
+    package var restored: (CartRestorer.Report) -> Void = { _ in }
     /// Something for the log.
     package var note: (String) -> Void = { _ in }
 
@@ -37,6 +50,7 @@ package final class Syncer {
   let synchronizer: CartSynchronizer
   let stream: ChangeStream
   let lists: CartLists
+  let catalogue: RedisCatalogue
   var quarantine: Set<CartOwner> = []
   private var schedule: [Chore: Timestamp] = [:]
 
@@ -49,9 +63,11 @@ package final class Syncer {
     self.archive = archive
     carts = RedisCarts(connection, histories: RedisHistories(connection, archive: archive))
     restorer = CartRestorer(carts, archive: archive)
-    synchronizer = CartSynchronizer(restorer)
+    synchronizer = CartSynchronizer(restorer, keepsGuests: configuration.keepsGuests)
     stream = ChangeStream(connection, reader: name)
     lists = CartLists(connection)
+    catalogue = RedisCatalogue(connection: connection, source: PostgresCatalogue(archive.connection))
+    restorer.observe = { [unowned self] in observer.restored($0) }
   }
 
   /// The longest that ``turn()`` waits for a change, in milliseconds.
@@ -67,6 +83,21 @@ package final class Syncer {
       try carryOut(chore)
       schedule[chore] = now.adding(milliseconds: chore.interval)
     }
+  }
+
+  /// Works off all that there is: every change that was made before, and whatever the stream has missed.
+  ///
+  /// - Parameter seconds: how long it may take; what is left then stays in Redis.
+  package func finish(within seconds: Int) throws(StoreError) {
+    let deadline = RedisClock.monotonic + Int64(seconds) * 1_000
+    repeat {
+      let batch = try stream.take(configuration.batch, waiting: 1)
+      if batch.isEmpty { break }
+      try work(on: batch)
+    } while RedisClock.monotonic < deadline
+    try carryOut(.abandoned)
+    try persistDirty(before: nil)
+    try carryOut(.commands)
   }
 
   private var now: Timestamp { connection.now }

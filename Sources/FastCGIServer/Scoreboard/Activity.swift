@@ -13,11 +13,23 @@ package final class Activity {
   private var page: ScorePage?
   private var view: PoolView?
 
-  package init() {}
+  private let metrics: [ApplicationMetric]
+
+  /// - Parameter metrics: what the application counts; the same in all its processes.
+  package init(metrics: [ApplicationMetric] = []) {
+    precondition(metrics.count <= ApplicationMetric.most)
+    self.metrics = metrics
+  }
+
+  /// Counts for the metric at `index`.
+  package func count(_ index: Int, _ number: Int = 1) {
+    precondition(metrics.indices.contains(index))
+    page?.add(Score.application + Int32(index), UInt64(clamping: number))
+  }
 
   func attach(_ score: Scorecard, pool: consuming Descriptor?, routes: [String]) {
     page = score.page
-    view = PoolView(board: score.board, pool: pool, routes: routes)
+    view = PoolView(board: score.board, pool: pool, routes: routes, metrics: metrics)
   }
 
   /// The pool as it is now; nil before the worker runs.

@@ -34,10 +34,8 @@ final class Ledger {
     let last = page.copy()
     // A reader that sees the master's page unchanged has seen neither half.
     board.master.write { base in
-      if last[Int(Score.kind)] == 1 {
-        for word in Score.counters where last[Int(word)] != 0 {
-          base.set(word, base.get(word) &+ last[Int(word)])
-        }
+      for word in Score.counters(ofKind: last[Int(Score.kind)]) where last[Int(word)] != 0 {
+        base.set(word, base.get(word) &+ last[Int(word)])
       }
       page.write { page in
         for index in 1..<Int32(last.count) where last[Int(index)] != 0 { page.set(index, 0) }

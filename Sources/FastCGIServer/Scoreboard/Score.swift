@@ -62,8 +62,21 @@ enum Score {
   /// The first route is that of requests which the application gave none.
   static let mostRoutes: Int32 = 64
 
+  /// What the application counts.
+  static let application: Int32 = routes + mostRoutes * statusClasses
+  static let applicationCounters: Range<Int32> = application..<(application + Int32(ApplicationMetric.most))
+
   /// All words that only ever grow.
-  static let counters: Range<Int32> = 32..<(routes + mostRoutes * statusClasses)
+  static let counters: Range<Int32> = 32..<applicationCounters.upperBound
+
+  /// Those that count for a child of a kind: the workers' alone are about requests.
+  static func counters(ofKind kind: UInt64) -> Range<Int32> {
+    switch kind {
+    case 1: counters
+    case 2: applicationCounters
+    default: 0..<0
+    }
+  }
 
   static func latency(microseconds: UInt64) -> Int32 {
     latencies + Int32(latencyBounds.firstIndex { microseconds <= $0 } ?? latencyBounds.count)

@@ -30,6 +30,7 @@ package struct PoolStatus {
   package var listenQueue: Int?
   package var listenQueueLimit = 0
   package var routes: [String] = []
+  package var applicationMetrics: [ApplicationMetric] = []
   /// The words of a page of the scoreboard, those of all workers, also the dead ones, added up.
   var words: [UInt64] = []
 
@@ -44,9 +45,11 @@ final class PoolView {
   /// The listening socket; one that is not 0 belongs to this view.
   private let pool: Int32
   private let routes: [String]
+  private let metrics: [ApplicationMetric]
 
   /// `pool`: the listening socket; nil: it is on descriptor 0.
-  init(board: Board, pool: consuming Descriptor?, routes: [String]) {
+  init(board: Board, pool: consuming Descriptor?, routes: [String], metrics: [ApplicationMetric]) {
+    self.metrics = metrics
     self.board = board
     if let pool { self.pool = pool.release() } else { self.pool = 0 }
     self.routes = routes
@@ -71,12 +74,14 @@ final class PoolView {
     var status = PoolStatus()
     status.words = base
     status.routes = routes
+    status.applicationMetrics = metrics
     status.generation = Int(clamping: base[Int(Score.generation)])
     status.process = Int(clamping: base[Int(Score.process)])
     status.uptimeSeconds = Self.seconds(since: base[Int(Score.startedAt)], now)
     for slot in 0..<board.usedSlots {
-      guard let words = board.slot(slot)?.copy(), words[Int(Score.kind)] == 1 else { continue }
-      for word in Score.counters { status.words[Int(word)] &+= words[Int(word)] }
+      guard let words = board.slot(slot)?.copy() else { continue }
+      for word in Score.counters(ofKind: words[Int(Score.kind)]) { status.words[Int(word)] &+= words[Int(word)] }
+      if words[Int(Score.kind)] != 1 { continue }
       let state = WorkerState(rawValue: words[Int(Score.state)]) ?? .absent
       if state != .absent { status.workers.append(Self.child(slot, words, state, now)) }
     }

@@ -12,6 +12,7 @@ extension PoolStatus {
     text.begin("store_seconds_total", "counter", "Time that requests waited for a store.")
     text.sample("store_seconds_total", "store=\"redis\"", MetricsText.seconds(counter(Score.redis)))
     text.sample("store_seconds_total", "store=\"postgres\"", MetricsText.seconds(counter(Score.postgres)))
+    application(&text)
     text.begin("workers", "gauge", "Worker processes by state.")
     for state in [WorkerState.starting, .idle, .busy, .draining] {
       text.sample("workers", "state=\"\(state)\"", "\(count(state) + (state == .draining ? count(.stopped) : 0))")
@@ -55,6 +56,17 @@ extension PoolStatus {
         if value == 0 { continue }
         text.sample("requests_total", "route=\"\(MetricsText.escaped(name))\",status=\"\(digit)xx\"", "\(value)")
       }
+    }
+  }
+
+  private func application(_ text: inout MetricsText) {
+    var family = ""
+    for (index, metric) in applicationMetrics.enumerated() {
+      if metric.family != family { text.begin(metric.family, metric.type, metric.help) }
+      family = metric.family
+      let value = counter(Score.application + Int32(index))
+      text.sample(
+        metric.family + metric.suffix, metric.labels, metric.isTime ? MetricsText.seconds(value) : "\(value)")
     }
   }
 

@@ -1,4 +1,5 @@
 -- ARGV: 9 number of products; 3 for each: SKU, currency, merchant|price|revision; then the filter.
+if pressure then return answer('FULL') end
 if is_outdated then return answer('GENERATION') end
 local currency, current = get('#c'), {}
 local filter = 10 + 3 * ARGV[9]

@@ -1,5 +1,6 @@
 -- ARGV: from 9 on 8 for each SKU: SKU, quantity, most, least, step, currency, merchant|price|revision, client data ('='
 -- keeps).
+if pressure then return answer('FULL') end
 if is_outdated then return answer('GENERATION') end
 local currency = get('#c') or ARGV[14]
 local last_born = tonumber(get('#u') or 0)

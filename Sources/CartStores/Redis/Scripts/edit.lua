@@ -1,5 +1,6 @@
 -- ARGV: 9 SKU, 10 '=' or '+' or '' (leave), 11 quantity, 12 selected ('' leaves), 13 client data ('=' keeps), 14 most,
 -- 15 least, 16 step, 17 currency, 18 current price.
+if pressure and ARGV[13] ~= '=' and ARGV[13] ~= '' then return answer('FULL') end
 local sku = ARGV[9]
 local before = get('=' .. sku)
 if not before then return answer('MISSING') end

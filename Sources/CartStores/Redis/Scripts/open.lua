@@ -1,7 +1,7 @@
 -- Opens the cart. Every script is this file, one change and close.lua, one after the other; all of it is one atomic
 -- step. A change that is to have no effect returns; one that may have one ends, having named its action.
 --
--- KEYS: cart, stream, dirty, active, generation.
+-- KEYS: cart, stream, dirty, active, generation, pressure.
 -- ARGV: 1 lineage, 2 '1' where the cart may come into being, 3 latest time to do it, 4 retry key,
 -- 5 condition ('' none, '*' or ',1,2,'), 6 known generation ('' any), 7 request id, 8 '1' for a guest. The change's
 -- own follow. Limits stand above as locals: most_lines, most_total, safe_lines, lifetime, renewal.
@@ -14,7 +14,7 @@ local call, format, match, byte, sub = redis.call, string.format, string.match, 
 
 local fields = call('HGETALL', cart)
 local exists = #fields > 0
-local generation = call('GET', KEYS[5])
+local generation, pressure = unpack(call('MGET', KEYS[5], KEYS[6]))
 local due = 0
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

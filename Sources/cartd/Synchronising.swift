@@ -1,0 +1,64 @@
+import CartDomain
+import CartStores
+import FastCGIServer
+import Glibc
+import Logging
+
+/// Carries changes from Redis to PostgreSQL until it is told to end; what has come by then is carried first.
+func synchronise(_ configuration: ServerConfiguration, logger: Logger) throws {
+  let activity = Activity(metrics: Metrics.table)
+  let companion = try Companion(activity: activity)
+  let syncer = Syncer(
+    RedisConnection(configuration.redis), archive: PostgresCarts(PostgresConnection(configuration.syncerPostgres)),
+    name: "\(hostName()):\(getpid())", configuration: configuration.syncer)
+  syncer.observer.lag = { Metrics.count(lag: $0, in: activity) }
+  syncer.observer.report = { Metrics.count($0, in: activity) }
+  syncer.observer.restored = { Metrics.count($0, in: activity) }
+  syncer.observer.note = { logger.warning("\($0)") }
+  companion.announceReady()
+  var trouble = Trouble(logger)
+  while !companion.mustEnd(within: trouble.pause) {
+    do throws(StoreError) {
+      try syncer.turn()
+      trouble.ended()
+    } catch {
+      trouble.met(error)
+    }
+  }
+  do throws(StoreError) {
+    try syncer.finish(within: finishSeconds)
+  } catch {
+    logger.warning("ending with changes that PostgreSQL has not", metadata: ["error": "\(error)"])
+  }
+}
+
+/// Less than a master waits at a stop.
+private let finishSeconds = 10
+
+/// A store that is away: told once, and asked again after a while.
+private struct Trouble {
+  private let logger: Logger
+  private var last = ""
+  /// Milliseconds.
+  private(set) var pause = 0
+
+  init(_ logger: Logger) { self.logger = logger }
+
+  mutating func met(_ error: StoreError) {
+    if error.message != last { logger.warning("a store is away", metadata: ["error": "\(error)"]) }
+    last = error.message
+    pause = min(max(50, pause * 2), 1_000)
+  }
+
+  mutating func ended() {
+    if !last.isEmpty { logger.notice("both stores are back") }
+    last = ""
+    pause = 0
+  }
+}
+
+private func hostName() -> String {
+  var name = [CChar](repeating: 0, count: 256)
+  guard unsafe gethostname(&name, name.count - 1) == 0 else { return "host" }
+  return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+}
