@@ -155,15 +155,18 @@ def audit_books(books, carts, rows, finding):
 
 def audit_sightings(books, finding):
     """Versions never go back, and a shopper sees what he has done."""
-    for owner, before, version, seen in books.fallen:
-        if any(loss.began <= seen and owner not in loss.owners for loss in books.losses):
+    for owner, before, since, version, seen in books.fallen:
+        losses = [loss for loss in books.losses if loss.began <= seen]
+        if any(owner not in loss.owners for loss in losses):
             finding.counts["versions begun anew after a loss"] += 1
+        elif any(loss.since <= since <= loss.at for loss in losses):
+            finding.counts["versions gone back inside the window"] += 1
         else:
-            finding.fault("version went back", f"{owner}: {before}, then {version}")
+            finding.fault("version went back", f"{owner}: {before} at {since:.3f} s, {version} at {seen:.3f} s")
     for entry, count, quantity, seen in books.unseen:
         losses = [loss for loss in books.losses if loss.began <= seen]
         if not any(quantity in possible for possible in entry.possible(losses, count)):
-            finding.fault("line not seen", f"{entry.sku} in {entry.cart.name}: {quantity}; {entry.deeds[:count]}")
+            finding.fault("line not seen", f"{entry.sku} in {entry.cart.name}: {quantity} at {seen:.3f} s; {entry.deeds[:count]}")
 
 
 def audit_record(system, books, finding):

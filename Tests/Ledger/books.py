@@ -139,7 +139,7 @@ class Books:
         self.statuses = {}
         self.retries = 0
         self.replays = 0
-        # Versions that were lower than one that the same shopper had seen: (owner, before, after, when).
+        # Versions that were lower than one that the same shopper had seen: (owner, before, when, after, when).
         self.fallen = []
         # Own lines that were not as the shopper had left them: (entry, deeds before that, quantity found, when).
         self.unseen = []

@@ -59,9 +59,9 @@ class Run:
             file.writelines(line + "\n" for line in self.products.lines())
         self.system.cartctl("catalog", "import", catalogue)
         self.system.start_cartd()
-        market = Market(self.books, options.carts)
+        self.market = Market(self.books, options.carts)
         self.shoppers = [
-            Shopper(number, seed, self.system.listen, self.books, market, self.products)
+            Shopper(number, seed, self.system.listen, self.books, self.market, self.products)
             for number in range(options.clients)
         ]
 
@@ -91,14 +91,14 @@ class Run:
             if shopper.failure:
                 raise shopper.failure
 
-    def settle(self):
+    def settle(self, nemesis):
         """Has every cart looked at, so that what Redis lost comes back, and waits until all is persisted."""
         for cart in self.books.carts:
             for name in cart.identities:
                 self.look({"CART_USER" if cart.kind == "user" else "HTTP_GUEST_CART_ID": name})
 
         def is_at_rest():
-            self.system.tend()
+            nemesis.rest(0)
             with wire.Redis(self.system.redis.socket) as redis:
                 self.left = {
                     "dirty": redis("ZCARD", "cart:dirty"),
@@ -133,33 +133,32 @@ class Run:
     def mixed(self):
         nemesis = Nemesis(self.system, self.books, self.seed, self.options.faults, self.options.pauses)
         self.shop(lambda: nemesis.run(self.seconds))
-        self.settle()
+        self.settle(nemesis)
         self.audit()
         self.report(nemesis)
 
     def pg_hang(self):
-        """PostgreSQL hangs for as long as the run lasts: carts that Redis holds do not notice."""
+        """PostgreSQL hangs for as long as the run lasts: carts that Redis holds, and new guests, do not notice."""
         nemesis = Nemesis(self.system, self.books, self.seed, [], 0)
         before = {}
 
         def hang():
-            # The carts of this run come into being, and no new one is begun while PostgreSQL hangs.
-            self.options.carts_are_fixed = True
             time.sleep(2)
-            for shopper in self.shoppers:
-                shopper.stays = True
-            time.sleep(0.5)
+            self.market.takes_guests_only = True
+            time.sleep(1)
             before.update(self.books.statuses)
             nemesis.do_pg_hang(self.seconds)
+            failed = {status: count - before.get(status, 0) for status, count in self.books.statuses.items()
+                      if status not in (200, 412, 422) and count > before.get(status, 0)}  # fmt: skip
+            if failed:
+                self.finding.fault("not at rest", f"requests failed while PostgreSQL hung: {failed}")
+            served = sum(self.books.statuses.values()) - sum(before.values())
+            self.finding.counts["requests served while PostgreSQL hung"] = served
 
         for shopper in self.shoppers:
             shopper.pause = 0.02
         self.shop(hang)
-        failed = {status: count - before.get(status, 0) for status, count in self.books.statuses.items()
-                  if status not in (200, 412, 422) and count > before.get(status, 0)}  # fmt: skip
-        if failed:
-            self.finding.fault("not at rest", f"requests failed while PostgreSQL hung: {failed}")
-        self.settle()
+        self.settle(nemesis)
         self.audit()
         self.report(nemesis)
 

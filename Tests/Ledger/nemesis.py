@@ -24,6 +24,10 @@ LONGEST_PAUSE = 3.0
 AFTERMATH = 8.0
 
 
+# Without a syncer.
+PATIENCE = 3.0
+
+
 class Nemesis:
     def __init__(self, system, books, seed, kinds, pauses=LONGEST_PAUSE):
         self.system = system
@@ -38,6 +42,7 @@ class Nemesis:
         self.has_snapshot = False
         self.has_copy = False
         self.replicas = 0
+        self.syncer_seen = now()
         self.longest_lag = 0.0
         self.longest_undisturbed_lag = 0.0
 
@@ -77,9 +82,18 @@ class Nemesis:
                 self.paused.remove(entry)
                 self.send(entry[1], signal.SIGCONT)
             self.system.tend()
+            self.hurry_master()
             if now() >= end:
                 return
             time.sleep(min(0.05, max(0, end - now())))
+
+    def hurry_master(self):
+        """A syncer that is killed again and again is started after ever longer pauses. A reload forgets about them."""
+        if self.system.syncers():
+            self.syncer_seen = now()
+        elif now() - self.syncer_seen > PATIENCE:
+            self.send(self.system.master.pid, signal.SIGHUP)
+            self.syncer_seen = now()
 
     def calm(self):
         """Ends all faults."""
@@ -166,21 +180,20 @@ class Nemesis:
         return lag
 
     def lose(self, kind, act):
-        """Lets Redis lose something, and notes what PostgreSQL had then."""
+        """Lets Redis lose something, and notes what PostgreSQL had just before."""
         window = WINDOW
-        lag = self.lag()
-        if now() < self.disturbed_until:
-            window = max(window, lag + 0.5)
-        began = now()
-        act()
-        at = now()
         rows = self.ask(
             "SELECT owner_kind AS kind, owner_id AS id, l ->> 'sku' AS sku, (l ->> 'quantity')::int AS quantity"
             " FROM carts LEFT JOIN LATERAL jsonb_array_elements(lines) AS l ON true WHERE version > 0"
         )
         quantities = {row["sku"]: row["quantity"] for row in rows if row["sku"] is not None}
         owners = {(row["kind"], row["id"]) for row in rows}
-        self.books.lose(Loss(kind, began - window, began, at, quantities, owners))
+        lag = self.lag()
+        if now() < self.disturbed_until:
+            window = max(window, lag + 0.5)
+        began = now()
+        act()
+        self.books.lose(Loss(kind, began - window, began, now(), quantities, owners))
 
     def ask(self, query):
         """What PostgreSQL has now; a step may have stopped it a moment ago."""

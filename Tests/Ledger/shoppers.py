@@ -45,10 +45,12 @@ class Market:
     def __init__(self, books, count):
         self.books = books
         self.lock = threading.Lock()
+        # No user's cart is begun, for that asks PostgreSQL.
+        self.takes_guests_only = False
         self.places = [self._make(i, 0) for i in range(count)]
 
     def _make(self, place, generation):
-        kind = "guest" if place % 2 else "user"
+        kind = "guest" if place % 2 or self.takes_guests_only else "user"
         return self.books.add_cart(kind, f"shared{place}-{generation}", SHARED_LINES), generation
 
     def pick(self, randomness):
@@ -92,7 +94,7 @@ class Shopper(threading.Thread):
     def step(self):
         if self.own is None or self.own.is_full:
             self.generation += 1
-            kind = "guest" if self.random.random() < 0.5 else "user"
+            kind = "guest" if self.market.takes_guests_only or self.random.random() < 0.5 else "user"
             self.own = self.books.add_cart(kind, f"own{self.number}-{self.generation}", OWN_LINES)
             self.lines = {}
         choice = self.random.random()
@@ -142,10 +144,10 @@ class Shopper(threading.Thread):
             return
         owner = store_name(cart.kind, shopper)
         version = answer.json["version"]
-        before = self.seen.get(owner, 0)
+        before, since = self.seen.get(owner, (0, 0.0))
         if version < before:
-            self.books.fallen.append((owner, before, version, now()))
-        self.seen[owner] = version
+            self.books.fallen.append((owner, before, since, version, now()))
+        self.seen[owner] = version, now()
 
     def change(self, cart, method, uri, body, name, **params):
         """Sends a change until its outcome is known: (the answer or None, sent, answered)."""
