@@ -3,6 +3,8 @@ package import CartDomain
 /// Carts in PostgreSQL. Every statement that writes a copy is guarded: an older one never replaces a newer one.
 package final class PostgresCarts {
   package let connection: PostgresConnection
+  /// The history of Redis that the database has last refused; whoever goes by it must ask anew.
+  var refused: RedisHistory?
 
   package init(_ connection: PostgresConnection) {
     self.connection = connection
@@ -110,7 +112,10 @@ package final class PostgresCarts {
   private func confirm(_ history: RedisHistory) throws(StoreError) {
     if history == .unregistered { return }
     let rows = try read(Self.confirm, [.text(history.replicationID), .integer(history.lineage)])
-    guard rows.boolean(0, 0) == true else { throw Self.outdated.storeError }
+    guard rows.boolean(0, 0) == true else {
+      refused = history
+      throw Self.outdated.storeError
+    }
   }
 
   // MARK: Persisting

@@ -63,7 +63,7 @@ package final class RedisHistories {
   ///   where another history is in use.
   package func current() throws(StoreError) -> RedisHistory {
     guard let archive else { return .unregistered }
-    if let known, known.replicationID == connection.server?.replicationID { return known }
+    if let known, known.replicationID == connection.server?.replicationID, known != archive.refused { return known }
     try connection.connect()
     guard let server = connection.server else { throw .unexpectedReply }
     guard server.isPrimary else {
@@ -74,6 +74,8 @@ package final class RedisHistories {
     var number: Int64?
     let parts = server.registered.split(separator: "|")
     if parts.count == 2, parts[0] == id { number = Int64(parts[1]) }
+    // A database that was put back may have forgotten the number, and given another one since.
+    if let refused = archive.refused, refused == RedisHistory(replicationID: id, lineage: number ?? 0) { number = nil }
     if number == nil {
       let registered = try archive.register(id, as: nil)
       let command = RedisCommand("SET", connection.keys.lineage, "\(id)|\(registered)")
@@ -81,11 +83,13 @@ package final class RedisHistories {
       number = registered
     }
     let history = RedisHistory(replicationID: id, lineage: number ?? 0)
+    if history == archive.refused { archive.refused = nil }
     known = history
     return history
   }
 
-  /// Runs `body` in the current history; once more where Redis has begun another meanwhile.
+  /// Runs `body` in the current history; once more where Redis has begun another meanwhile, or PostgreSQL knows it
+  /// under another number.
   func within<Answer: ~Copyable>(
     _ body: (RedisHistory) throws(StoreError) -> Answer
   ) throws(StoreError) -> Answer {
@@ -93,9 +97,9 @@ package final class RedisHistories {
     do throws(StoreError) {
       return try body(history)
     } catch {
-      guard !error.isOutcomeUnknown, archive != nil, history.replicationID != connection.server?.replicationID else {
-        throw error
-      }
+      guard !error.isOutcomeUnknown, let archive,
+        history.replicationID != connection.server?.replicationID || history == archive.refused
+      else { throw error }
     }
     return try body(current())
   }
