@@ -196,7 +196,7 @@ def audit_record(system, books, finding):
             finding.fault(kind, f"{sku}: recorded for another request: {added}")
         _, sent, answered = entry.deeds[0]
         # What was recorded may be gone with a state of PostgreSQL, and what was not yet recorded with one of Redis.
-        is_excused = any(loss.since <= answered and sent <= loss.at for loss in books.losses)
+        is_excused = any(loss.unrecorded <= answered and sent <= loss.at for loss in books.losses)
         is_excused = is_excused or any(answered < moment for moment in books.set_back)
         if not added and is_excused:
             finding.counts["adds not recorded, inside a window"] += 1

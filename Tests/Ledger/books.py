@@ -60,9 +60,11 @@ class Loss:
     What was done before `since` must have been in PostgreSQL by then; what PostgreSQL had is not lost either.
     """
 
-    def __init__(self, fault, since, began, at, quantities, owners):
+    def __init__(self, fault, since, unrecorded, began, at, quantities, owners):
         self.fault = fault
         self.since = since
+        # Changes that were made later may not have been recorded.
+        self.unrecorded = unrecorded
         # It happened between these two.
         self.began = began
         self.at = at

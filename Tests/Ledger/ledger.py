@@ -162,6 +162,48 @@ class Run:
         self.audit()
         self.report(nemesis)
 
+    def renumbered(self):
+        """PostgreSQL forgets the history that Redis is in, and gives it another number: nobody goes by the old one."""
+        nemesis = Nemesis(self.system, self.books, self.seed, [], 0)
+        redis, postgres = self.system.redis, self.system.postgres
+
+        def is_registered():
+            with wire.Redis(redis.socket) as link:
+                known = (link("GET", "cart:lineage") or "").split("|")[0]
+                return known and f"master_replid:{known}" in link("INFO", "replication")
+
+        def forget():
+            time.sleep(1)
+            postgres.stop()
+            postgres.save()
+            postgres.start()
+            redis.kill()
+            self.system.tend()
+            wait_until(is_registered, 20, "a number for Redis's history")
+            time.sleep(1)
+            postgres.stop()
+            # As if whoever has registered it had died before he could say so; only the syncer knows.
+            for pid in self.system.workers():
+                nemesis.send(pid, signal.SIGKILL)
+            with wire.Redis(redis.socket) as link:
+                link("DEL", "cart:lineage")
+            postgres.go_back()
+            self.system.tell_victims()
+            self.books.set_back.append(now())
+            nemesis.rest(self.seconds)
+            before = dict(self.books.statuses)
+            nemesis.rest(2)
+            failed = self.books.statuses.get(503, 0) - before.get(503, 0)
+            if failed:
+                self.finding.fault("not at rest", f"{failed} requests failed in the end")
+
+        for shopper in self.shoppers:
+            shopper.pause = 0.02
+        self.shop(forget)
+        self.settle(nemesis)
+        self.audit()
+        self.report(nemesis)
+
     def report(self, nemesis):
         counts, statuses = self.finding.counts, self.books.statuses
         log(f"seed {self.seed}: {self.seconds:g} s, {len(self.shoppers)} shoppers, {sum(statuses.values())} requests "
@@ -170,6 +212,8 @@ class Run:
         if nemesis.counts:
             log("  faults: " + ", ".join(f"{kind} {count}" for kind, count in nemesis.counts.items()))
         self.report_steps()
+        if not self.finding.is_clean:
+            log("  when: " + "; ".join(nemesis.timeline))
         for loss in self.books.losses:
             log(f"  {loss}")
         log(f"  sync lag before losses: at most {nemesis.longest_lag:.2f} s,"
@@ -201,7 +245,7 @@ def parse(arguments):
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--carts", type=int, default=6, help="that all clients share")
     parser.add_argument("--workers", type=int, default=4)
-    parser.add_argument("--schedule", choices=["mixed", "pg-hang", "all"], default="all")
+    parser.add_argument("--schedule", choices=["mixed", "pg-hang", "renumbered", "all"], default="all")
     parser.add_argument("--long", action="store_true", help="ten runs of a minute, and PostgreSQL hung for a minute")
     parser.add_argument("--binaries", help="folder of cartd and cartctl (default: of the last build)")
     parser.add_argument("--keep", action="store_true", help="keep the folder with data and logs")
@@ -225,6 +269,8 @@ def main():
         runs += [("mixed", options.seed + i, options.seconds or (60 if options.long else 25)) for i in range(count)]
     if options.schedule in ("pg-hang", "all"):
         runs.append(("pg_hang", options.seed, 60 if options.long else 8))
+    if options.schedule in ("renumbered", "all"):
+        runs.append(("renumbered", options.seed, 4))
     is_clean = True
     for name, seed, seconds in runs:
         log(f"--- {name.replace('_', '-')}")

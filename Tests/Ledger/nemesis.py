@@ -37,12 +37,14 @@ class Nemesis:
         self.pauses = pauses
         self.waiting = []
         self.counts = dict.fromkeys(self.kinds, 0)
+        self.timeline = []
         self.paused = []
         self.disturbed_until = 0.0
         self.has_snapshot = False
         self.has_copy = False
         self.replicas = 0
         self.syncer_seen = now()
+        self.record_lag = 0.0
         self.longest_lag = 0.0
         self.longest_undisturbed_lag = 0.0
 
@@ -63,6 +65,7 @@ class Nemesis:
 
     def strike(self, kind):
         self.system.tend()
+        began = now()
         name = "do_" + kind.replace("-", "_")
         try:
             done = getattr(self, name)()
@@ -73,6 +76,7 @@ class Nemesis:
             return
         if done is not False:
             self.counts[kind] += 1
+            self.timeline.append(f"{began:.2f}–{now():.2f} {kind}")
 
     def rest(self, seconds):
         """Lets time pass, wakes what was stopped for long enough, and starts what steps have killed."""
@@ -172,8 +176,12 @@ class Nemesis:
         """For how many seconds the oldest change waits for PostgreSQL."""
         with wire.Redis(self.system.redis.socket) as redis:
             oldest = redis("ZRANGE", "cart:dirty", 0, 0, "WITHSCORES")
+            events = redis("XRANGE", "cart:stream", "-", "+", "COUNT", 1)
             seconds, microseconds = redis("TIME")
-        lag = int(seconds) + int(microseconds) / 1e6 - float(oldest[1]) / 1000 if oldest else 0.0
+        time_there = int(seconds) + int(microseconds) / 1e6
+        lag = time_there - float(oldest[1]) / 1000 if oldest else 0.0
+        # The record of changes comes later than the carts where a syncer has died with its work.
+        self.record_lag = time_there - float(events[0][0].partition("-")[0]) / 1000 if events else 0.0
         self.longest_lag = max(self.longest_lag, lag)
         if now() > self.disturbed_until:
             self.longest_undisturbed_lag = max(self.longest_undisturbed_lag, lag)
@@ -193,7 +201,8 @@ class Nemesis:
             window = max(window, lag + 0.5)
         began = now()
         act()
-        self.books.lose(Loss(kind, began - window, began, now(), quantities, owners))
+        unrecorded = began - max(window, self.record_lag + 0.5)
+        self.books.lose(Loss(kind, began - window, unrecorded, began, now(), quantities, owners))
 
     def ask(self, query):
         """What PostgreSQL has now; a step may have stopped it a moment ago."""
@@ -279,25 +288,39 @@ class Nemesis:
             postgres.save()
             postgres.start()
             self.has_copy = True
+            self.timeline.append(f"{now():.2f} PostgreSQL is copied")
             self.rest(self.random.uniform(0.5, 2.5))
+        before = self.lineage()
         postgres.stop()
         postgres.go_back()
         self.system.tell_victims()
         self.has_copy = False
         self.books.set_back.append(now())
-        self.await_resync()
+        self.timeline.append(f"{now():.2f} PostgreSQL is back in an older state")
+        after = self.lineage()
+        if after["tag"] != before["tag"] or after["number"] < before["number"]:
+            self.await_resync(before["tag"])
         self.disturb()
 
-    def await_resync(self):
+    def lineage(self):
+        return self.ask("SELECT tag, number FROM database_lineage")[0]
+
+    def await_resync(self, old):
         """Until then PostgreSQL lacks what Redis alone has: two losses at once are not survived."""
+        noticed = None
+
         def is_done():
+            nonlocal noticed
             self.rest(0.1)
             try:
                 with wire.Redis(self.system.redis.socket) as redis:
-                    known = redis("GET", "cart:database") or ""
-                tag = self.system.postgres.psql("SELECT tag FROM cart.database_lineage").strip()
-                return known.split("|")[0] == tag and self.lag() < 1
-            except (OSError, RuntimeError, wire.RedisError):
+                    known = (redis("GET", "cart:database") or "").split("|")[0]
+                if known in ("", old) or known != self.lineage()["tag"]:
+                    return False
+                # Every cart was marked before the tag was noted.
+                noticed = noticed or now()
+                return self.lag() < now() - noticed
+            except (OSError, wire.RedisError):
                 return False
 
         wait_until(is_done, 30, "PostgreSQL to be told everything anew")
