@@ -155,25 +155,27 @@ def audit_books(books, carts, rows, finding):
 
 def audit_sightings(books, finding):
     """Versions never go back, and a shopper sees what he has done."""
-    for owner, before, since, version, seen in books.fallen:
-        losses = [loss for loss in books.losses if loss.began <= seen]
+    for owner, before, after in books.fallen:
+        losses = [loss for loss in books.losses if loss.began <= after.answered]
         if any(owner not in loss.owners for loss in losses):
             finding.counts["versions begun anew after a loss"] += 1
-        elif any(loss.since <= since <= loss.at for loss in losses):
+        elif any(loss.since <= before.answered and before.sent <= loss.at for loss in losses):
             finding.counts["versions gone back inside the window"] += 1
         else:
-            finding.fault("version went back", f"{owner}: {before} at {since:.3f} s, {version} at {seen:.3f} s")
+            text = f"{before.version} at {before.answered:.3f} s, {after.version} at {after.answered:.3f} s"
+            finding.fault("version went back", f"{owner}: {text}")
     for entry, count, quantity, seen in books.unseen:
         losses = [loss for loss in books.losses if loss.began <= seen]
         if not any(quantity in possible for possible in entry.possible(losses, count)):
-            finding.fault("line not seen", f"{entry.sku} in {entry.cart.name}: {quantity} at {seen:.3f} s; {entry.deeds[:count]}")
+            text = f"{entry.sku} in {entry.cart.name}: {quantity} at {seen:.3f} s; {entry.deeds[:count]}"
+            finding.fault("line not seen", text)
 
 
 def audit_record(system, books, finding):
     """One row for each line and version; each acknowledged add that stands was recorded once, with its request."""
     kind = "record of changes"
     rows = system.postgres.rows(
-        "SELECT sku, owner_kind, owner_id, epoch, version, action, before IS NULL AS is_new, request_id FROM cart_changes"
+        "SELECT sku, owner_kind, owner_id, epoch, version, action, request_id FROM cart_changes"
     )
     finding.counts["changes recorded"] = len(rows)
     seen = collections.Counter()

@@ -19,6 +19,14 @@ class Deed(typing.NamedTuple):
         return f"{self.quantity} ({self.sent:.3f} s to {answered})"
 
 
+class Sighting(typing.NamedTuple):
+    """A version in an answer."""
+
+    version: int
+    sent: float
+    answered: float
+
+
 class Entry:
     """One SKU and what was done to it, in order."""
 
@@ -32,7 +40,7 @@ class Entry:
         self.deeds.append(Deed(quantity, sent, answered))
 
     def possible(self, losses, count=None):
-        """What may be found after all deeds, or the first `count`: the quantities without a loss, and those with one."""
+        """The quantities that may be found after all deeds, or the first `count`: without a loss, and with one."""
         plain, lossy = {0}, set()
         for quantity, sent, answered in self.deeds[:count]:
             if answered is None:
@@ -141,7 +149,7 @@ class Books:
         self.statuses = {}
         self.retries = 0
         self.replays = 0
-        # Versions that were lower than one that the same shopper had seen: (owner, before, when, after, when).
+        # Versions that were lower than one that the same shopper had seen: (owner, before, after).
         self.fallen = []
         # Own lines that were not as the shopper had left them: (entry, deeds before that, quantity found, when).
         self.unseen = []

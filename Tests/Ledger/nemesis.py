@@ -24,6 +24,8 @@ LONGEST_PAUSE = 3.0
 AFTERMATH = 8.0
 
 
+# For the first round of faults.
+LONGEST_DELAY = 20.0
 # Without a syncer.
 PATIENCE = 3.0
 
@@ -50,9 +52,12 @@ class Nemesis:
 
     def run(self, seconds):
         end = now() + seconds
-        while now() < end:
+        rounds = 0
+        # Everything that can go wrong does so once at least.
+        while now() < end or rounds == 1 and self.waiting and now() < end + LONGEST_DELAY:
             self.rest(self.random.uniform(0.1, 0.5))
             if not self.waiting:
+                rounds += 1
                 self.waiting = self.random.sample(self.kinds, len(self.kinds)) if self.kinds else []
                 # The steps are many.
                 if "steps" in self.kinds:
@@ -198,7 +203,8 @@ class Nemesis:
         owners = {(row["kind"], row["id"]) for row in rows}
         lag = self.lag()
         if now() < self.disturbed_until:
-            window = max(window, lag + 0.5)
+            # A mark may be younger than the change that it is for.
+            window = max(window, lag + 0.5, self.record_lag + 0.5)
         began = now()
         act()
         unrecorded = began - max(window, self.record_lag + 0.5)

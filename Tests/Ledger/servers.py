@@ -76,8 +76,8 @@ class RedisServer:
         self.process = subprocess.Popen(
             ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", self.socket]
             + ["--dir", self.folder, "--save", "", "--appendonly", "yes", "--appendfsync", "everysec"]
-            + ["--maxmemory-policy", "noeviction", "--hash-max-listpack-value", "256", "--repl-diskless-sync-delay", "0"]
-            + list(more),
+            + ["--maxmemory-policy", "noeviction", "--hash-max-listpack-value", "256"]
+            + ["--repl-diskless-sync-delay", "0", *more],
             stdout=log, stderr=log, preexec_fn=die_with_parent,
         )  # fmt: skip
         wait_until(self.answers, 20, "Redis")
@@ -194,9 +194,9 @@ class System:
         proxies = os.path.join(folder, "proxies")
         os.mkdir(proxies, 0o711)
         self.redis_proxy = ProxyProcess("redis", os.path.join(proxies, "redis.sock"), self.redis.socket, seed)
-        self.postgres_proxy = ProxyProcess(
-            "postgres", os.path.join(proxies, ".s.PGSQL.5432"), os.path.join(self.postgres.folder, ".s.PGSQL.5432"), seed
-        )
+        name = ".s.PGSQL.5432"
+        real = os.path.join(self.postgres.folder, name)
+        self.postgres_proxy = ProxyProcess("postgres", os.path.join(proxies, name), real, seed)
         secret = os.path.join(folder, "secret")
         with open(os.open(secret, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
             file.write(os.urandom(32).hex())

@@ -6,7 +6,7 @@ import time
 import urllib.parse
 
 import wire
-from books import now
+from books import Sighting, now
 
 ATTEMPTS = 8
 SHARED_LINES = 90
@@ -29,7 +29,8 @@ class Products:
         self.lock = threading.Lock()
 
     def lines(self):
-        return (f'{{"sku":"s{i}","name":"Product {i}","unitPrice":{100 + i % 50},"currency":"GBP"}}' for i in range(self.count))
+        for i in range(self.count):
+            yield f'{{"sku":"s{i}","name":"Product {i}","unitPrice":{100 + i % 50},"currency":"GBP"}}'
 
     def take(self):
         with self.lock:
@@ -129,10 +130,10 @@ class Shopper(threading.Thread):
         if answer.is_replayed:
             self.books.replays += 1
         if answer.status == 200:
-            self.note(cart, shopper, answer)
+            self.note(cart, shopper, answer, sent)
         return answer if answer.status < 500 else None
 
-    def note(self, cart, shopper, answer):
+    def note(self, cart, shopper, answer, sent):
         issued = answer.headers.get("guest-cart-id")
         if cart.kind == "guest" and issued:
             shopper = issued
@@ -144,10 +145,10 @@ class Shopper(threading.Thread):
             return
         owner = store_name(cart.kind, shopper)
         version = answer.json["version"]
-        before, since = self.seen.get(owner, (0, 0.0))
-        if version < before:
-            self.books.fallen.append((owner, before, since, version, now()))
-        self.seen[owner] = version, now()
+        before = self.seen.get(owner)
+        self.seen[owner] = Sighting(version, sent, now())
+        if before and version < before.version:
+            self.books.fallen.append((owner, before, self.seen[owner]))
 
     def change(self, cart, method, uri, body, name, **params):
         """Sends a change until its outcome is known: (the answer or None, sent, answered)."""
