@@ -1,3 +1,5 @@
+package import CartDomain
+
 /// What an operator decides about the HTTP API.
 package struct APIConfiguration: Sendable {
   /// When the guest's cookie is `Secure`.
@@ -25,6 +27,8 @@ package struct APIConfiguration: Sendable {
   let cookieSecurity: CookieSecurity
   /// A counted stock up to this one is `low`.
   let lowStock: Int
+  /// Of a guest's cart into a user's at the login.
+  let mergeStrategy: MergeStrategy
 
   /// Fewer bytes could be guessed.
   package static let minimumSecretBytes = 32
@@ -34,10 +38,12 @@ package struct APIConfiguration: Sendable {
   ///   - origins: `https://shop.example https://m.shop.example:8443`, parted by spaces or commas.
   ///   - guestSecret: at least ``minimumSecretBytes`` random bytes.
   ///   - oldGuestSecret: the secret before the last rotation; its guests are still known.
+  ///   - mergeStrategy: where a request names none.
   ///   - tokens: the shop's own tokens, where users may show them.
   package init(
     basePath: String = "", origins: String = "", guestSecret: [UInt8], oldGuestSecret: [UInt8]? = nil,
-    tokens: TokenConfiguration? = nil, cookieSecurity: CookieSecurity = .auto, lowStock: Int = 20
+    tokens: TokenConfiguration? = nil, cookieSecurity: CookieSecurity = .auto, lowStock: Int = 20,
+    mergeStrategy: MergeStrategy = .sum
   ) throws(Invalid) {
     let parts = basePath.split(separator: "/").map(String.init)
     guard basePath.isEmpty || basePath.hasPrefix("/"), !parts.contains("."), !parts.contains("..") else {
@@ -60,5 +66,6 @@ package struct APIConfiguration: Sendable {
     self.tokens = tokens
     self.cookieSecurity = cookieSecurity
     self.lowStock = lowStock
+    self.mergeStrategy = mergeStrategy
   }
 }

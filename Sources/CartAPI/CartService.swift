@@ -1,4 +1,5 @@
 package import CartDomain
+import CartJSON
 
 /// The HTTP API of carts: a request in, a response out, nothing in between that waits for another request.
 package final class CartService {
@@ -11,6 +12,8 @@ package final class CartService {
   let now: () -> Timestamp
   let issuer: GuestPassIssuer
   let operations: (any Operations)?
+  /// For the carts of all answers, one after the other.
+  var writer = JSONWriter(capacity: 4096)
   private let router: Router
   private let shoppers: ShopperFinder
   private let crossSite: CrossSiteCheck
@@ -50,8 +53,12 @@ package final class CartService {
     do throws(Problem) {
       response = try answer(request, &trace)
     } catch {
-      response = error.response(requestID: request.requestID, lowStock: configuration.lowStock)
+      var problem = error
+      problem.merge = trace.merge
+      response = problem.response(requestID: request.requestID, lowStock: configuration.lowStock)
     }
+    // Where it is pending, the guest comes again.
+    if let merge = trace.merge, merge != .pending { response.add("Set-Cookie", GuestCookie.clearing) }
     response.route = trace.route
     response.shopper = trace.shopper
     let isRead = request.method == HTTPMethod.get.rawValue || request.method == HTTPMethod.head.rawValue
@@ -67,6 +74,7 @@ package final class CartService {
   private struct Trace {
     var route = ""
     var shopper = HTTPResponse.ShopperKind.none
+    var merge: MergeReading?
   }
 
   /// What a server answers where there is no request to answer.
@@ -113,8 +121,12 @@ package final class CartService {
     trace.shopper = shopper.user != nil ? .user : shopper.guest != nil ? .guest : .none
     if !route.method.isSafe, crossSite.isFromElsewhere(request) { throw Problem(.crossSite) }
     try checkBody(of: request, for: route)
-    let call = Call(
+    var call = Call(
       request: request, target: target, argument: argument, shopper: shopper, query: Query(target.query))
+    if route.mergesFirst {
+      call.merge = merge(shopper, call)
+      trace.merge = call.merge
+    }
     return try route.handler(self)(call)
   }
 

@@ -42,9 +42,14 @@ package struct LineOutcome: Equatable, Sendable {
   }
 }
 
+/// Makes one JSON object of two: of a user's line and of a guest's.
+package typealias ClientDataUnion = (_ user: [UInt8], _ guest: [UInt8]) -> [UInt8]
+
 extension Cart {
   /// What `command` makes of the lines that it touches; the version of each is that of the cart after it.
-  package func outcomes(of command: CartCommand) -> [LineOutcome] {
+  ///
+  /// - Parameter unite: makes one of the client's own keys of a user's and of a guest's line.
+  package func outcomes(of command: CartCommand, uniting unite: ClientDataUnion) -> [LineOutcome] {
     switch command {
     case .take(let taken):
       taken.compactMap { taken in
@@ -54,13 +59,13 @@ extension Cart {
         rest.version = version + 1
         return LineOutcome(sku: taken.sku, before: line, after: rest.quantity > 0 ? rest : nil)
       }
-    case .merge(let merge): outcomes(of: merge)
+    case .merge(let merge): resolved(merge, unite).outcomes
     }
   }
 
   /// The cart after `command`; its version stays where no line is touched.
-  package func applying(_ command: CartCommand) -> Cart {
-    let outcomes = outcomes(of: command)
+  package func applying(_ command: CartCommand, uniting unite: ClientDataUnion) -> Cart {
+    let outcomes = outcomes(of: command, uniting: unite)
     if outcomes.isEmpty { return self }
     var cart = self
     cart.version += 1

@@ -68,13 +68,13 @@ package struct CartMerge: Equatable, Sendable {
 }
 
 extension Cart {
-  /// What a merge makes of the lines that it touches.
-  func outcomes(of merge: CartMerge) -> [LineOutcome] { resolved(merge).outcomes }
-
   /// What a merge makes of each of the guest's lines.
-  package func report(of merge: CartMerge) -> [CartMerge.Report] { resolved(merge).reports }
+  package func report(of merge: CartMerge) -> [CartMerge.Report] { resolved(merge) { _, guest in guest }.reports }
 
-  private func resolved(_ merge: CartMerge) -> (outcomes: [LineOutcome], reports: [CartMerge.Report]) {
+  /// What a merge makes of the lines that it touches, and of each of the guest's.
+  func resolved(
+    _ merge: CartMerge, _ unite: ClientDataUnion
+  ) -> (outcomes: [LineOutcome], reports: [CartMerge.Report]) {
     var outcomes: [LineOutcome] = []
     var reports: [CartMerge.Report] = []
     var present: [SKU: LineItem] = [:]
@@ -87,7 +87,7 @@ extension Cart {
         reports.append(CartMerge.Report(sku: entry.line.sku, outcome: .dropped, quantity: own?.quantity ?? 0))
         continue
       }
-      let (line, outcome) = own.map { united($0, entry, by: merge.strategy) } ?? added(entry)
+      let (line, outcome) = own.map { united($0, entry, by: merge.strategy, unite) } ?? added(entry)
       if own == nil { room -= 1 }
       reports.append(CartMerge.Report(sku: line.sku, outcome: outcome, quantity: line.quantity))
       if line == own { continue }
@@ -110,7 +110,7 @@ extension Cart {
   }
 
   private func united(
-    _ own: LineItem, _ entry: CartMerge.Line, by strategy: MergeStrategy
+    _ own: LineItem, _ entry: CartMerge.Line, by strategy: MergeStrategy, _ unite: ClientDataUnion
   ) -> (LineItem, CartMerge.Outcome) {
     let guest = entry.line
     var wanted: Int
@@ -132,7 +132,7 @@ extension Cart {
       line.unitPrice = guest.unitPrice
       line.revision = guest.revision
     }
-    line.clientData = guest.clientData ?? own.clientData
+    if let data = guest.clientData { line.clientData = own.clientData.map { unite($0, data) } ?? data }
     return (line, outcome)
   }
 }

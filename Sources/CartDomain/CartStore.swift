@@ -23,6 +23,30 @@ package protocol CartStore: AnyObject {
   ///
   /// - Returns: its version; 0 for a cart never written.
   func sync(_ owner: CartOwner) throws(StoreError) -> Int64
+
+  /// Merges a guest's cart into a user's: once, ever, whoever asks for it and however often.
+  ///
+  /// - Parameter retryKey: of a request that asks for this alone; the user's cart remembers it.
+  /// - Throws: ``StoreError`` where the store at work is away.
+  func merge(
+    _ guest: GuestCartID, into user: UserID, by strategy: MergeStrategy, retryKey: RetryKey?, requestID: String
+  ) throws(StoreError) -> MergeReading
+
+  /// What has become of a request before: a retry, a key used for another, or a condition on the version that does not
+  /// hold; ``ChangeReading/Outcome/unchanged`` for none of them. Nothing is remembered.
+  func precheck(
+    _ owner: CartOwner, retryKey: RetryKey?, condition: VersionCondition?
+  ) throws(StoreError) -> ChangeReading
+}
+
+/// What became of a guest's cart at a login.
+package enum MergeReading: Equatable, Sendable {
+  /// The user's cart has taken the guest's lines in, and is kept for good.
+  case merged(MergeStrategy, [CartMerge.Report])
+  /// There was nothing to merge: the id is spent, or somebody else has merged it.
+  case nothing
+  /// It can't be recorded now; the guest's cart is as it was.
+  case pending
 }
 
 /// A cart, and what else the shopper must be told with it.

@@ -9,8 +9,16 @@ package protocol Identifier: Hashable, Comparable, Sendable, CustomStringConvert
 
 extension Identifier {
   package static func == (left: Self, right: Self) -> Bool {
-    guard left.text.utf8.count == right.text.utf8.count else { return false }
-    return unsafe left.withUTF8 { left in unsafe right.withUTF8 { right in unsafe left.elementsEqual(right) } }
+    let (left, right) = (left.text.utf8.span, right.text.utf8.span)
+    guard left.count == right.count else { return false }
+    // Eight bytes at a time, and the last ones one by one.
+    let words = left.count & ~7
+    for offset in stride(from: 0, to: words, by: 8)
+    where unsafe left.bytes.word(at: offset) != right.bytes.word(at: offset) {
+      return false
+    }
+    for index in words..<left.count where left[index] != right[index] { return false }
+    return true
   }
 
   package static func < (left: Self, right: Self) -> Bool {
@@ -31,6 +39,20 @@ extension Identifier {
   package var description: String { text }
 }
 
+extension RawSpan {
+  fileprivate func word(at offset: Int) -> UInt64 {
+    unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
+  }
+}
+
+extension Identifier {
+  /// Makes an identifier of bytes as they came; `nil` where they are not UTF-8, or `make` won't have the text.
+  fileprivate static func read(_ bytes: Span<UInt8>, _ make: (String) -> Self?) -> Self? {
+    guard let text = try? UTF8Span(validating: bytes) else { return nil }
+    return make(String(copying: text))
+  }
+}
+
 /// The key by which a shop sells a product: 1–64 bytes of printable UTF-8, case-sensitive, spaces inside allowed.
 ///
 /// It stands in a path, so none of its `/`-separated parts is `.` or `..`.
@@ -41,11 +63,36 @@ package struct SKU: Identifier {
   /// `nil` where `text` can't be a SKU.
   package init?(_ text: String) {
     guard (1...Self.maximumBytes).contains(text.utf8.count), Printable.isPrintable(text) else { return nil }
+    self.text = text
+    if text.utf8.first != UInt8(ascii: "."), !text.utf8.contains(UInt8(ascii: "/")) { return }
     for part in text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
     where part.elementsEqual(".".utf8) || part.elementsEqual("..".utf8) {
       return nil
     }
-    self.text = text
+  }
+
+  /// Like ``init(_:)``; `nil` also where `bytes` are not UTF-8.
+  package init?(utf8 bytes: Span<UInt8>) {
+    // Most SKUs are plain: what stands in none of those needs no closer look.
+    var isPlain = (1...Self.maximumBytes).contains(bytes.count)
+    for index in bytes.indices {
+      let byte = bytes[index]
+      isPlain = isPlain && (0x21...0x7E).contains(byte) && byte != UInt8(ascii: ".") && byte != UInt8(ascii: "/")
+    }
+    if isPlain {
+      text = String(ascii: bytes)
+    } else if let read = Self.read(bytes, Self.init) {
+      self = read
+    } else {
+      return nil
+    }
+  }
+}
+
+extension String {
+  /// Bytes that are known to be ASCII.
+  init(ascii bytes: Span<UInt8>) {
+    self = unsafe bytes.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
   }
 }
 
@@ -58,6 +105,12 @@ package struct MerchantID: Identifier {
   package init?(_ text: String) {
     guard (1...64).contains(text.utf8.count), Printable.isPrintable(text) else { return nil }
     self.text = text
+  }
+
+  /// Like ``init(_:)``; `nil` also where `bytes` are not UTF-8.
+  package init?(utf8 bytes: Span<UInt8>) {
+    guard let read = Self.read(bytes, Self.init) else { return nil }
+    self = read
   }
 
   private init(unchecked text: String) { self.text = text }
@@ -140,9 +193,10 @@ package enum Printable {
   /// No control characters, no line or paragraph separators, no white space at either end.
   package static func isPrintable(_ text: String) -> Bool {
     // Most names are ASCII, and the properties of scalars are slow to look up.
-    if text.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) {
-      return text.utf8.first != 0x20 && text.utf8.last != 0x20
-    }
+    let utf8 = text.utf8.span
+    var isASCII = true
+    for index in utf8.indices { isASCII = isASCII && (0x20...0x7E).contains(utf8[index]) }
+    if isASCII { return utf8.isEmpty || utf8[0] != 0x20 && utf8[utf8.count - 1] != 0x20 }
     let scalars = text.unicodeScalars
     guard let first = scalars.first, let last = scalars.last else { return true }
     if first.properties.isWhitespace || last.properties.isWhitespace { return false }
@@ -158,15 +212,18 @@ package enum Printable {
 /// The alphabet of RFC 4648 §5.
 enum Base64URL {
   /// Whether `text` has so many characters, all of the alphabet.
-  static func isText(_ text: String, of lengths: ClosedRange<Int>) -> Bool {
-    lengths.contains(text.utf8.count)
-      && text.utf8.allSatisfy { byte in
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
-          true
-        default: false
-        }
+  static func isText(_ text: String, of lengths: ClosedRange<Int>) -> Bool { isText(text.utf8.span, of: lengths) }
+
+  static func isText(_ text: Span<UInt8>, of lengths: ClosedRange<Int>) -> Bool {
+    guard lengths.contains(text.count) else { return false }
+    for index in text.indices {
+      switch text[index] {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+        continue
+      default: return false
       }
+    }
+    return true
   }
 }

@@ -29,6 +29,41 @@ package final class InMemoryCartStore: CartStore {
 
   package func sync(_ owner: CartOwner) throws(StoreError) -> Int64 { live(owner, at: clock())?.cart.version ?? 0 }
 
+  package func merge(
+    _ guest: GuestCartID, into user: UserID, by strategy: MergeStrategy, retryKey: RetryKey?, requestID: String
+  ) throws(StoreError) -> MergeReading {
+    let now = clock()
+    guard let source = live(.guest(guest), at: now) else { return .nothing }
+    entries[.guest(guest)] = nil
+    var target = entries[.user(user)] ?? Entry(cart: Cart(owner: .user(user)), cookieRenewedAt: now)
+    let skus = source.cart.lines.map(\.sku)
+    let lines = zip(source.cart.lines, try catalogue.products(for: skus)).map { line, product in
+      let allowance = product.map { $0.allowance(at: now) } ?? .nothing
+      let isSold = product?.content.unitPrice.currency == source.cart.currency && allowance.isPurchasable
+      return CartMerge.Line(line: line, most: isSold ? allowance.maximum : 0)
+    }
+    let merge = CartMerge(guest: guest, strategy: strategy, currency: source.cart.currency, lines: lines)
+    let reports = target.cart.report(of: merge)
+    target.cart = target.cart.applying(.merge(merge)) { _, guest in guest }
+    target.ring = Array(((retryKey.map { [$0] } ?? []) + source.ring + target.ring).prefix(RetryKey.remembered))
+    entries[.user(user)] = target
+    return .merged(strategy, reports)
+  }
+
+  package func precheck(
+    _ owner: CartOwner, retryKey: RetryKey?, condition: VersionCondition?
+  ) throws(StoreError) -> ChangeReading {
+    let entry = live(owner, at: clock())
+    let cart = entry?.cart ?? Cart(owner: owner)
+    var outcome = ChangeReading.Outcome.unchanged
+    if let key = retryKey, let former = entry?.ring.first(where: { $0.key == key.key }) {
+      outcome = former == key ? .replayed : .keyReused
+    } else if let condition, !condition.holds(for: cart.version) {
+      outcome = .versionMismatch
+    }
+    return ChangeReading(outcome: outcome, reading: CartReading(cart: cart))
+  }
+
   package func change(_ request: ChangeRequest) throws(StoreError) -> ChangeReading {
     let now = clock()
     let owner = request.owner

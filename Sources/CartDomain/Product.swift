@@ -4,9 +4,17 @@ package struct RevisionID: Identifier {
 
   /// `nil` where `text` is not 8 to 32 characters of base64url.
   package init?(_ text: String) {
-    guard Base64URL.isText(text, of: 8...32) else { return nil }
+    guard Base64URL.isText(text, of: Self.lengths) else { return nil }
     self.text = text
   }
+
+  /// Like ``init(_:)``.
+  package init?(utf8 bytes: Span<UInt8>) {
+    guard Base64URL.isText(bytes, of: Self.lengths) else { return nil }
+    text = String(ascii: bytes)
+  }
+
+  private static let lengths = 8...32
 }
 
 /// What the catalogue says of a SKU, stock aside, at one time. It never changes: another price is another revision.

@@ -29,9 +29,9 @@ extension Product {
   /// What a line of this product may hold at `now`, limits and stock taken together.
   package func allowance(at now: Timestamp) -> Allowance {
     var maximum = LineItem.maximumQuantity
-    for bound in [stock, content.purchaseLimit, content.customerLimit] {
-      if let bound { maximum = min(maximum, bound) }
-    }
+    if let stock { maximum = min(maximum, stock) }
+    if let limit = content.purchaseLimit { maximum = min(maximum, limit) }
+    if let limit = content.customerLimit { maximum = min(maximum, limit) }
     return Allowance(
       isPurchasable: isPurchasable(at: now), maximum: maximum, minimum: content.minimumQuantity ?? 1,
       step: max(1, content.quantityStep ?? 1))
@@ -45,6 +45,7 @@ extension Product {
     let sku = content.sku
     if let refusal = content.saleRefusal(at: now) { return [Violation(refusal, sku: sku)] }
     if let currency, currency != content.unitPrice.currency { return [Violation(.currencyMismatch, sku: sku)] }
+    if allowance(at: now).permits(quantity) { return [] }
     var found: [Violation] = []
     func add(_ code: ViolationCode, available: Int? = nil, limit: Int? = nil) {
       found.append(Violation(code, sku: sku, requested: quantity, available: available, limit: limit))

@@ -15,6 +15,17 @@
 
   deinit { unsafe memory.deallocate() }
 
+  /// Begins anew. The memory stays, unless a long text took more of it than most need.
+  package mutating func removeAll() {
+    count = 0
+    needsComma = false
+    if capacity > 64 * 1024 {
+      unsafe memory.deallocate()
+      capacity = 16 * 1024
+      unsafe memory = .allocate(capacity: capacity)
+    }
+  }
+
   /// What was written.
   package var bytes: [UInt8] {
     unsafe Array(UnsafeBufferPointer(start: memory, count: count))
@@ -101,10 +112,12 @@
   }
 
   /// A string of bytes that need no escaping.
-  package mutating func plainString(_ text: [UInt8]) {
+  package mutating func plainString(_ text: Span<UInt8>) {
     separate(text.count + 2)
     put(UInt8(ascii: "\""))
-    put(text[...])
+    unsafe text.withUnsafeBufferPointer { text in
+      if let start = text.baseAddress { unsafe put(start, text.count) }
+    }
     put(UInt8(ascii: "\""))
     needsComma = true
   }

@@ -115,7 +115,8 @@ internal import Glibc
       let start = storage.count
       unsafe storage.append(contentsOf: UnsafeRawBufferPointer(start: entry, count: strlen(entry)))
       // The gatekeeper let no name with a `=` in it through, so the first one ends the name.
-      let equals = storage[start...].firstIndex(of: UInt8(ascii: "=")) ?? storage.count
+      let sign = unsafe strchr(entry, Int32(UInt8(ascii: "=")))
+      let equals = unsafe sign.map { unsafe start + entry.distance(to: $0) } ?? storage.count
       entries.append(
         Request.Entry(name: start..<equals, value: min(equals + 1, storage.count)..<storage.count))
       unsafe next = next?.advanced(by: 1)

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// FastCGI 1.0 §3.4: pairs of a name and a value, each length in one byte or, with the high bit set, in four.
 struct NameValuePairs: Sequence, IteratorProtocol {
   struct Pair {
@@ -57,13 +59,13 @@ struct ParameterCheck {
     var pairs = NameValuePairs(bytes)
     var count = 0
     var hasLength = false
-    if bytes.contains(0), Self.hasNUL(bytes) { throw RefusalError(.malformedParameters) }
+    if Self.hasNUL(bytes) { throw RefusalError(.malformedParameters) }
     while let pair = pairs.next() {
       count += 1
       if count > limits.parameterCount { throw RefusalError(.tooManyParameters) }
       let name = bytes[pair.name]
       if name.isEmpty || name.contains(UInt8(ascii: "=")) { throw RefusalError(.malformedParameters) }
-      if name.elementsEqual(Self.contentLength) {
+      if name.count == Self.contentLength.count, name.elementsEqual(Self.contentLength) {
         if hasLength { throw RefusalError(.malformedParameters) }
         hasLength = true
         declaredBodyLength = try Self.number(bytes[pair.value])
@@ -75,10 +77,14 @@ struct ParameterCheck {
   /// A zero byte is usually the length of an empty value; only one inside a name or value is a NUL.
   private static func hasNUL(_ bytes: [UInt8]) -> Bool {
     var pairs = NameValuePairs(bytes)
-    while let pair = pairs.next() {
-      if bytes[pair.name.lowerBound..<pair.value.upperBound].contains(0) { return true }
+    return unsafe bytes.withUnsafeBytes { bytes in
+      guard let start = bytes.baseAddress else { return false }
+      while let pair = pairs.next() {
+        let text = pair.name.lowerBound..<pair.value.upperBound
+        if unsafe memchr(start + text.lowerBound, 0, text.count) != nil { return true }
+      }
+      return false
     }
-    return false
   }
 
   /// Digits only; empty (nginx's way of saying that there is no body) is none.

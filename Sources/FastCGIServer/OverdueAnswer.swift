@@ -30,7 +30,7 @@ internal import CProcess
     deinit { unsafe bytes.deallocate() }
 
     func put(_ new: some Collection<UInt8>, at place: Int) {
-      for (index, byte) in new.enumerated() { unsafe bytes[place + index] = byte }
+      _ = unsafe UnsafeMutableBufferPointer(rebasing: bytes[place..<place + new.count]).update(from: new)
     }
   }
 

@@ -49,9 +49,10 @@ package struct Request: Sendable {
 
   /// The values of a parameter that may come several times, as header fields do, in one.
   package func bytes(_ name: String, joinedBy separator: String) -> ArraySlice<UInt8>? {
-    let wanted = name.utf8
+    guard let first = entry(name) else { return nil }
+    let wanted = storage[first.name]
     let values = entries.filter { $0.name.count == wanted.count && storage[$0.name].elementsEqual(wanted) }
-    guard values.count > 1 else { return values.first.map { storage[$0.value] } }
+    guard values.count > 1 else { return storage[first.value] }
     return Array(values.map { storage[$0.value] }.joined(separator: Array(separator.utf8)))[...]
   }
 
@@ -69,7 +70,16 @@ package struct Request: Sendable {
   }
 
   private func entry(_ name: String) -> Entry? {
-    let wanted = name.utf8
-    return entries.first { $0.name.count == wanted.count && storage[$0.name].elementsEqual(wanted) }
+    let wanted = name.utf8.span
+    let storage = storage.span
+    return entries.first { entry in
+      guard entry.name.count == wanted.count else { return false }
+      // From the end: the names of header fields begin alike.
+      for index in stride(from: wanted.count - 1, through: 0, by: -1)
+      where storage[entry.name.lowerBound + index] != wanted[index] {
+        return false
+      }
+      return true
+    }
   }
 }

@@ -6,15 +6,25 @@ extension Response {
     let hasNoBody = status == 204 || status == 304
     var head: [UInt8] = []
     head.reserveCapacity(512)
-    head += "Status: \(status) \(Self.reason(status))\r\n".utf8
+    head.append(text: "Status: ")
+    head.append(text: String(status))
+    head.append(text: " ")
+    head.append(text: Self.reason(status))
+    head.append(text: "\r\n")
     for field in fields where Self.isWritten(field) {
-      head += field.name.utf8
-      head += ": ".utf8
-      head += field.value.utf8.lazy.map { $0 < 0x20 || $0 == 0x7f ? 0x20 : $0 }
-      head += "\r\n".utf8
+      head.append(text: field.name)
+      head.append(text: ": ")
+      let start = head.count
+      head.append(text: field.value)
+      for index in start..<head.count where head[index] < 0x20 || head[index] == 0x7f { head[index] = 0x20 }
+      head.append(text: "\r\n")
     }
-    if !hasNoBody { head += "Content-Length: \(body.count)\r\n".utf8 }
-    head += "\r\n".utf8
+    if !hasNoBody {
+      head.append(text: "Content-Length: ")
+      head.append(text: String(body.count))
+      head.append(text: "\r\n")
+    }
+    head.append(text: "\r\n")
     records.stream(.stdout, id, head, hasNoBody || omitsBody ? [] : body)
     records.endRequest(id, .requestComplete)
   }
@@ -25,6 +35,8 @@ extension Response {
   private static func isWritten(_ field: Field) -> Bool {
     let name = field.name.utf8
     if name.isEmpty || !name.allSatisfy(isTokenByte) { return false }
+    // Most names are of another length.
+    if name.count != 6 && name.count != 14 { return true }
     let lowered = field.name.lowercased()
     return lowered != "status" && lowered != "content-length"
   }
@@ -73,5 +85,13 @@ extension Response {
     case 504: "Gateway Timeout"
     default: "Status"
     }
+  }
+}
+
+extension [UInt8] {
+  /// Appends the UTF-8 of `text` in one piece.
+  fileprivate mutating func append(text: String) {
+    var text = text
+    text.withUTF8 { unsafe append(contentsOf: $0) }
   }
 }

@@ -22,6 +22,23 @@ struct StoreOptions: ParsableArguments {
   }
 }
 
+/// Both stores, and what works between them.
+struct BothStores {
+  let redis: RedisConnection
+  let postgres: PostgresConnection
+  let archive: PostgresCarts
+  let restorer: CartRestorer
+
+  /// Nothing is connected yet.
+  init(_ options: StoreOptions) throws {
+    redis = RedisConnection(try RedisConfiguration(options.settings()))
+    postgres = try options.postgres()
+    archive = PostgresCarts(postgres)
+    restorer = CartRestorer(
+      RedisCarts(redis, histories: RedisHistories(redis, archive: archive)), archive: archive)
+  }
+}
+
 /// How a result is shown.
 struct OutputOptions: ParsableArguments {
   @Flag(name: .long, help: "Print JSON.")
@@ -33,8 +50,27 @@ extension ExitCode {
   static let badInput = ExitCode(2)
   /// PostgreSQL has the change, Redis could not be told.
   static let notPublished = ExitCode(3)
+  /// Some carts can't be read, or PostgreSQL refuses them; the others are done.
+  static let refusedCarts = ExitCode(4)
+  /// By SIGINT or SIGTERM; what was done stays.
+  static let interrupted = ExitCode(130)
 }
 
 extension SKU: ExpressibleByArgument {
   package init?(argument: String) { self.init(argument) }
+}
+
+extension CartOwner: ExpressibleByArgument {
+  package init?(argument: String) { self.init(argument) }
+
+  /// `user:ID` or `guest:ID`, with nothing in it that steers a terminal.
+  var shown: String { Terminal.escaped(text) }
+  /// `user:ID` or `guest:ID`.
+  var text: String { "\(kind):\(id)" }
+}
+
+/// The cart that a command is about.
+struct OwnerArgument: ParsableArguments {
+  @Argument(help: "user:ID or guest:ID; a guest's ID is the value of the cookie, with or without what follows the dot.")
+  var owner: CartOwner
 }

@@ -3,14 +3,15 @@ import CartAPI
 import CartDomain
 import CartJSON
 import CartStores
-import Glibc
 
 /// `cartctl show`
 struct ShowCart: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "show", abstract: "Shows a cart as Redis holds it.",
+    commandName: "show", abstract: "Shows a cart, and how far both stores have it.",
     discussion: """
-      Looking at a guest's cart does not prolong its life. --json prints what the HTTP API would answer.
+      As Redis holds it; where Redis is away or has none, as PostgreSQL does, and it is said. Looking at a guest's cart \
+      does not prolong its life. --json prints what the HTTP API would answer, and with it "stores": where the cart \
+      comes from, its epoch, and which version either store has.
 
         cartctl show user:17850
         cartctl show guest:f0LnY3kTz1mq8bWcR5xVpA
@@ -18,26 +19,57 @@ struct ShowCart: ParsableCommand {
 
   @OptionGroup var stores: StoreOptions
   @OptionGroup var output: OutputOptions
-
-  @Argument(help: "user:ID or guest:ID; a guest's ID is the value of the cookie, with or without what follows the dot.")
-  var owner: CartOwner
+  @OptionGroup var argument: OwnerArgument
 
   func run() throws {
-    let catalogue = try stores.catalogue(stores.postgres())
-    let reading = try RedisCartStore(catalogue: catalogue).peek(at: owner)
-    let view = try catalogue.view(of: reading.cart, at: Self.now)
+    let both = try BothStores(stores)
+    let finding = try CartInspector(both.redis, archive: both.archive).look(at: argument.owner)
+    let view = try Self.view(finding, both)
     if output.json {
       var json = JSONWriter()
       json.cart(view, lowStock: try stores.settings().integer(.lowStock, in: 0...1_000_000_000))
-      Terminal.print(json: json)
+      // A member more, behind those of the API.
+      var more = JSONWriter()
+      more.stores(finding)
+      Terminal.printJSON(json.bytes.dropLast() + Array(#","stores":"#.utf8) + more.bytes + Array("}\n".utf8))
     } else {
-      for line in Self.table(view) { Terminal.print(Terminal.escaped(line)) }
+      for line in Self.table(view) + Self.state(finding) { Terminal.print(Terminal.escaped(line)) }
     }
+  }
+
+  /// The catalogue of Redis, or PostgreSQL's where Redis is away.
+  private static func view(_ finding: CartFinding, _ both: BothStores) throws(StoreError) -> CartView {
+    let source = PostgresCatalogue(both.postgres)
+    if finding.redisFailure != nil { return try source.view(of: finding.cart, at: now) }
+    return try RedisCatalogue(connection: both.redis, source: source).view(of: finding.cart, at: now)
+  }
+
+  /// Where it comes from, and what the other store has.
+  private static func state(_ finding: CartFinding) -> [String] {
+    var lines: [String] = []
+    if let error = finding.redisFailure { lines.append("Redis can't tell: \(error.message)") }
+    if let error = finding.postgresFailure { lines.append("PostgreSQL can't tell: \(error.message)") }
+    let asOf = finding.syncedAt.map { ", as of \($0.rfc3339)" } ?? ""
+    switch finding.place {
+    case nil: return lines + ["neither store has a cart"]
+    case .redis: lines.append("from Redis, epoch \(finding.hash?.epoch ?? 0)")
+    case .postgres: lines.append("from PostgreSQL\(asOf), epoch \(finding.row?.hash.epoch ?? 0)")
+    }
+    if finding.isStale { lines.append("Redis has a copy of an earlier history: it is compared at its next use") }
+    if finding.hash?.state == .merged || finding.row?.hash.state == .merged { lines.append("was merged, and is spent") }
+    if finding.place == .redis, let row = finding.row {
+      let isPersisted = row.hash.cart.version == finding.cart.version && row.hash.epoch == finding.hash?.epoch
+      lines.append(
+        "PostgreSQL has version \(row.hash.cart.version)\(asOf)" + (isPersisted ? ": all of it" : ": an older one"))
+    } else if finding.place == .redis, finding.postgresFailure == nil {
+      lines.append("PostgreSQL has none")
+    }
+    return lines
   }
 
   private static func table(_ view: CartView) -> [String] {
     let cart = view.cart
-    var head = "\(owner(of: cart)), version \(cart.version), lines: \(view.counts.lines)"
+    var head = "\(cart.owner?.text ?? ""), version \(cart.version), lines: \(view.counts.lines)"
     if let end = cart.expiresAt { head += ", until \(end.rfc3339)" }
     guard let currency = cart.currency, !view.lines.isEmpty else { return [head] }
     func money(_ minorUnits: Int64) -> String { Money(minorUnits: minorUnits, currency: currency).text }
@@ -61,17 +93,25 @@ struct ShowCart: ParsableCommand {
     return notes.joined(separator: ", ")
   }
 
-  private static func owner(of cart: Cart) -> String {
-    cart.owner.map { "\($0.kind):\($0.id)" } ?? ""
-  }
-
-  private static var now: Timestamp {
-    var time = timespec()
-    _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
-    return Timestamp(milliseconds: Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000)
-  }
+  private static var now: Timestamp { .machineTime }
 }
 
-extension CartOwner: ExpressibleByArgument {
-  package init?(argument: String) { self.init(argument) }
+extension JSONWriter {
+  /// Where a cart was found.
+  fileprivate mutating func stores(_ finding: CartFinding) {
+    beginObject()
+    key("source")
+    string(finding.place?.rawValue)
+    key("epoch")
+    integer((finding.place == .redis ? finding.hash : finding.row?.hash)?.epoch ?? 0)
+    key("stale")
+    boolean(finding.isStale)
+    key("redisVersion")
+    integer((finding.hash?.cart.version).map { Int($0) })
+    key("persistedVersion")
+    integer((finding.row?.hash.cart.version).map { Int($0) })
+    key("syncedAt")
+    string(finding.syncedAt?.rfc3339)
+    endObject()
+  }
 }

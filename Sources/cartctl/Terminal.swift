@@ -1,3 +1,4 @@
+import CartDomain
 import CartJSON
 import Glibc
 
@@ -62,14 +63,23 @@ struct Progress {
   private let started = Self.now
   private var shown: Double = 0
 
-  /// - Parameter unit: what is counted, in the plural.
-  mutating func show(_ count: Int, _ unit: String) {
+  /// - Parameters:
+  ///   - unit: what is counted, in the plural.
+  ///   - total: how many there are to be, where that is known.
+  mutating func show(_ count: Int, _ unit: String, of total: Int? = nil) {
     let now = Self.now
     guard isShown, now - shown > 0.2 else { return }
     shown = now
-    let rate = Int(Double(count) / max(now - started, 0.001))
-    Terminal.write(Array("\r\u{1B}[K\(count) \(unit), \(rate) a second".utf8), to: STDERR_FILENO)
+    let rate = Double(count) / max(now - started, 0.001)
+    var text = "\r\u{1B}[K\(count)"
+    if let total { text += " of \(total)" }
+    text += " \(unit), \(Int(rate)) a second"
+    if let total, count > 0, total > count { text += ", \(Int(Double(total - count) / rate)) s left" }
+    Terminal.write(Array(text.utf8), to: STDERR_FILENO)
   }
+
+  /// Seconds since it began.
+  var seconds: Double { Self.now - started }
 
   /// Makes room for other output.
   mutating func clear() {
@@ -80,5 +90,14 @@ struct Progress {
     var time = timespec()
     _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
     return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
+}
+
+extension Timestamp {
+  /// This machine's time.
+  static var machineTime: Timestamp {
+    var time = timespec()
+    _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
+    return Timestamp(milliseconds: Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000)
   }
 }

@@ -1,4 +1,5 @@
 import CartAPI
+import CartDomain
 import CartStores
 import FastCGIServer
 import Glibc
@@ -63,11 +64,14 @@ struct ServerConfiguration {
     guard let secret = try secret(settings, .guestSecretFile) else {
       throw SettingsError("\(SettingKey.guestSecretFile.rawValue): a file with the guests' secret is needed")
     }
+    guard let strategy = MergeStrategy(rawValue: settings[.mergeStrategy]) else {
+      throw SettingsError("\(SettingKey.mergeStrategy.rawValue): neither sum nor overwrite nor keep nor max")
+    }
     return try APIConfiguration(
       basePath: settings[.basePath], origins: settings[.origins], guestSecret: secret,
       oldGuestSecret: try self.secret(settings, .oldGuestSecretFile),
       tokens: try TokenConfiguration(settings), cookieSecurity: security,
-      lowStock: settings.integer(.lowStock, in: 0...1_000_000_000))
+      lowStock: settings.integer(.lowStock, in: 0...1_000_000_000), mergeStrategy: strategy)
   }
 
   private static func secret(_ settings: Settings, _ key: SettingKey) throws(SettingsError) -> [UInt8]? {

@@ -6,62 +6,24 @@ import Testing
 
 @Suite("cartctl", .requiresPostgres, .requiresRedis)
 struct ImportCommandTests {
-  private struct Result {
-    var status: Int32
-    var output: String
-    var errors: String
+  let bench: CommandBench
+  var schema: PostgresSchema { bench.schema }
+  var redis: RedisConfiguration { bench.redis }
 
-    /// Standard output as JSON.
-    var json: [String: Any] {
-      (try? JSONSerialization.jsonObject(with: Data(output.utf8))) as? [String: Any] ?? [:]
-    }
-  }
+  init() throws { bench = try CommandBench(migrated: false) }
 
-  /// Beside the program that runs the tests.
-  private static let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-    .deletingLastPathComponent().appendingPathComponent("cartctl")
-
-  let schema: PostgresSchema
-  let redis: RedisConfiguration
-  let folder: URL
-
-  init() throws {
-    schema = try PostgresSchema(migrated: false)
-    redis = try RedisTesting.configuration()
-    folder = FileManager.default.temporaryDirectory.appendingPathComponent(RedisTesting.uniqueName("cartctl-"))
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  }
-
-  private func run(_ arguments: String..., environment more: [String: String] = [:]) throws -> Result {
-    let process = Process()
-    process.executableURL = Self.program
-    process.arguments = arguments
-    let inherited = ProcessInfo.processInfo.environment
-    var environment = ["PATH": inherited["PATH"] ?? "", "CART_SCHEMA": schema.name, "CART_REDIS_PREFIX": redis.prefix]
-    environment["CART_DATABASE"] = PostgresTesting.database
-    environment["CART_REDIS"] = inherited["CART_TEST_REDIS"]
-    process.environment = environment.merging(more) { $1 }
-    // Files, not pipes: nobody need read them for the command to go on.
-    let files = ["output", "errors"].map { folder.appendingPathComponent($0 + "-" + UUID().uuidString) }
-    for file in files { _ = FileManager.default.createFile(atPath: file.path, contents: nil) }
-    process.standardOutput = try FileHandle(forWritingTo: files[0])
-    process.standardError = try FileHandle(forWritingTo: files[1])
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
-    process.waitUntilExit()
-    let texts = try files.map { String(decoding: try Data(contentsOf: $0), as: UTF8.self) }
-    return Result(status: process.terminationStatus, output: texts[0], errors: texts[1])
-  }
+  private func run(
+    _ arguments: String..., environment more: [String: String] = [:]
+  ) throws -> CommandBench.Result { try bench.run(arguments, environment: more) }
 
   private func file(_ name: String, _ text: String) throws -> String {
-    let url = folder.appendingPathComponent(name)
+    let url = bench.folder.appendingPathComponent(name)
     try Data(text.utf8).write(to: url)
     return url.path
   }
 
   @Test("migrates, imports, shows and retires, and Redis follows")
   func walk() throws {
-    defer { try? FileManager.default.removeItem(at: folder) }
     #expect(try run("catalog", "show", "A").errors.contains("has `cartctl migrate` been run?"))
     #expect(try run("migrate", "--json").json["migrated"] as? [Int] == PostgresMigration.all.map(\.version))
     #expect(try run("migrate").status == 0)
@@ -106,7 +68,6 @@ struct ImportCommandTests {
 
   @Test("tells every bad line on standard error, and its number")
   func badLines() throws {
-    defer { try? FileManager.default.removeItem(at: folder) }
     #expect(try run("migrate").status == 0)
     let products = try file("bad.ndjson", "{\"sku\":\"A\"}\n{\"sku\":\"B\",\"\\u001b[2J\u{9B}\":1}\nx\n")
     let result = try run("catalog", "import", products)
@@ -127,7 +88,6 @@ struct ImportCommandTests {
 
   @Test("says apart that PostgreSQL has the change and Redis does not")
   func redisAway() throws {
-    defer { try? FileManager.default.removeItem(at: folder) }
     #expect(try run("migrate").status == 0)
     let products = try file("p.csv", "sku,name,unitPrice,currency\nA,a,1,GBP\n")
     let away = ["CART_REDIS": "unix:/nonexistent"]
@@ -144,7 +104,6 @@ struct ImportCommandTests {
 
   @Test("wrong usage is 64, a file or a database that is not there 1")
   func usage() throws {
-    defer { try? FileManager.default.removeItem(at: folder) }
     #expect(try run("--help").status == 0)
     for arguments in [["nonsense"], ["catalog", "import"], ["show", "bob"], ["catalog", "show", " x"]] {
       let result = try run(

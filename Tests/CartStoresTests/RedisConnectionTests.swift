@@ -130,6 +130,24 @@ import Testing
     #expect(try rig.store.cart(of: user).cart.version == 1)
   }
 
+  @Test("Answers stay as they are while later ones come, however long they are")
+  func overlappingAnswers() throws {
+    let redis = try PrivateRedis()
+    let connection = RedisConnection(redis.configuration())
+    let long = String(repeating: "x", count: 100_000)
+    let pushed = RedisCommand("EVAL", "local t = {} for i = 1, 5000 do t[i] = tostring(i) end return t", "0")
+    let first = try connection.exchange([RedisCommand("ECHO", "first"), RedisCommand("ECHO", long), pushed], .reading)
+    let second = try connection.exchange([RedisCommand("ECHO", long + "y"), RedisCommand("GET", "none")], .reading)
+    let short = try first.read(0) { value throws(StoreError) in try value.string() }
+    let whole = try first.read(1) { value throws(StoreError) in try value.string() }
+    let last = try first.read(2) { list throws(StoreError) in
+      try list.element(4_999) { value throws(StoreError) in try value.string() }
+    }
+    let later = try second.read(0) { value throws(StoreError) in try value.string() }
+    let isNull = try second.read(1) { value in value.isNull }
+    #expect(short == "first" && whole == long && last == "5000" && later == long + "y" && isNull)
+  }
+
   @Test("Without memory adds are refused; removing, lowering and selecting work")
   func outOfMemory() throws {
     let redis = try PrivateRedis(["--maxmemory-policy", "noeviction"])

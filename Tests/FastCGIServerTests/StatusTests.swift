@@ -201,7 +201,7 @@ import Testing
     ledger.close(slot: 3)
     #expect(ledger.board.master.get(Score.requests) == 5)
     #expect(ledger.board.slot(3)?.get(Score.requests) == 0)
-    let view = PoolView(board: child, pool: nil, routes: [])
+    let view = PoolView(board: child, pool: nil, routes: [], metrics: [])
     #expect(view.status().counter(Score.requests) == 5)
     #expect(view.status().workers.isEmpty)
   }
@@ -218,14 +218,14 @@ import Testing
           ledger.board.slot(slot)?.set(word, word == Score.kind ? 1 : word == Score.state ? value % 7 : value)
         }
       }
-      let status = PoolView(board: ledger.board, pool: nil, routes: ["a"]).status()
+      let status = PoolView(board: ledger.board, pool: nil, routes: ["a"], metrics: []).status()
       #expect((try? JSONSerialization.jsonObject(with: Data(status.json))) != nil)
       #expect(!status.metrics(prefix: "x_").isEmpty && !status.page(title: "x").isEmpty)
       ledger.close(slot: Int.random(in: 0..<8, using: &random))
       _ = ledger.board.accepted
     }
     ledger.board.master.set(Score.slots, .max)
-    _ = PoolView(board: ledger.board, pool: nil, routes: []).status()
+    _ = PoolView(board: ledger.board, pool: nil, routes: [], metrics: []).status()
   }
 
   @Test func aChildCannotCutTheBoard() throws {

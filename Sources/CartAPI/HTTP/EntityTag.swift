@@ -3,14 +3,26 @@ import CartDomain
 /// The `ETag` of a cart, `"<version>-<hash>"`: the hash covers every byte of the body, so that a new price or stock mark
 /// changes the tag though the version stays.
 struct EntityTag {
-  /// Without the quotes.
-  let text: String
+  /// With the quotes.
+  let headerValue: String
 
   init(version: Int64, body: [UInt8]) {
-    text = "\(version)-\(String(Self.hash(body), radix: 16))"
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(40)
+    bytes.append(UInt8(ascii: "\""))
+    bytes.append(contentsOf: String(version).utf8)
+    bytes.append(UInt8(ascii: "-"))
+    let hash = Self.hash(body)
+    for shift in stride(from: 60, through: 0, by: -4) {
+      let digit = UInt8(truncatingIfNeeded: hash >> UInt64(shift)) & 15
+      bytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+    }
+    bytes.append(UInt8(ascii: "\""))
+    headerValue = String(decoding: bytes, as: UTF8.self)
   }
 
-  var headerValue: String { "\"\(text)\"" }
+  /// Without the quotes.
+  var text: String { String(headerValue.dropFirst().dropLast()) }
 
   /// Whether `If-None-Match` names this tag (RFC 9110 §13.1.2, weak comparison).
   func matches(ifNoneMatch header: String) -> Bool {

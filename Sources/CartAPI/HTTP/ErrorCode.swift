@@ -30,6 +30,7 @@ enum ErrorCode: String, CaseIterable, Sendable {
   case tooManyLines = "too_many_lines"
   case totalTooLarge = "total_too_large"
   case cartEmpty = "cart_empty"
+  case nothingToMerge = "nothing_to_merge"
   case extraDataTooLarge = "extra_data_too_large"
   case reservedKey = "reserved_key"
   case idempotencyKeyReused = "idempotency_key_reused"
@@ -66,7 +67,7 @@ enum ErrorCode: String, CaseIterable, Sendable {
     case .crossSite: 403
     case .notFound, .lineNotFound: 404
     case .methodNotAllowed: 405
-    case .cartEmpty: 409
+    case .cartEmpty, .nothingToMerge: 409
     case .versionMismatch: 412
     case .bodyTooLarge: 413
     case .uriTooLong: 414
@@ -137,6 +138,7 @@ enum ErrorCode: String, CaseIterable, Sendable {
     case .tooManyLines: "There are more lines than allowed."
     case .totalTooLarge: "The total would be larger than 2^53-1 minor units."
     case .cartEmpty: "No line is selected."
+    case .nothingToMerge: "The request carries no guest whose cart could be merged."
     case .extraDataTooLarge: "A line may carry 1,024 bytes of extraData as compact JSON."
     case .reservedKey: "The name belongs to the server's own keys of extraData."
     case .idempotencyKeyReused: "The Idempotency-Key was used for another request."

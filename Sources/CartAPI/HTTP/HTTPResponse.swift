@@ -26,6 +26,7 @@ package struct HTTPResponse: Sendable {
   package init(status: Int, body: [UInt8] = []) {
     self.status = status
     self.body = body
+    fields.reserveCapacity(8)
   }
 
   /// Adds a field behind the others.

@@ -18,6 +18,8 @@ struct Problem: Error {
   /// At least one; the first gives the answer its code and status.
   private(set) var faults: [Fault]
   var detail: String
+  /// What became of a guest's cart before; shown with the cart.
+  var merge: MergeReading?
   /// The cart as it is, where the shopper should see it.
   var cart: CartView?
   /// The methods of the path, for 405.
@@ -95,7 +97,7 @@ extension Problem {
     writer.endArray()
     if let cart {
       writer.key("cart")
-      writer.cart(cart, lowStock: lowStock)
+      writer.cart(cart, lowStock: lowStock, merge: merge)
     }
     writer.endObject()
     return writer.bytes

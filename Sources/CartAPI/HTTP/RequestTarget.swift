@@ -38,12 +38,16 @@ struct RequestTarget {
   private static func parts(of path: ArraySlice<UInt8>) throws(Problem) -> [String]? {
     var parts: [String] = []
     var isRegular = path.first == UInt8(ascii: "/")
-    for part in path.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
-      guard let text = PercentEncoding.decode(part), !text.utf8.contains(0) else {
+    var rest = path.dropFirst()
+    while true {
+      let end = rest.firstIndex(of: UInt8(ascii: "/")) ?? rest.endIndex
+      guard let text = PercentEncoding.decode(rest[..<end]), !text.utf8.contains(0) else {
         throw Problem(.malformedRequest, "The path is not percent-encoded UTF-8.")
       }
       if text.isEmpty { isRegular = false }
       parts.append(text)
+      if end == rest.endIndex { break }
+      rest = rest[(end + 1)...]
     }
     return isRegular ? parts : nil
   }

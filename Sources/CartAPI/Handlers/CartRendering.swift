@@ -2,13 +2,12 @@ package import CartDomain
 package import CartJSON
 
 extension JSONWriter {
-  /// About so many bytes are needed for a cart of that many lines.
-  static func estimatedBytes(lines: Int) -> Int { 512 + lines * 480 }
-
   /// The whole cart as the API shows it.
   ///
-  /// - Parameter lowStock: a counted stock up to this one is `low`.
-  package mutating func cart(_ view: CartView, lowStock: Int) {
+  /// - Parameters:
+  ///   - lowStock: a counted stock up to this one is `low`.
+  ///   - merge: what became of a guest's cart on the way.
+  package mutating func cart(_ view: CartView, lowStock: Int, merge: MergeReading? = nil) {
     let cart = view.cart
     beginObject()
     key("version")
@@ -34,6 +33,38 @@ extension JSONWriter {
     totals(view.totals)
     key("problems")
     problems(view.problems)
+    if let merge { self.merge(merge) }
+    endObject()
+  }
+
+  /// The key `merge`, where there is something to tell.
+  private mutating func merge(_ reading: MergeReading) {
+    switch reading {
+    case .nothing: return
+    case .pending:
+      key("merge")
+      beginObject()
+      key("pending")
+      boolean(true)
+    case .merged(let strategy, let lines):
+      key("merge")
+      beginObject()
+      key("strategy")
+      string(strategy.rawValue)
+      key("lines")
+      beginArray()
+      for line in lines {
+        beginObject()
+        key("sku")
+        string(line.sku.text)
+        key("outcome")
+        string(line.outcome.rawValue)
+        key("quantity")
+        integer(line.quantity)
+        endObject()
+      }
+      endArray()
+    }
     endObject()
   }
 
@@ -198,10 +229,8 @@ extension JSONWriter {
   }
 
   private mutating func timestamp(_ time: Timestamp) {
-    var text: [UInt8] = []
-    text.reserveCapacity(20)
-    time.appendRFC3339(to: &text)
-    plainString(text)
+    let text = time.rfc3339Bytes
+    plainString(text.span)
   }
 }
 

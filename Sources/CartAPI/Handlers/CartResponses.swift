@@ -14,13 +14,16 @@ extension CartService {
 
   /// 200 with the cart, or 304 where a read finds that the client has it already.
   ///
-  /// - Parameter isFromArchive: the cart may lack the last changes, so that nothing is to be built on it.
+  /// - Parameters:
+  ///   - isFromArchive: the cart may lack the last changes, so that nothing is to be built on it.
+  ///   - merge: what became of a guest's cart, where the request asked for it.
   func cartResponse(
-    _ cart: CartView, view: Query.View, call: Call, isFromArchive: Bool = false
+    _ cart: CartView, view: Query.View, call: Call, isFromArchive: Bool = false, merge: MergeReading? = nil
   ) -> HTTPResponse {
-    var writer = JSONWriter(capacity: JSONWriter.estimatedBytes(lines: cart.lines.count))
+    let isMerged = if case .merged = call.merge { true } else { false }
+    defer { writer.removeAll() }
     switch view {
-    case .whole: writer.cart(cart, lowStock: configuration.lowStock)
+    case .whole: writer.cart(cart, lowStock: configuration.lowStock, merge: merge ?? call.merge)
     case .summary: writer.summary(cart)
     }
     let body = writer.bytes
@@ -34,7 +37,7 @@ extension CartService {
     let tag = EntityTag(version: cart.cart.version, body: body)
     let isRead = HTTPMethod(rawValue: call.request.method)?.isSafe ?? false
     var response: HTTPResponse
-    if isRead, let condition = call.request[.ifNoneMatch], tag.matches(ifNoneMatch: condition) {
+    if isRead, !isMerged, let condition = call.request[.ifNoneMatch], tag.matches(ifNoneMatch: condition) {
       response = HTTPResponse(status: 304)
     } else {
       response = HTTPResponse(status: 200, body: body)

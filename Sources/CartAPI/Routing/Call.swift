@@ -7,6 +7,8 @@ struct Call {
   /// The part of the path that the route leaves open, decoded.
   let argument: String?
   let shopper: Shopper
+  /// What has become of the guest's cart that a user brought along, before the request itself; `nil` for none.
+  var merge: MergeReading?
   let query: Query
 
   /// The SKU that the path names.

@@ -13,17 +13,21 @@ struct Route: Sendable {
   let takesBody: Bool
   /// Whether the request speaks for a shopper.
   let isShoppers: Bool
+  /// Whether the cart of a guest that a user brings along is merged before.
+  let mergesFirst: Bool
   let handler: Handler
 
   /// - Parameter path: `/v1/cart/lines/{sku}`.
   init(
-    _ method: HTTPMethod, _ path: String, takesBody: Bool = false, isShoppers: Bool = true, handler: @escaping Handler
+    _ method: HTTPMethod, _ path: String, takesBody: Bool = false, isShoppers: Bool = true, mergesFirst: Bool = true,
+    handler: @escaping Handler
   ) {
     self.name = "\(method.rawValue) \(path)"
     self.method = method
     self.pattern = path.split(separator: "/").map { $0.hasPrefix("{") ? nil : String($0) }
     self.takesBody = takesBody
     self.isShoppers = isShoppers
+    self.mergesFirst = mergesFirst && isShoppers
     self.handler = handler
   }
 

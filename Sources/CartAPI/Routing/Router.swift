@@ -10,6 +10,7 @@ struct Router {
     Route(.delete, "/v1/cart/lines/{sku}", handler: CartService.removeLine),
     Route(.put, "/v1/cart/selection", takesBody: true, handler: CartService.selectLines),
     Route(.post, "/v1/cart/prices/acknowledge", takesBody: true, handler: CartService.acknowledgePrices),
+    Route(.post, "/v1/cart/merge", takesBody: true, mergesFirst: false, handler: CartService.mergeCart),
     Route(.post, "/v1/cart/sync", takesBody: true, handler: CartService.syncCart),
     Route(.post, "/v1/cart/validate", takesBody: true, handler: CartService.validateCart),
     Route(.get, "/ops/health", isShoppers: false, handler: CartService.reportHealth),

@@ -59,13 +59,16 @@ extension PostgresCarts {
     WHERE created_at <= now() - $1::integer * interval '1 millisecond' LIMIT $2
     """)
 
+  private static let servable = """
+    (owner_kind, owner_id) > ($1, $2) AND state <> 2 AND (expires_at IS NULL OR expires_at > now())
+      AND (version > 0 OR inbox_number > inbox_applied)
+    """
+
   static let page = PostgresStatement(
     "cart_page",
-    """
-    SELECT owner_kind, owner_id FROM carts
-    WHERE (owner_kind, owner_id) > ($1, $2) AND state <> 2 AND (expires_at IS NULL OR expires_at > now())
-    ORDER BY owner_kind, owner_id LIMIT $3
-    """)
+    "SELECT owner_kind, owner_id FROM carts WHERE \(servable) ORDER BY owner_kind, owner_id LIMIT $3")
+
+  static let pageCount = PostgresStatement("cart_page_count", "SELECT count(*) FROM carts WHERE \(servable)")
 
   static let add = PostgresStatement(
     "cart_add",

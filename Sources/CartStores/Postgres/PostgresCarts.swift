@@ -62,6 +62,11 @@ package final class PostgresCarts {
     Self.owners(try read(Self.page, [.text(last?.kind ?? ""), .text(last?.id ?? ""), .integer(limit)]))
   }
 
+  /// How many owners ``owners(after:limit:)`` gives in all.
+  package func count(after last: CartOwner?) throws(StoreError) -> Int {
+    Int(try read(Self.pageCount, [.text(last?.kind ?? ""), .text(last?.id ?? "")]).integer(0, 0) ?? 0)
+  }
+
   private static func owners(_ rows: borrowing PostgresResult) -> [CartOwner] {
     (0..<rows.rowCount).compactMap { CartOwner(kind: rows.text($0, 0) ?? "", id: rows.text($0, 1) ?? "") }
   }
@@ -114,7 +119,7 @@ package final class PostgresCarts {
     }
   }
 
-  private func confirm(_ history: RedisHistory) throws(StoreError) {
+  func confirm(_ history: RedisHistory) throws(StoreError) {
     if history == .unregistered { return }
     let rows = try read(Self.confirm, [.text(history.replicationID), .integer(history.lineage)])
     guard rows.boolean(0, 0) == true else {

@@ -136,3 +136,7 @@ package final class PostgresCatalogue: CatalogueSource {
     LIMIT $3
     """)
 }
+
+extension PostgresCatalogue: Catalogue {
+  package func exactProducts(for skus: [SKU]) throws(StoreError) -> [Product?] { try products(for: skus) }
+}

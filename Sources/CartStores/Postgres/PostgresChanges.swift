@@ -11,6 +11,37 @@ extension PostgresCarts {
     _ = try read(Self.record, rows.parameters)
   }
 
+  /// The record of a cart's changes: of those that match, the newest, in the order in which they were made.
+  ///
+  /// - Parameters:
+  ///   - sku: of this line alone.
+  ///   - since: made then or later.
+  package func changes(
+    of owner: CartOwner, sku: SKU? = nil, since: Timestamp? = nil, limit: Int
+  ) throws(StoreError) -> [RecordedChange] {
+    let rows = try read(
+      Self.changes,
+      [.text(owner.kind), .text(owner.id), .text(sku?.text), .integer(since?.milliseconds), .integer(limit)])
+    var changes: [RecordedChange] = []
+    for row in (0..<rows.rowCount).reversed() { changes.append(try RecordedChange(rows, row)) }
+    return changes
+  }
+
+  private static let changes = PostgresStatement(
+    "changes_of_cart",
+    """
+    SELECT (extract(epoch FROM at) * 1000)::bigint, epoch, version, sku, action, request_id,
+      (before ->> 'quantity')::bigint, (before ->> 'selected')::boolean, (before ->> 'unitPrice')::bigint,
+      before ->> 'currency', before -> 'extraData',
+      (after ->> 'quantity')::bigint, (after ->> 'selected')::boolean, (after ->> 'unitPrice')::bigint,
+      after ->> 'currency', after -> 'extraData'
+    FROM cart_changes
+    WHERE owner_kind = $1 AND owner_id = $2 AND sku = coalesce($3, sku)
+      AND at >= coalesce(to_timestamp($4::bigint / 1000.0), '-infinity')
+    ORDER BY epoch DESC, version DESC, at DESC, sku DESC
+    LIMIT $5
+    """)
+
   /// Makes the partitions of the record for this month and the next two.
   package func prepareMonths() throws(StoreError) { _ = try read(Self.prepareMonths, []) }
 

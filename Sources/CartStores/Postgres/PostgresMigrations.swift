@@ -16,6 +16,7 @@ package struct PostgresMigration: Sendable {
   package static let all: [PostgresMigration] = [
     PostgresMigration(version: 1, name: "catalogue", bytes: PackageResources.v0001_catalogue_sql),
     PostgresMigration(version: 2, name: "carts", bytes: PackageResources.v0002_carts_sql),
+    PostgresMigration(version: 3, name: "merges", bytes: PackageResources.v0003_merges_sql),
   ]
 
   private init(version: Int, name: String, bytes: [UInt8]) {

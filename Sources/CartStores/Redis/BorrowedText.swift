@@ -2,6 +2,21 @@ extension [UInt8] {
   init(copying span: Span<UInt8>) {
     self = unsafe span.withUnsafeBufferPointer { unsafe Array($0) }
   }
+
+  /// Appends a number as decimal digits.
+  mutating func append(decimal number: Int64) {
+    if number < 0 { append(UInt8(ascii: "-")) }
+    var digits = InlineArray<20, UInt8>(repeating: 0)
+    var start = 20
+    var rest = number.magnitude
+    repeat {
+      start -= 1
+      let quotient = rest / 10
+      digits[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest - quotient * 10)
+      rest = quotient
+    } while rest > 0
+    for index in start..<20 { append(digits[index]) }
+  }
 }
 
 extension String {

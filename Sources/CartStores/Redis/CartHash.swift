@@ -48,64 +48,52 @@ extension CartHash {
   /// - Returns: `nil` where there is no field at all.
   /// - Throws: ``StoreError/Code/corrupt``.
   init?(owner: CartOwner, fields: borrowing RedisValue) throws(StoreError) {
-    guard let count = fields.count, count.isMultiple(of: 2) else { throw .unexpectedReply }
+    guard let count = fields.count else { throw .unexpectedReply }
     if count == 0 { return nil }
     self.init(cart: Cart(owner: owner))
     cart.lines.reserveCapacity(count / 2)
     var ring: [[UInt8]] = []
     var data: [(sku: SKU, bytes: [UInt8])] = []
-    for index in stride(from: 0, to: count, by: 2) {
-      let isGone = try fields.element(index + 1) { value in value.isNull }
-      if isGone { continue }
-      let (kind, rest) = try fields.element(index) { name throws(StoreError) in try Self.split(name) }
-      try fields.element(index + 1) { value throws(StoreError) in
-        switch kind {
-        case UInt8(ascii: "="):
-          let line = try value.withBytes { span throws(StoreError) in try Self.line(rest, span) }
-          if let line { cart.lines.append(line) }
-        case UInt8(ascii: "+"):
-          guard let sku = SKU(rest), let bytes = try value.bytes() else { throw .corruptCart("client data") }
-          data.append((sku, bytes))
-        case UInt8(ascii: "#"):
-          if rest.utf8.first == UInt8(ascii: "r") {
-            try readRing(rest, value, into: &ring)
-          } else {
-            try readMeta(rest, value)
-          }
-        default: throw .corruptCart("field name")
+    try fields.forEachPair { name, value throws(StoreError) in
+      if value.isNull { return }
+      if name.isEmpty { throw .corruptCart("field name") }
+      let rest = name.extracting(1...)
+      switch name[0] {
+      case UInt8(ascii: "="):
+        guard let sku = SKU(utf8: rest) else { throw .corruptCart("line") }
+        let line = try value.withBytes { span throws(StoreError) in try Self.line(sku, span) }
+        if let line { cart.lines.append(line) }
+      case UInt8(ascii: "+"):
+        guard let sku = SKU(utf8: rest), let bytes = try value.bytes() else { throw .corruptCart("client data") }
+        data.append((sku, bytes))
+      case UInt8(ascii: "#"):
+        if !rest.isEmpty, rest[0] == UInt8(ascii: "r") {
+          try readRing(rest.extracting(1...), value, into: &ring)
+        } else if rest.count == 1 {
+          try readMeta(rest[0], value)
         }
+      default: throw .corruptCart("field name")
       }
     }
     try finish(ring: ring, data: data)
   }
 
-  private static func split(_ name: borrowing RedisValue) throws(StoreError) -> (kind: UInt8, rest: String) {
-    let parts = try name.withBytes { span throws(StoreError) -> (UInt8, String) in
-      guard !span.isEmpty, let rest = String(validating: span.extracting(1...)) else {
-        throw .corruptCart("field name")
-      }
-      return (span[0], rest)
-    }
-    guard let parts else { throw .unexpectedReply }
-    return parts
-  }
-
-  private mutating func readMeta(_ name: String, _ value: borrowing RedisValue) throws(StoreError) {
+  private mutating func readMeta(_ name: UInt8, _ value: borrowing RedisValue) throws(StoreError) {
     switch name {
-    case "v": cart.version = try value.decimal()
-    case "u": cart.clock = try value.decimal()
-    case "x": cart.expiresAt = try Self.timestamp(second: value.decimal())
-    case "k": cookieRenewedSecond = try value.decimal()
-    case "l": lineage = try value.decimal()
-    case "e": epoch = try value.decimal()
-    case "p": persistedVersion = try value.decimal()
-    case "d": databaseLineage = try value.string()
-    case "i": inboxNumber = try value.decimal()
-    case "o": mergedInto = try value.string()
-    case "s":
+    case UInt8(ascii: "v"): cart.version = try value.decimal()
+    case UInt8(ascii: "u"): cart.clock = try value.decimal()
+    case UInt8(ascii: "x"): cart.expiresAt = try Self.timestamp(second: value.decimal())
+    case UInt8(ascii: "k"): cookieRenewedSecond = try value.decimal()
+    case UInt8(ascii: "l"): lineage = try value.decimal()
+    case UInt8(ascii: "e"): epoch = try value.decimal()
+    case UInt8(ascii: "p"): persistedVersion = try value.decimal()
+    case UInt8(ascii: "d"): databaseLineage = try value.string()
+    case UInt8(ascii: "i"): inboxNumber = try value.decimal()
+    case UInt8(ascii: "o"): mergedInto = try value.string()
+    case UInt8(ascii: "s"):
       guard let state = State(rawValue: try value.decimal()) else { throw .corruptCart("state") }
       self.state = state
-    case "c":
+    case UInt8(ascii: "c"):
       guard let currency = Currency(try value.string() ?? "") else { throw .corruptCart("currency") }
       cart.currency = currency
     default: break
@@ -118,9 +106,9 @@ extension CartHash {
   }
 
   private func readRing(
-    _ name: String, _ value: borrowing RedisValue, into ring: inout [[UInt8]]
+    _ number: Span<UInt8>, _ value: borrowing RedisValue, into ring: inout [[UInt8]]
   ) throws(StoreError) {
-    guard let part = Int(name.dropFirst()), (0..<4).contains(part), let bytes = try value.bytes() else {
+    guard let part = Int64(decimal: number).map(Int.init), part < 4, let bytes = try value.bytes() else {
       throw .corruptCart("ring")
     }
     while ring.count <= part { ring.append([]) }
@@ -128,6 +116,24 @@ extension CartHash {
   }
 
   private mutating func finish(ring parts: [[UInt8]], data: [(sku: SKU, bytes: [UInt8])]) throws(StoreError) {
+    if !parts.isEmpty { try finish(ring: parts) }
+    // A small hash keeps the order in which its fields came.
+    if !cart.lines.indices.dropFirst().allSatisfy({ cart.lines[$0 - 1].born < cart.lines[$0].born }) {
+      cart.lines.sort { ($0.born, $0.sku) < ($1.born, $1.sku) }
+    }
+    guard cart.lines.isEmpty == (cart.currency == nil) else { throw .corruptCart("currency") }
+    if data.isEmpty { return }
+    var positions: [SKU: Int] = [:]
+    for (position, line) in cart.lines.enumerated() { positions[line.sku] = position }
+    for (sku, bytes) in data {
+      guard let position = positions[sku] else { throw .corruptCart("client data") }
+      cart.lines[position].clientData = bytes
+    }
+  }
+}
+
+extension CartHash {
+  private mutating func finish(ring parts: [[UInt8]]) throws(StoreError) {
     let entry = RetryKey.keyBytes + RetryKey.requestBytes
     let bytes = parts.flatMap { $0 }
     guard bytes.count.isMultiple(of: entry), bytes.count <= entry * RetryKey.remembered else {
@@ -136,15 +142,6 @@ extension CartHash {
     ring = stride(from: 0, to: bytes.count, by: entry).map { start in
       let middle = start + RetryKey.keyBytes
       return RetryKey(key: Array(bytes[start..<middle]), request: Array(bytes[middle..<start + entry]))
-    }
-    cart.lines.sort { ($0.born, $0.sku) < ($1.born, $1.sku) }
-    guard cart.lines.isEmpty == (cart.currency == nil) else { throw .corruptCart("currency") }
-    if data.isEmpty { return }
-    var positions: [SKU: Int] = [:]
-    for (position, line) in cart.lines.enumerated() { positions[line.sku] = position }
-    for (sku, bytes) in data {
-      guard let position = positions[sku] else { throw .corruptCart("client data") }
-      cart.lines[position].clientData = bytes
     }
   }
 }
@@ -210,13 +207,18 @@ extension CartHash {
 extension CartHash {
   /// Reads the packed value of a line; its client data stands elsewhere.
   static func line(_ name: String, _ value: Span<UInt8>) throws(StoreError) -> LineItem {
+    guard let sku = SKU(name) else { throw .corruptCart("line") }
+    return try line(sku, value)
+  }
+
+  private static func line(_ sku: SKU, _ value: Span<UInt8>) throws(StoreError) -> LineItem {
     var parts = BarSeparated()
-    guard let sku = SKU(name), let quantity = parts.number(value),
+    guard let quantity = parts.number(value),
       (1...Int64(LineItem.maximumQuantity)).contains(quantity),
       let selected = parts.number(value), selected <= 1, let born = parts.number(value),
       let version = parts.number(value),
       let merchant = parts.text(value).flatMap(MerchantID.init), let price = parts.number(value),
-      let revision = parts.text(value).flatMap(RevisionID.init), parts.isAtEnd
+      let revision = parts.range(value).flatMap({ RevisionID(utf8: value.extracting($0)) }), parts.isAtEnd
     else { throw .corruptCart("line") }
     return LineItem(
       sku: sku, quantity: Int(quantity), isSelected: selected == 1, born: born, version: version, merchantID: merchant,

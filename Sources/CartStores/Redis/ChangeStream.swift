@@ -14,11 +14,11 @@ package final class ChangeStream {
     package var isEmpty: Bool { ids.isEmpty }
   }
 
-  private static let group = "syncer"
+  static let group = "syncer"
   /// An entry that a reader has had for so long without acknowledging it goes to another.
   private static let abandonedMilliseconds = 5_000
 
-  private let connection: RedisConnection
+  let connection: RedisConnection
   private let reader: String
   /// Where the search for abandoned entries goes on.
   private var cursor = "0-0"
@@ -29,7 +29,7 @@ package final class ChangeStream {
     self.reader = reader
   }
 
-  private var key: String { connection.keys.stream }
+  var key: String { connection.keys.stream }
 
   /// Makes the group of readers where there is none: on a stream that was there before, it begins at its beginning.
   package func open() throws(StoreError) {
@@ -40,14 +40,14 @@ package final class ChangeStream {
 
   /// Takes new entries, waiting for the first one.
   ///
-  /// - Parameter milliseconds: how long to wait; it must lie below the connection's own patience.
+  /// - Parameter milliseconds: how long to wait, 0 for not at all; it must lie below the connection's own patience.
   package func take(_ count: Int, waiting milliseconds: Int) throws(StoreError) -> Batch {
-    let command = RedisCommand(
-      "XREADGROUP", "GROUP", Self.group, reader, "COUNT", String(count), "BLOCK", String(milliseconds), "STREAMS", key,
-      ">")
+    var command = RedisCommand("XREADGROUP", "GROUP", Self.group, reader, "COUNT", String(count))
+    if milliseconds > 0 { command.append(words: RedisCommand("BLOCK", String(milliseconds))) }
+    command.append(words: RedisCommand("STREAMS", key, ">"))
     let replies = try connection.exchange(command, .reading)
-    if replies.isError(0, code: "NOGROUP") {
-      // Redis was emptied.
+    if replies.isError(0, code: "NOGROUP") || replies.isError(0, code: "UNBLOCKED") {
+      // Redis was emptied, before or meanwhile.
       try open()
       return Batch()
     }
@@ -71,6 +71,25 @@ package final class ChangeStream {
     }
   }
 
+  /// The search for abandoned entries has come to the end, and begins anew with the next one.
+  package var isSearchThrough: Bool { cursor == "0-0" }
+
+  /// How many entries readers have taken and not acknowledged.
+  package func entriesInHand() throws(StoreError) -> Int {
+    let replies = try connection.exchange(RedisCommand("XPENDING", key, Self.group), .reading)
+    if replies.isError(0, code: "NOGROUP") { return 0 }
+    return try replies.read(0) { answer throws(StoreError) in
+      Int(try answer.element(0) { value in value.integer } ?? 0)
+    }
+  }
+
+  /// Takes this reader off the list of readers; it must have acknowledged all that it took.
+  package func leave() throws(StoreError) {
+    let command = RedisCommand("XGROUP", "DELCONSUMER", key, Self.group, reader)
+    let replies = try connection.exchange(command, .reading)
+    if !replies.isError(0, code: "NOGROUP") { try replies.check(0) }
+  }
+
   /// Ends the reader's work on a batch and deletes it.
   package func acknowledge(_ batch: Batch) throws(StoreError) {
     if batch.isEmpty { return }
@@ -86,22 +105,27 @@ package final class ChangeStream {
 
   /// Takes readers off the list that have had nothing for an hour.
   package func removeIdleReaders() throws(StoreError) {
+    for idle in try readers() where idle.name != reader && idle.inHand == 0 && idle.idle > 3_600_000 {
+      let command = RedisCommand("XGROUP", "DELCONSUMER", key, Self.group, idle.name)
+      try connection.exchange(command, .reading).check(0)
+    }
+  }
+
+  /// All readers there are.
+  func readers() throws(StoreError) -> [SyncState.Reader] {
     let replies = try connection.exchange(RedisCommand("XINFO", "CONSUMERS", key, Self.group), .reading)
-    if replies.isError(0, code: "ERR") || replies.isError(0, code: "NOGROUP") { return }
-    let idle = try replies.read(0) { readers throws(StoreError) in
-      var idle: [String] = []
-      for index in 0..<(readers.count ?? 0) {
-        try readers.element(index) { fields throws(StoreError) in
+    if replies.isError(0, code: "ERR") || replies.isError(0, code: "NOGROUP") { return [] }
+    return try replies.read(0) { list throws(StoreError) in
+      var readers: [SyncState.Reader] = []
+      for index in 0..<(list.count ?? 0) {
+        try list.element(index) { fields throws(StoreError) in
           let name = try fields.element(1) { value throws(StoreError) in try value.string() }
           let pending = try fields.element(3) { value in value.integer }
-          let milliseconds = try fields.element(5) { value in value.integer }
-          if let name, name != reader, pending == 0, milliseconds ?? 0 > 3_600_000 { idle.append(name) }
+          let idle = try fields.element(5) { value in value.integer }
+          if let name { readers.append(SyncState.Reader(name: name, inHand: Int(pending ?? 0), idle: idle ?? 0)) }
         }
       }
-      return idle
-    }
-    for name in idle {
-      try connection.exchange(RedisCommand("XGROUP", "DELCONSUMER", key, Self.group, name), .reading).check(0)
+      return readers
     }
   }
 

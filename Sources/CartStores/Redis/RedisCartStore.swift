@@ -7,6 +7,7 @@ package final class RedisCartStore: CartStore {
   private let histories: RedisHistories
   private let restorer: CartRestorer?
   private let synchronizer: CartSynchronizer?
+  private let merger: CartMerger?
   /// Told of carts that were brought back.
   package var observeRestore: ((CartRestorer.Report) -> Void)? {
     get { restorer?.observe }
@@ -26,7 +27,11 @@ package final class RedisCartStore: CartStore {
     restorer = archive.map { [histories, connection] archive in
       CartRestorer(RedisCarts(connection, histories: histories), archive: archive)
     }
-    synchronizer = restorer.map { CartSynchronizer($0, keepsGuests: keepsGuests) }
+    let synchronizer = restorer.map { CartSynchronizer($0, keepsGuests: keepsGuests) }
+    self.synchronizer = synchronizer
+    merger = restorer.flatMap { restorer in
+      synchronizer.map { CartMerger(restorer, synchronizer: $0, catalogue: catalogue) }
+    }
   }
 
   package func cart(of owner: CartOwner) throws(StoreError) -> CartReading {
@@ -48,7 +53,7 @@ package final class RedisCartStore: CartStore {
     var cart = row.hash.cart
     if row.lastCommand > row.hash.inboxNumber {
       guard let commands = try? archive.commands(for: owner, after: row.hash.inboxNumber) else { return nil }
-      for command in commands { cart = cart.applying(command.command) }
+      for command in commands { cart = cart.applying(command.command, uniting: JSONUnion.unite) }
     }
     return cart.version == 0 ? nil : CartReading(cart: cart, isFromArchive: true)
   }
@@ -56,6 +61,38 @@ package final class RedisCartStore: CartStore {
   package func sync(_ owner: CartOwner) throws(StoreError) -> Int64 {
     guard let synchronizer else { return try read(owner)?.cart.version ?? 0 }
     return try synchronizer.sync(owner)
+  }
+
+  package func merge(
+    _ guest: GuestCartID, into user: UserID, by strategy: MergeStrategy, retryKey: RetryKey?, requestID: String
+  ) throws(StoreError) -> MergeReading {
+    guard let merger else { return .pending }
+    return try merger.merge(guest, into: user, by: strategy, retryKey: retryKey, requestID: requestID)
+  }
+
+  package func precheck(
+    _ owner: CartOwner, retryKey: RetryKey?, condition: VersionCondition?
+  ) throws(StoreError) -> ChangeReading {
+    var terms = CartTerms(owner: owner)
+    terms.retryKey = retryKey
+    terms.condition = condition
+    for _ in 0..<Self.attempts {
+      let answer = try run(.touch, RedisCommand(), on: terms)
+      func reading(_ outcome: ChangeReading.Outcome) -> ChangeReading {
+        ChangeReading(outcome: outcome, reading: CartReading(cart: answer.hash?.cart ?? Cart(owner: owner)))
+      }
+      switch answer.status {
+      case .replayed: return reading(.replayed)
+      case .keyReused: return reading(.keyReused)
+      case .versionMismatch: return reading(.versionMismatch)
+      case .absent, .stale:
+        if try restore(owner) { continue }
+        let holds = condition?.holds(for: 0) ?? true
+        return reading(holds ? .unchanged : .versionMismatch)
+      default: return reading(.unchanged)
+      }
+    }
+    throw Self.unsettled
   }
 
   private func cartAtWork(of owner: CartOwner) throws(StoreError) -> CartReading {
@@ -69,14 +106,6 @@ package final class RedisCartStore: CartStore {
       return CartReading(cart: hash.cart)
     }
     return CartReading(cart: touched.cart, isCookieDue: answer.isCookieDue)
-  }
-
-  /// Reads a cart for an operator: nobody used it, so nothing is renewed.
-  package func peek(at owner: CartOwner) throws(StoreError) -> CartReading {
-    guard let hash = try read(owner), hash.state != .merged else {
-      return CartReading(cart: Cart(owner: owner), isSpent: owner.isGuest)
-    }
-    return CartReading(cart: hash.cart)
   }
 
   package func change(_ request: ChangeRequest) throws(StoreError) -> ChangeReading {
@@ -113,7 +142,9 @@ package final class RedisCartStore: CartStore {
       case .absent, .stale:
         if try !restore(owner) { return changeOfNothing(request) }
       case .merged: return Self.spent(owner)
-      case .merging: throw StoreError(.unavailable, "the cart is being merged")
+      case .merging:
+        guard let merger else { throw StoreError(.unavailable, "the cart is being merged") }
+        try merger.end(owner)
       case .full: throw StoreError(.unavailable, "Redis: memory is short")
       case .gap, .outdated: throw .unexpectedReply
       case .otherGeneration: otherGenerations += 1
@@ -143,6 +174,7 @@ extension RedisCartStore {
         return (hash, hash?.lineage == history.lineage)
       }
       if found.isCurrent { return found.hash }
+      if found.hash == nil, try isKnownAbsent(owner) { return nil }
       if try !restore(owner) { return nil }
     }
     throw Self.unsettled
@@ -180,6 +212,13 @@ extension RedisCartStore {
     guard let restorer else { return false }
     try restorer.restore([owner])
     return true
+  }
+
+  private func isKnownAbsent(_ owner: CartOwner) throws(StoreError) -> Bool {
+    guard let restorer else { return false }
+    return try histories.within { history throws(StoreError) in
+      try restorer.carts.isKnownAbsent(owner, in: history)
+    }
   }
 
   /// Who is not through by then has met others that bring the same cart back, again and again.

@@ -55,6 +55,28 @@ package final class RedisCarts {
     return hash.lineage == history.lineage ? .current(hash, usedAt: usedAt) : .stale(hash, usedAt: usedAt)
   }
 
+  private static let absentWord = "none"
+  private static let spentWord = "spent"
+
+  /// Whether somebody has found lately that neither store has such a cart.
+  func isKnownAbsent(_ owner: CartOwner, in history: RedisHistory) throws(StoreError) -> Bool {
+    let replies = try connection.exchange(RedisCommand("GET", keys.hold(of: owner)), .reading, in: history.required)
+    let word = try replies.read(0) { value throws(StoreError) in try value.string() }
+    return word == "\(Self.absentWord) \(history.lineage)" || word == "\(Self.spentWord) \(history.lineage)"
+  }
+
+  /// Those of `owners` that Redis has not, or of another history.
+  func missing(_ owners: [CartOwner], in history: RedisHistory) throws(StoreError) -> [CartOwner] {
+    let commands = owners.map { RedisCommand("HGET", keys.cart(of: $0), "#l") }
+    let replies = try connection.exchange(commands, .reading, in: history.required)
+    var missing: [CartOwner] = []
+    for (index, owner) in owners.enumerated() {
+      let lineage = try replies.read(index) { value throws(StoreError) in try value.string() }
+      if lineage != String(history.lineage) { missing.append(owner) }
+    }
+    return missing
+  }
+
   // MARK: Bringing back
 
   /// Holds the places of carts for whoever shows `token`, and reads what is there.
@@ -80,11 +102,11 @@ package final class RedisCarts {
   struct Installation {
     var hash: CartHash
     var usedAt: Timestamp
-    /// It only says that there is no cart, and is forgotten by itself.
-    var isPlaceholder = false
+    /// Nothing but the word that there is no cart, which is forgotten by itself.
+    var isAbsence = false
 
     /// For so many seconds Redis remembers that there is no cart.
-    static let placeholderSeconds = 600
+    static let absenceSeconds = 600
   }
 
   enum Installed: String {
@@ -103,11 +125,14 @@ package final class RedisCarts {
     for installation in installations {
       guard let owner = installation.hash.cart.owner else { continue }
       var arguments = RedisCommand(token, String(history.lineage))
-      arguments.append(installation.hash.cart.expiresAt.map { String($0.seconds) } ?? "")
-      arguments.append(installation.isPlaceholder ? String(Installation.placeholderSeconds) : "")
-      arguments.append(installation.usedAt.milliseconds)
-      arguments.append(installation.isPlaceholder ? "" : "1")
-      arguments.append(words: installation.hash.fields)
+      if installation.isAbsence {
+        arguments.append(Installation.absenceSeconds)
+        arguments.append(owner.isGuest ? Self.spentWord : Self.absentWord)
+      } else {
+        arguments.append(installation.hash.cart.expiresAt.map { String($0.seconds) } ?? "")
+        arguments.append(installation.usedAt.milliseconds)
+        arguments.append(words: installation.hash.fields)
+      }
       calls.append(
         RedisScriptCall(
           .install, keys: [keys.cart(of: owner), keys.hold(of: owner), keys.dirty, keys.active], arguments: arguments))
@@ -222,7 +247,7 @@ private struct MarkedFields {
 extension RedisCarts {
   /// Has a cart follow a command, if the lines that it touches are still as `hash` says.
   ///
-  /// - Returns: whether the cart has followed it, now or before.
+  /// - Returns: whether the cart follows it now; `false` where it did before, or is not as `hash` says.
   func apply(_ command: InboxCommand, to hash: CartHash, in history: RedisHistory) throws(StoreError) -> Bool {
     var terms = CartTerms(owner: command.owner)
     terms.requestID = command.requestID
@@ -235,13 +260,35 @@ extension RedisCarts {
       .apply, keys: keys.forChange(of: command.owner), arguments: arguments, .reading, in: history.required)
     let answer = try replies.read(0) { value throws(StoreError) in try ScriptAnswer(owner: command.owner, value) }
     switch answer.status {
-    case .changed, .unchanged, .replayed: return true
+    case .changed, .unchanged: return true
     default: return false
     }
   }
 
+  /// Freezes a guest's cart that is still as `hash` says, so that it can be merged.
+  ///
+  /// - Parameter target: see ``CartMerger``.
+  func freeze(_ hash: CartHash, into target: String, in history: RedisHistory) throws(StoreError) -> Bool {
+    guard let owner = hash.cart.owner else { return false }
+    let fields = MarkedFields(hash)
+    let replies = try connection.evaluate(
+      .freeze, keys: [keys.cart(of: owner), keys.dirty],
+      arguments: RedisCommand(String(history.lineage), fields.epoch, fields.version, target), .reading,
+      in: history.required)
+    return try replies.read(0) { value in value.integer == 1 }
+  }
+
+  /// Leaves of a frozen cart only that it is spent.
+  func bury(_ owner: CartOwner, in history: RedisHistory) throws(StoreError) {
+    let replies = try connection.evaluate(
+      .bury, keys: [keys.cart(of: owner), keys.dirty, keys.active, keys.hold(of: owner)],
+      arguments: RedisCommand(String(history.lineage), String(Installation.absenceSeconds)), .reading,
+      in: history.required)
+    try replies.check(0)
+  }
+
   private func append(_ command: CartCommand, on cart: Cart, to arguments: inout RedisCommand) {
-    let after = cart.applying(command)
+    let after = cart.applying(command, uniting: JSONUnion.unite)
     arguments.append(cart.currency?.code ?? "")
     arguments.append(after.currency?.code ?? "")
     arguments.append(after.clock)
@@ -250,7 +297,7 @@ extension RedisCarts {
     } else {
       arguments.append("")
     }
-    for outcome in cart.outcomes(of: command) {
+    for outcome in cart.outcomes(of: command, uniting: JSONUnion.unite) {
       arguments.append(outcome.sku.text)
       arguments.append(outcome.before.map { CartHash.value(of: $0) } ?? "")
       arguments.append(outcome.before?.clientData ?? [])

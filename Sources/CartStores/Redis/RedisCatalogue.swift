@@ -37,6 +37,7 @@ package final class RedisCatalogue: Catalogue {
     if skus.isEmpty { return [] }
     do throws(StoreError) {
       if generation == nil || RedisClock.monotonic - seenAt > Self.freshness { try refreshGeneration() }
+      if let found = remembered(skus) { return found }
       let found = try current(skus).products
       return skus.map { found[$0] }
     } catch {
@@ -44,6 +45,17 @@ package final class RedisCatalogue: Catalogue {
       guard let found = try? source.products(for: skus) else { throw error }
       return found
     }
+  }
+
+  /// The products, where all of them are in memory and of the generation last seen.
+  private func remembered(_ skus: [SKU]) -> [Product?]? {
+    var found: [Product?] = []
+    found.reserveCapacity(skus.count)
+    for sku in skus {
+      guard let entry = products.value(for: sku), entry.generation == generation else { return nil }
+      found.append(entry.product)
+    }
+    return found
   }
 
   package func exactProducts(for skus: [SKU]) throws(StoreError) -> [Product?] {

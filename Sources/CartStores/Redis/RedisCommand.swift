@@ -1,33 +1,68 @@
-/// One command: its words, one after the other in one buffer.
+/// One command: its words one after the other in one buffer, as the protocol writes them (RESP bulk strings).
 struct RedisCommand: Sendable {
   private(set) var bytes: [UInt8] = []
-  /// Where each word ends in ``bytes``.
-  private(set) var ends: [Int] = []
+  /// Words in ``bytes``.
+  private(set) var count = 0
 
-  init() {}
+  init() { bytes.reserveCapacity(256) }
 
   init(_ words: String...) {
+    self.init()
     for word in words { append(word) }
   }
 
   mutating func append(_ word: String) {
-    bytes.append(contentsOf: word.utf8)
-    ends.append(bytes.count)
+    var word = word
+    word.withUTF8 { word in unsafe append(word) }
   }
 
-  mutating func append(_ word: some Sequence<UInt8>) {
+  mutating func append(_ word: some Collection<UInt8>) {
+    begin(word.count)
     bytes.append(contentsOf: word)
-    ends.append(bytes.count)
+    Self.endLine(&bytes)
   }
 
   /// Appends a number in decimal.
   mutating func append(_ number: some BinaryInteger) {
-    append(String(number))
+    let number = Int64(number)
+    var length = number < 0 ? 2 : 1
+    var rest = number.magnitude
+    while rest >= 10 {
+      rest /= 10
+      length += 1
+    }
+    begin(length)
+    bytes.append(decimal: number)
+    Self.endLine(&bytes)
   }
 
   mutating func append(words: RedisCommand) {
-    let start = bytes.count
+    count += words.count
     bytes.append(contentsOf: words.bytes)
-    for end in words.ends { ends.append(start + end) }
+  }
+
+  /// The commands as they are sent.
+  static func message(_ commands: [RedisCommand]) -> [UInt8] {
+    var message: [UInt8] = []
+    message.reserveCapacity(commands.reduce(0) { $0 + $1.bytes.count + 16 })
+    for command in commands {
+      message.append(UInt8(ascii: "*"))
+      message.append(decimal: Int64(command.count))
+      endLine(&message)
+      message.append(contentsOf: command.bytes)
+    }
+    return message
+  }
+
+  private mutating func begin(_ length: Int) {
+    count += 1
+    bytes.append(UInt8(ascii: "$"))
+    bytes.append(decimal: Int64(length))
+    Self.endLine(&bytes)
+  }
+
+  private static func endLine(_ bytes: inout [UInt8]) {
+    bytes.append(UInt8(ascii: "\r"))
+    bytes.append(UInt8(ascii: "\n"))
   }
 }

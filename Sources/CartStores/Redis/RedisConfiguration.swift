@@ -18,6 +18,8 @@ package struct RedisConfiguration: Sendable {
   package var password: [UInt8]?
   /// How long to wait for a connection or an answer, in milliseconds.
   package var timeoutMilliseconds: Int64
+  /// For so many milliseconds after a time-out nothing is tried, so that whoever has another way out takes it at once.
+  package var restAfterTimeout: Int64 = 0
 
   package init(
     address: Address, database: Int = 0, prefix: String = "", user: String? = nil, password: [UInt8]? = nil,
@@ -49,6 +51,7 @@ package struct RedisConfiguration: Sendable {
     self.init(
       address: address, database: try settings.integer(.redisDatabase, in: 0...65_535),
       prefix: settings[.redisPrefix], user: user.isEmpty ? nil : user, password: password)
+    restAfterTimeout = 1_000
   }
 
   private static func trimmed(_ bytes: [UInt8]) -> [UInt8] {

@@ -21,8 +21,11 @@ import Glibc
   private var context: UnsafeMutablePointer<redisContext>?
   private var digests: [RedisScript: [UInt8]] = [:]
   private var clock = RedisClock()
+  /// Nothing is tried before this moment of the monotonic clock.
+  private var restsUntil: Int64 = 0
   /// The server at the other end, as it was when the connection was made; `nil` before the first one.
   private(set) var server: RedisServer?
+  private var memory = ReplyMemory()
 
   /// Connects when it is first used.
   package init(_ configuration: RedisConfiguration) {
@@ -55,15 +58,22 @@ import Glibc
       if !isPeerGone { return }
       close()
     }
+    if RedisClock.monotonic < restsUntil {
+      throw StoreError(.unavailable, "Redis: left alone for a moment after a time-out")
+    }
     _ = signal(SIGPIPE, SIG_IGN)
-    try open()
+    let began = RedisClock.monotonic
     do throws(StoreError) {
+      try open()
       try shakeHands()
     } catch {
       close()
+      if RedisClock.monotonic - began >= timeoutMilliseconds { rest() }
       throw error
     }
   }
+
+  private func rest() { restsUntil = RedisClock.monotonic + configuration.restAfterTimeout }
 
   /// Ends the connection; the next use makes a new one.
   package func close() {
@@ -87,9 +97,10 @@ import Glibc
     while true {
       try connect()
       if let history, history != server?.replicationID { throw Self.otherHistory }
-      var replies = RedisReplies()
+      var replies = RedisReplies(in: freshMemory())
       guard let failure = transmit(commands, into: &replies) else { return replies }
       close()
+      if failure.isTimeout { rest() }
       let isHarmless = !failure.wasSent || effect == .reading
       guard isHarmless, !failure.isTimeout, !isSecondTry else {
         throw StoreError(.unavailable, "Redis: \(failure.reason)", isOutcomeUnknown: !isHarmless)
@@ -199,7 +210,7 @@ extension RedisConnection {
       commands.append(command)
     }
     let sent = RedisClock.monotonic
-    var replies = RedisReplies()
+    var replies = RedisReplies(in: freshMemory())
     if let failure = transmit(commands, into: &replies) {
       throw StoreError(.unavailable, "Redis: no handshake: \(failure.reason)")
     }
@@ -225,9 +236,11 @@ extension RedisConnection {
     return parts[0] * 1000 + parts[1] / 1000
   }
 
-  /// Whether an idle connection was closed from the other side, so that a change isn't lost on it.
+  /// Whether an idle connection was closed from the other side, so that a change isn't lost on it. Over a unix socket
+  /// the change's own write fails then, and nothing has been sent.
   private var isPeerGone: Bool {
     guard let context = unsafe context else { return true }
+    if case .unix = configuration.address { return false }
     var poll = pollfd(fd: unsafe context.pointee.fd, events: Int16(POLLIN), revents: 0)
     return unsafe Glibc.poll(&poll, 1, 0) != 0
   }
@@ -242,6 +255,14 @@ extension RedisConnection {
     /// Whether Redis may have all of the commands.
     let wasSent: Bool
 
+    /// All was sent, and no answer came.
+    static let late = Failure(reason: noAnswer, isTimeout: true, wasSent: true)
+    private static let noAnswer = "no answer in time"
+
+    private init(reason: String, isTimeout: Bool, wasSent: Bool) {
+      (self.reason, self.isTimeout, self.wasSent) = (reason, isTimeout, wasSent)
+    }
+
     /// Reads `errno` and the context, before anything else touches them.
     init(_ context: UnsafeMutablePointer<redisContext>, wasSent: Bool) {
       let number = errno
@@ -249,7 +270,7 @@ extension RedisConnection {
       isTimeout = isIO && (number == EAGAIN || number == ETIMEDOUT || number == EINPROGRESS)
       reason =
         if isTimeout {
-          "no answer in time"
+          Self.noAnswer
         } else if isIO {
           unsafe String(cString: strerror(number))
         } else {
@@ -264,9 +285,11 @@ extension RedisConnection {
   /// Sends all commands and takes in their replies; `nil` where all went well.
   private func transmit(_ commands: [RedisCommand], into replies: inout RedisReplies) -> Failure? {
     guard let context = unsafe context else { preconditionFailure("not connected") }
-    for command in commands {
-      guard unsafe append(command, to: context) == REDIS_OK else { return unsafe Failure(context, wasSent: false) }
+    unsafe replies.memory.attach(to: context.pointee.reader)
+    let appended = unsafe RedisCommand.message(commands).withUnsafeBytes { bytes in
+      unsafe redisAppendFormattedCommand(context, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
     }
+    guard appended == REDIS_OK else { return unsafe Failure(context, wasSent: false) }
     // Redis carries out a command when it has all of it, so a broken write of one has no effect.
     var done: Int32 = 0
     while done == 0 {
@@ -275,32 +298,36 @@ extension RedisConnection {
       }
     }
     for _ in commands {
-      var reply: UnsafeMutableRawPointer?
-      guard unsafe redisGetReply(context, &reply) == REDIS_OK, let reply = unsafe reply else {
-        return unsafe Failure(context, wasSent: true)
-      }
-      unsafe replies.adopt(reply)
+      if let failure = unsafe receive(from: context, into: &replies) { return failure }
     }
     return nil
   }
 
-  private func append(_ command: RedisCommand, to context: UnsafeMutablePointer<redisContext>) -> Int32 {
-    unsafe command.bytes.withUnsafeBytes { bytes in
-      // An empty word still needs an address.
-      let base = unsafe bytes.bindMemory(to: CChar.self).baseAddress
-      return unsafe withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: command.ends.count) {
-        words in
-        unsafe withUnsafeTemporaryAllocation(of: Int.self, capacity: command.ends.count) { lengths in
-          var start = 0
-          for (index, end) in command.ends.enumerated() {
-            unsafe words.initializeElement(at: index, to: base.map { unsafe $0 + start })
-            unsafe lengths.initializeElement(at: index, to: end - start)
-            start = end
-          }
-          return unsafe redisAppendCommandArgv(
-            context, Int32(command.ends.count), words.baseAddress, lengths.baseAddress)
-        }
+  /// The memory of the last exchange, or other where its replies are still read.
+  private func freshMemory() -> ReplyMemory {
+    if !isKnownUniquelyReferenced(&memory) { memory = ReplyMemory() }
+    return memory
+  }
+
+  /// Takes in one reply. It is waited for in poll(2): what sleeps in a read of a unix socket is woken twice, the first
+  /// time when the other side has read the question.
+  private func receive(
+    from context: UnsafeMutablePointer<redisContext>, into replies: inout RedisReplies
+  ) -> Failure? {
+    let timeout = Int32(clamping: configuration.timeoutMilliseconds)
+    while true {
+      var reply: UnsafeMutableRawPointer?
+      guard unsafe redisGetReplyFromReader(context, &reply) == REDIS_OK else {
+        return unsafe Failure(context, wasSent: true)
       }
+      if let reply = unsafe reply {
+        unsafe replies.adopt(reply)
+        return nil
+      }
+      // A signal or an error of poll's leaves the waiting to the read.
+      var answer = pollfd(fd: unsafe context.pointee.fd, events: Int16(POLLIN), revents: 0)
+      if unsafe poll(&answer, 1, timeout) == 0 { return .late }
+      guard unsafe redisBufferRead(context) == REDIS_OK else { return unsafe Failure(context, wasSent: true) }
     }
   }
 }

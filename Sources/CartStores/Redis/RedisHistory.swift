@@ -8,6 +8,12 @@ struct RedisServer {
   /// What stands under ``RedisKeys/lineage``.
   let registered: String
 
+  /// The number of the server's history; `nil` where it is not registered.
+  var registeredLineage: Int64? {
+    let parts = registered.split(separator: "|")
+    return parts.count == 2 && parts[0] == replicationID ? Int64(parts[1]) : nil
+  }
+
   /// Reads the answers to `INFO replication` and to the question for the lineage.
   init(_ replies: borrowing RedisReplies, at index: Int) throws(StoreError) {
     var replicationID = "unknown"
@@ -71,9 +77,7 @@ package final class RedisHistories {
       throw StoreError(.unavailable, "Redis: is a replica")
     }
     let id = server.replicationID
-    var number: Int64?
-    let parts = server.registered.split(separator: "|")
-    if parts.count == 2, parts[0] == id { number = Int64(parts[1]) }
+    var number = server.registeredLineage
     // A database that was put back may have forgotten the number, and given another one since.
     if let refused = archive.refused, refused == RedisHistory(replicationID: id, lineage: number ?? 0) { number = nil }
     if number == nil {

@@ -55,9 +55,11 @@ package struct RedisKeys: Sendable {
     return CartOwner(kind: String(rest[..<colon]), id: id)
   }
 
-  /// Held by whoever brings a cart back.
+  /// Held by whoever brings a cart back; the word of the last one who found that there is none.
   func hold(of owner: CartOwner) -> String { "\(prefix)ld:{\(cart(of: owner))}" }
 
   /// The keys of every script that changes a cart, in the order in which the scripts take them.
-  func forChange(of owner: CartOwner) -> [String] { [cart(of: owner), stream, dirty, active, generation, pressure] }
+  func forChange(of owner: CartOwner) -> [String] {
+    [cart(of: owner), stream, dirty, active, generation, pressure, hold(of: owner)]
+  }
 }

@@ -1,17 +1,17 @@
 import CHiredis
 import CartDomain
 
-/// The answers to one pipeline of commands, freed with their owner.
+/// The answers to one pipeline of commands, and the memory in which they lie.
 @safe struct RedisReplies: ~Copyable {
   private var roots: [UnsafeMutablePointer<redisReply>] = unsafe []
+  let memory: ReplyMemory
 
-  init() {}
+  /// - Parameter memory: nobody else's as long as this lives.
+  init(in memory: ReplyMemory) { self.memory = memory }
 
-  deinit {
-    for index in unsafe roots.indices { unsafe freeReplyObject(roots[index]) }
-  }
+  deinit { memory.removeAll() }
 
-  /// Takes over a reply that hiredis has allocated.
+  /// Takes in a reply that hiredis has put into ``memory``.
   mutating func adopt(_ pointer: UnsafeMutableRawPointer) {
     unsafe roots.append(pointer.assumingMemoryBound(to: redisReply.self))
   }
@@ -63,6 +63,22 @@ import CartDomain
       throw .unexpectedReply
     }
     return try body(unsafe RedisValue(child))
+  }
+
+  /// Lends the names and values of an array in which they stand in turns to `body`.
+  borrowing func forEachPair(
+    _ body: (_ name: Span<UInt8>, _ value: borrowing RedisValue) throws(StoreError) -> Void
+  ) throws(StoreError) {
+    guard let count, count.isMultiple(of: 2) else { throw .unexpectedReply }
+    for index in stride(from: 0, to: count, by: 2) {
+      guard let name = unsafe reply.pointee.element[index], let value = unsafe reply.pointee.element[index + 1] else {
+        throw .unexpectedReply
+      }
+      let lent: Void? = try unsafe RedisValue(name).withBytes { name throws(StoreError) in
+        try body(name, unsafe RedisValue(value))
+      }
+      if lent == nil { throw .unexpectedReply }
+    }
   }
 
   /// Lends the bytes of a string or status to `body`; `nil` for null.

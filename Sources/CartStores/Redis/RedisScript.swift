@@ -17,6 +17,8 @@ enum RedisScript: String, CaseIterable, Sendable {
   case raise
   case distrust
   case evict
+  case freeze
+  case bury
   case fill
   case publish
   case advance
@@ -48,7 +50,9 @@ enum RedisScript: String, CaseIterable, Sendable {
 
   private var isAllowedWithoutMemory: Bool {
     switch self {
-    case .edit, .remove, .select, .touch, .apply, .persisted, .raise, .distrust, .evict, .advance, .reset: true
+    case .edit, .remove, .select, .touch, .apply, .persisted, .raise, .distrust, .evict, .freeze,
+      .bury, .advance, .reset:
+      true
     case .add, .editWithData, .acknowledge, .install, .fill, .publish: false
     }
   }
@@ -68,6 +72,8 @@ enum RedisScript: String, CaseIterable, Sendable {
     case .raise: [PackageResources.raise_lua]
     case .distrust: [PackageResources.distrust_lua]
     case .evict: [PackageResources.evict_lua]
+    case .freeze: [PackageResources.freeze_lua]
+    case .bury: [PackageResources.bury_lua]
     case .fill: [PackageResources.fill_lua]
     case .publish: [PackageResources.publish_lua]
     case .advance: [PackageResources.advance_lua]

@@ -18,6 +18,21 @@ package final class CartRestorer {
     package var absent = 0
     /// Somebody else was faster.
     package var contended = 0
+    /// Redis had it already, and nothing was to be done.
+    package var present = 0
+    /// They can't be read.
+    package var refused: [CartOwner] = []
+
+    package init() {}
+
+    package static func += (sum: inout Report, more: Report) {
+      sum.restored += more.restored
+      sum.confirmed += more.confirmed
+      sum.absent += more.absent
+      sum.contended += more.contended
+      sum.present += more.present
+      sum.refused += more.refused
+    }
   }
 
   let carts: RedisCarts
@@ -41,6 +56,39 @@ package final class CartRestorer {
     let report = try carts.histories.within { history throws(StoreError) in try restore(owners, in: history) }
     observe?(report)
     return report
+  }
+
+  /// Those of `owners` whose carts Redis lacks or has of another history: one round trip, and nothing is claimed.
+  package func missing(_ owners: [CartOwner]) throws(StoreError) -> [CartOwner] {
+    try carts.histories.within { history throws(StoreError) in try carts.missing(owners, in: history) }
+  }
+
+  /// Like ``restore(_:)``, for very many: what Redis has costs next to nothing, and a cart that can't be read does not
+  /// hold up the others.
+  package func rebuild(_ owners: [CartOwner]) throws(StoreError) -> Report {
+    let missing = try missing(owners)
+    var report = Report()
+    if !missing.isEmpty {
+      do throws(StoreError) {
+        report = try restore(missing)
+      } catch {
+        guard error.code == .corrupt else { throw error }
+        for owner in missing { report += try restoreReadable(owner) }
+      }
+    }
+    report.present += owners.count - missing.count
+    return report
+  }
+
+  private func restoreReadable(_ owner: CartOwner) throws(StoreError) -> Report {
+    do throws(StoreError) {
+      return try restore([owner])
+    } catch {
+      guard error.code == .corrupt else { throw error }
+      var report = Report()
+      report.refused = [owner]
+      return report
+    }
   }
 
   private func restore(_ owners: [CartOwner], in history: RedisHistory) throws(StoreError) -> Report {
@@ -67,7 +115,7 @@ package final class CartRestorer {
     let results = try carts.install(installations, token: token, in: history)
     report.contended += results.count { $0 != .installed }
     for (installation, result) in zip(installations, results) where result == .installed {
-      guard let owner = installation.hash.cart.owner, !installation.isPlaceholder, let claim = claims[owner],
+      guard let owner = installation.hash.cart.owner, !installation.isAbsence, let claim = claims[owner],
         claim.row.lastCommand > installation.hash.inboxNumber
       else { continue }
       try courier.deliver(to: owner)
@@ -83,7 +131,7 @@ package final class CartRestorer {
     let now = carts.connection.now
     guard let claim, claim.row.hash.state != .merged else {
       report.absent += 1
-      return Self.placeholder(for: owner, history)
+      return Self.absence(of: owner)
     }
     let row = claim.row.hash
     var hash: CartHash
@@ -92,7 +140,7 @@ package final class CartRestorer {
       report.confirmed += 1
     } else if let end = row.cart.expiresAt, end <= now {
       report.absent += 1
-      return Self.placeholder(for: owner, history)
+      return Self.absence(of: owner)
     } else {
       hash = row
       // What Redis had beyond this copy is lost, and with it the versions that it had given.
@@ -108,12 +156,10 @@ package final class CartRestorer {
     return RedisCarts.Installation(hash: hash, usedAt: usedAt)
   }
 
-  /// A user has no cart yet; a guest's has come to its end.
-  private static func placeholder(for owner: CartOwner, _ history: RedisHistory) -> RedisCarts.Installation {
-    var hash = CartHash(cart: Cart(owner: owner))
-    hash.lineage = history.lineage
-    if owner.isGuest { hash.state = .merged }
-    return RedisCarts.Installation(hash: hash, usedAt: Timestamp(milliseconds: 0), isPlaceholder: true)
+  /// A user has no cart yet, or a guest's has come to its end.
+  private static func absence(of owner: CartOwner) -> RedisCarts.Installation {
+    RedisCarts.Installation(
+      hash: CartHash(cart: Cart(owner: owner)), usedAt: Timestamp(milliseconds: 0), isAbsence: true)
   }
 
   private static func token() -> String {

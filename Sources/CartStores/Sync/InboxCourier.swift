@@ -18,16 +18,19 @@ package final class InboxCourier {
 
   /// Delivers all commands that a cart in Redis has not followed.
   ///
+  /// - Parameter didApply: told of each that took effect here, and of the cart before it.
   /// - Returns: whether it has followed them; `false` where Redis has no such cart, or none that is to be trusted.
   @discardableResult
-  package func deliver(to owner: CartOwner) throws(StoreError) -> Bool {
+  package func deliver(
+    to owner: CartOwner, didApply: (InboxCommand, Cart) -> Void = { _, _ in }
+  ) throws(StoreError) -> Bool {
     try carts.histories.within { history throws(StoreError) in
       for _ in 0..<Self.attempts {
         guard case .current(let hash, _) = try carts.read([owner], in: history)[0] else { return false }
         if hash.state != .open { return false }
         let commands = try archive.commands(for: owner, after: hash.inboxNumber)
         guard let command = commands.first else { return true }
-        _ = try carts.apply(command, to: hash, in: history)
+        if try carts.apply(command, to: hash, in: history) { didApply(command, hash.cart) }
       }
       throw StoreError(.unavailable, "the cart changes too fast to follow a command")
     }

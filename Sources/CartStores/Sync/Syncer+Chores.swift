@@ -15,6 +15,8 @@ extension Syncer {
     case dirty
     /// Delivers commands whose senders have died.
     case commands
+    /// Ends merges whose beginners have died.
+    case merges
     /// Tries those again that PostgreSQL has refused.
     case quarantine
     /// Looks whether every cart that was used lately is persisted.
@@ -27,16 +29,15 @@ extension Syncer {
     /// Milliseconds.
     var interval: Int64 {
       switch self {
-      case .memory, .abandoned, .dirty, .commands: 1_000
-      case .heartbeat, .catalogue: 5_000
+      case .memory, .abandoned, .dirty, .commands, .merges: 2_000
+      case .catalogue: 5_000
+      case .heartbeat: 30_000
       case .quarantine: 600_000
       case .active, .idle: 3_600_000
       case .housekeeping: 6 * 3_600_000
       }
     }
   }
-
-  private var now: Timestamp { connection.now }
 
   func carryOut(_ chore: Chore) throws(StoreError) {
     switch chore {
@@ -45,7 +46,8 @@ extension Syncer {
     case .catalogue: try catalogue.publish()
     case .abandoned: try work(on: stream.takeAbandoned(configuration.batch))
     case .dirty: try persistDirty(before: now.adding(milliseconds: -Self.dirtyMilliseconds))
-    case .commands: try deliverCommands()
+    case .commands: _ = try deliverCommands(olderThan: Self.commandMilliseconds)
+    case .merges: try endMerges()
     case .quarantine: try retryQuarantine()
     case .active: try persistActive()
     case .idle: try releaseIdle()
@@ -72,10 +74,22 @@ extension Syncer {
   /// The time that whoever sent a command has for delivering it himself, in milliseconds.
   private static let commandMilliseconds = 1_000
 
-  private func deliverCommands() throws(StoreError) {
-    for owner in try archive.ownersWithCommands(olderThan: Self.commandMilliseconds, limit: configuration.batch) {
+  /// - Returns: to whom; at most ``Configuration/batch``.
+  func deliverCommands(olderThan milliseconds: Int) throws(StoreError) -> [CartOwner] {
+    let owners = try archive.ownersWithCommands(olderThan: milliseconds, limit: configuration.batch)
+    for owner in owners {
       if try !restorer.courier.deliver(to: owner) { try restorer.restore([owner]) }
       try sync([owner])
+    }
+    return owners
+  }
+
+  private func endMerges() throws(StoreError) {
+    for guest in try archive.guestsBeingMerged(for: Self.commandMilliseconds, limit: configuration.batch) {
+      // Redis may have lost that it was frozen: then the merge has never been.
+      try restorer.restore([guest])
+      try merger.end(guest)
+      try sync([guest])
     }
   }
 
@@ -154,5 +168,6 @@ extension Syncer {
     try archive.prepareMonths()
     if configuration.monthsKept > 0 { try archive.dropMonths(before: configuration.monthsKept) }
     while try archive.removeExpiredGuests(limit: configuration.batch) == configuration.batch {}
+    while try archive.removeErased(limit: configuration.batch) == configuration.batch {}
   }
 }

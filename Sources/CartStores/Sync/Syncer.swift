@@ -51,6 +51,7 @@ package final class Syncer {
   let stream: ChangeStream
   let lists: CartLists
   let catalogue: RedisCatalogue
+  let merger: CartMerger
   var quarantine: Set<CartOwner> = []
   private var schedule: [Chore: Timestamp] = [:]
 
@@ -67,11 +68,12 @@ package final class Syncer {
     stream = ChangeStream(connection, reader: name)
     lists = CartLists(connection)
     catalogue = RedisCatalogue(connection: connection, source: PostgresCatalogue(archive.connection))
+    merger = CartMerger(restorer, synchronizer: synchronizer, catalogue: catalogue)
     restorer.observe = { [unowned self] in observer.restored($0) }
   }
 
-  /// The longest that ``turn()`` waits for a change, in milliseconds.
-  private static let patience = 200
+  /// The longest that ``turn()`` waits for a change, in milliseconds: below the patience of a connection.
+  private static let patience = 1_000
 
   /// Does what there is to do, waiting a moment for it.
   ///
@@ -100,7 +102,7 @@ package final class Syncer {
     try carryOut(.commands)
   }
 
-  private var now: Timestamp { connection.now }
+  var now: Timestamp { connection.now }
 
   private func isDue(_ chore: Chore) -> Bool { schedule[chore].map { $0 <= now } ?? true }
 

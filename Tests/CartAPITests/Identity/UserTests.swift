@@ -21,7 +21,8 @@ import Testing
     shop.clock.advance(days: 2)
     let answer = shop.send("POST", "/v1/cart/lines", #"{"sku":"A"}"#, user: "u", headers: [.guestCartID: pass])
     #expect(answer.json["owner"] == "user")
-    #expect(answer["Set-Cookie"] == nil)
+    #expect(answer["Guest-Cart-Id"] == nil)
+    #expect(answer["Set-Cookie"]?.hasPrefix("guestCartId=; Path=/; Max-Age=0") == true)
   }
 
   @Test(arguments: [

@@ -20,6 +20,25 @@ final class CountingStore: CartStore {
     return try inner.change(request)
   }
 
+  func sync(_ owner: CartOwner) throws(StoreError) -> Int64 {
+    try count()
+    return try inner.sync(owner)
+  }
+
+  func merge(
+    _ guest: GuestCartID, into user: UserID, by strategy: MergeStrategy, retryKey: RetryKey?, requestID: String
+  ) throws(StoreError) -> MergeReading {
+    try count()
+    return try inner.merge(guest, into: user, by: strategy, retryKey: retryKey, requestID: requestID)
+  }
+
+  func precheck(
+    _ owner: CartOwner, retryKey: RetryKey?, condition: VersionCondition?
+  ) throws(StoreError) -> ChangeReading {
+    try count()
+    return try inner.precheck(owner, retryKey: retryKey, condition: condition)
+  }
+
   private func count() throws(StoreError) {
     calls += 1
     if isAway { throw StoreError(.unavailable, "away for the test", isOutcomeUnknown: true) }

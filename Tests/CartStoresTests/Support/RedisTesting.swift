@@ -10,9 +10,9 @@ enum RedisTesting {
     RedisConfiguration.Address($0)
   }
 
-  /// A configuration whose keys no other test uses.
-  static func configuration() throws -> RedisConfiguration {
-    RedisConfiguration(address: try #require(address), prefix: uniqueName("test:") + ":")
+  /// A configuration whose keys no other test uses, but the one that gives the same prefix.
+  static func configuration(prefix: String? = nil) throws -> RedisConfiguration {
+    RedisConfiguration(address: try #require(address), prefix: prefix ?? uniqueName("test:") + ":")
   }
 
   static func uniqueName(_ start: String) -> String {

@@ -13,10 +13,9 @@ final class TwoStores {
   let restorer: CartRestorer
   let synchronizer: CartSynchronizer
   let store: RedisCartStore
+  private let catalogue: RedisCatalogue
 
-  /// - Parameters:
-  ///   - redis: another than the one that tests share.
-  ///   - beside: works on the same stores as another process would.
+  /// - Parameter configuration: of another Redis than the one that tests share.
   init(_ configuration: RedisConfiguration? = nil, schema: PostgresSchema? = nil) throws {
     self.schema = try schema ?? PostgresSchema()
     redis = RedisConnection(try configuration ?? RedisTesting.configuration())
@@ -24,8 +23,12 @@ final class TwoStores {
     carts = RedisCarts(redis, histories: RedisHistories(redis, archive: archive))
     restorer = CartRestorer(carts, archive: archive)
     synchronizer = CartSynchronizer(restorer)
-    store = RedisCartStore(catalogue: RedisCatalogue(connection: redis, source: shop), archive: archive)
+    catalogue = RedisCatalogue(connection: redis, source: shop)
+    store = RedisCartStore(catalogue: catalogue, archive: archive)
   }
+
+  /// Makes what the shop sells now known to the store.
+  func publish() throws { try catalogue.publish() }
 
   func key(of owner: CartOwner) -> String { redis.keys.cart(of: owner) }
 

@@ -21,6 +21,52 @@ extension EndToEnd {
       #expect(shown.line(products.a)["quantity"] == 3)
     }
 
+    @Test func cartctlSyncsACartAndTellsWhatWasDone() throws {
+      let products = try SharedProducts.get()
+      let user = Shopper.newUser()
+      let owner = "user:" + (user.user ?? "")
+      try user.add(products.a, 3)
+      try user.add(products.a, 1)
+      let synced = try TestSystem.cartctl("sync", owner, "--json")
+      #expect(synced.status == 0, "\(synced.errors)")
+      #expect(try JSONParser.parse(Array(synced.output.utf8))["persistedVersion"] == 2)
+      // The record is the syncer's, or that of whoever does its work.
+      #expect(try TestSystem.cartctl("sync", "--all").status == 0)
+      let log = try eventually(within: 10) {
+        let log = try TestSystem.cartctl("log", owner, "--json", "--sku", products.a)
+        return try JSONParser.parse(Array(log.output.utf8)).elements.map(\.["after"]["quantity"])
+      } until: { changes in
+        changes.count == 2
+      }
+      #expect(log == [3, 4])
+      #expect(try TestSystem.cartctl("restore", owner).output == "\(owner): Redis has it; nothing was done\n")
+      let shown = try TestSystem.cartctl("show", owner, "--json")
+      #expect(try JSONParser.parse(Array(shown.output.utf8))["stores"]["persistedVersion"] == 2)
+    }
+
+    @Test func cartctlForgetsACart() throws {
+      let products = try SharedProducts.get()
+      let user = Shopper.newUser()
+      let owner = "user:" + (user.user ?? "")
+      try user.add(products.a, 3)
+      #expect(try TestSystem.cartctl("sync", owner).status == 0)
+      #expect(try TestSystem.cartctl("forget", owner, "--yes").status == 0)
+      let cart = try user.cart()
+      #expect(cart["lines"] == [] && cart["version"] == 0)
+      try user.add(products.b, 1)
+      #expect(try TestSystem.cartctl("sync", owner).status == 0)
+    }
+
+    @Test func cartctlKnowsHowTheInstanceIs() throws {
+      let status = try TestSystem.cartctl("status", "--json")
+      #expect(status.status == 0, "\(status.errors)")
+      let json = try JSONParser.parse(Array(status.output.utf8))
+      #expect(json["redis"]["up"] == true && json["postgres"]["pendingMigrations"] == 0)
+      let doctor = try TestSystem.cartctl("doctor", "--json")
+      let findings = try JSONParser.parse(Array(doctor.output.utf8)).elements
+      #expect(!findings.isEmpty && !findings.contains { $0["weight"] == "failure" }, "\(doctor.output)")
+    }
+
     @Test func cartctlShowsAProduct() throws {
       let products = try SharedProducts.get()
       let result = try TestSystem.cartctl("catalog", "show", products.a, "--json")

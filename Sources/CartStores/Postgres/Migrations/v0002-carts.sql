@@ -103,7 +103,7 @@ CREATE VIEW cart_lines AS
   SELECT c.owner_kind, c.owner_id, l.position, l.line ->> 'sku' AS sku, l.line ->> 'merchant' AS merchant_id,
     (l.line ->> 'quantity')::integer AS quantity, (l.line ->> 'selected')::boolean AS selected,
     r.name AS snapshot_name, r.picture AS snapshot_picture, (l.line ->> 'price')::bigint AS snapshot_unit_price,
-    (l.line ->> 'data')::jsonb AS extra_data,
+    coalesce((l.line ->> 'data')::jsonb, '{}') AS extra_data,
     to_timestamp((l.line ->> 'born')::bigint / 1000) AS added_at
   FROM carts c
   CROSS JOIN LATERAL jsonb_array_elements(c.lines) WITH ORDINALITY AS l (line, position)

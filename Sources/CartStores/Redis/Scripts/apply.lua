@@ -23,6 +23,6 @@ put('#i', ARGV[9])
 if ARGV[13] ~= '' and ARGV[13] ~= ARGV[12] then put('#c', ARGV[13]) end
 if tonumber(ARGV[14]) > tonumber(get('#u') or 0) then put('#u', ARGV[14]) end
 if ARGV[15] ~= '' then
-  remember((get('#r0') or '') .. (get('#r1') or '') .. (get('#r2') or '') .. (get('#r3') or '') .. ARGV[15])
+  remember(ARGV[15] .. (get('#r0') or '') .. (get('#r1') or '') .. (get('#r2') or '') .. (get('#r3') or ''))
 end
 local action = ARGV[11]

@@ -1,10 +1,14 @@
 -- Closes the cart: writes what has gathered, with its marks and its event. Where nothing has, the retry key is
 -- remembered all the same, and a guest has used the cart.
 local is_changed, spoken = #touched > 0, get('#c') or ''
+if not exists and not is_changed then return answer('UNCHANGED') end
 if is_changed then
   if version == 0 then
     -- A cart of which every trace was lost may have had this name before: its epoch was an earlier one.
-    if not exists and ARGV[1] ~= '0' then put('#l', ARGV[1]) end
+    if not exists then
+      if ARGV[1] ~= '0' then put('#l', ARGV[1]) end
+      call('DEL', KEYS[7])
+    end
     put('#e', format('%d', math.max(now, (get('#e') or 0) + 1)))
   end
   put('#v', following)
@@ -31,6 +35,6 @@ if #sets > 0 then
   -- unpack takes less than 8,000 values.
   for i = 1, #sets, 4000 do call('HSET', cart, unpack(sets, i, math.min(i + 3999, #sets))) end
   for i = 1, #drops, 4000 do call('HDEL', cart, unpack(drops, i, math.min(i + 3999, #drops))) end
-  if expiry then call('EXPIREAT', cart, expiry) elseif version == 0 then call('PERSIST', cart) end
+  if expiry then call('EXPIREAT', cart, expiry) end
 end
 return answer(is_changed and 'CHANGED' or 'UNCHANGED')

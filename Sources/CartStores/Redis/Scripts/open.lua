@@ -1,7 +1,7 @@
 -- Opens the cart. Every script is this file, one change and close.lua, one after the other; all of it is one atomic
 -- step. A change that is to have no effect returns; one that may have one ends, having named its action.
 --
--- KEYS: cart, stream, dirty, active, generation, pressure.
+-- KEYS: cart, stream, dirty, active, generation, pressure, hold.
 -- ARGV: 1 lineage, 2 '1' where the cart may come into being, 3 latest time to do it, 4 retry key,
 -- 5 condition ('' none, '*' or ',1,2,'), 6 known generation ('' any), 7 request id, 8 '1' for a guest. The change's
 -- own follow. Limits stand above as locals: most_lines, most_total, safe_lines, lifetime, renewal.
@@ -36,7 +36,10 @@ local function get(name)
 end
 
 if not exists then
-  if ARGV[2] == '' then return answer('ABSENT') end
+  -- What a restorer has found: there is no such cart, or the guest's was merged or has come to its end.
+  local word = call('GET', KEYS[7])
+  if word == 'spent ' .. ARGV[1] then return answer('MERGED') end
+  if ARGV[2] == '' and word ~= 'none ' .. ARGV[1] then return answer('ABSENT') end
 elseif (get('#l') or '0') ~= ARGV[1] then
   return answer('STALE')
 end

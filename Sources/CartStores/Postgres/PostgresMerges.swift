@@ -1,0 +1,100 @@
+import CartDomain
+
+extension PostgresCarts {
+  /// What became of a merge that was to be recorded.
+  enum MergeRecord: Equatable {
+    /// The user's inbox has the command.
+    case recorded
+    /// The guest's cart was merged before.
+    case mergedBefore
+    /// A higher epoch was handed out for the guest's cart.
+    case fenced
+  }
+
+  /// Whether a guest's cart was merged.
+  func isMerged(_ guest: GuestCartID) throws(StoreError) -> Bool {
+    try read(Self.findMerge, [.text(guest.text)]).rowCount > 0
+  }
+
+  /// Records a merge: the guest's cart is spent, and the user's is commanded to take its lines in. All or nothing, and
+  /// once for each guest, ever.
+  ///
+  /// - Parameter guest: frozen.
+  func record(
+    _ merge: CartMerge, of guest: CartHash, into user: CartOwner, requestID: String, in history: RedisHistory
+  ) throws(StoreError) -> MergeRecord {
+    guard let owner = guest.cart.owner else { return .mergedBefore }
+    do throws(StoreError) {
+      return try inTransaction { () throws(StoreError) in
+        try record(merge, owner, epoch: guest.epoch, into: user, requestID: requestID, in: history)
+      }
+    } catch {
+      // A commit that got no answer is decided by asking.
+      if let isMerged = try? isMerged(merge.guest), isMerged { return .recorded }
+      throw error
+    }
+  }
+
+  private func record(
+    _ merge: CartMerge, _ guest: CartOwner, epoch: Int64, into user: CartOwner, requestID: String,
+    in history: RedisHistory
+  ) throws(StoreError) -> MergeRecord {
+    let both = Owners([guest, user]).parameters
+    _ = try read(Self.add, both)
+    let rows = try read(Self.lock, both)
+    try confirm(history)
+    var last: Int64 = 0
+    for row in 0..<rows.rowCount {
+      let row = try CartRow(rows, row)
+      if row.hash.cart.owner == user { last = row.lastCommand }
+      guard row.hash.cart.owner == guest else { continue }
+      if row.hash.state == .merged { return .mergedBefore }
+      if row.fence > epoch { return .fenced }
+    }
+    let command = CartCommand.merge(merge)
+    let recorded = try read(
+      Self.recordMerge,
+      [
+        .text(guest.id), .text(user.id), .text(merge.strategy.rawValue), .integer(last), .text(command.action),
+        .text(command.payload), .text(requestID),
+      ])
+    return recorded.rowCount == 1 ? .recorded : .mergedBefore
+  }
+
+  /// Guests' carts that somebody has begun to merge, and has not ended for so long.
+  func guestsBeingMerged(for milliseconds: Int, limit: Int) throws(StoreError) -> [CartOwner] {
+    let rows = try read(Self.beingMerged, [.integer(milliseconds), .integer(limit)])
+    return (0..<rows.rowCount).compactMap { CartOwner(kind: "guest", id: rows.text($0, 0) ?? "") }
+  }
+
+  private static let findMerge = PostgresStatement("merge_find", "SELECT FROM cart_merges WHERE guest_id = $1")
+
+  private static let recordMerge = PostgresStatement(
+    "merge_record",
+    """
+    WITH merge AS (
+      INSERT INTO cart_merges (guest_id, user_id, strategy, inbox_number)
+      VALUES ($1, $2, $3, next_generation($4))
+      ON CONFLICT DO NOTHING
+      RETURNING inbox_number
+    ), command AS (
+      INSERT INTO cart_inbox (owner_kind, owner_id, number, previous, action, payload, request_id)
+      SELECT 'user', $2, inbox_number, $4, $5, $6::jsonb, $7 FROM merge
+    ), guest AS (
+      UPDATE carts SET state = 2, merged_into = $2, lines = '[]', currency = NULL, retry_ring = '',
+        epoch = next_generation(epoch), updated_at = now(), synced_at = now()
+      FROM merge WHERE owner_kind = 'guest' AND owner_id = $1
+    )
+    UPDATE carts SET inbox_number = merge.inbox_number FROM merge
+    WHERE owner_kind = 'user' AND owner_id = $2
+    RETURNING merge.inbox_number
+    """)
+
+  private static let beingMerged = PostgresStatement(
+    "merge_unfinished",
+    """
+    SELECT owner_id FROM carts
+    WHERE state = 1 AND owner_kind = 'guest' AND synced_at < now() - $1::integer * interval '1 millisecond'
+    LIMIT $2
+    """)
+}

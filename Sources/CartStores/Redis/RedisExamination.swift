@@ -1,0 +1,135 @@
+package import CartDomain
+import Glibc
+
+/// What an operator wants to know of a Redis. What this user may not ask for is `nil`.
+package struct RedisExamination: Sendable {
+  package var version: String?
+  package var isReplica: Bool?
+  package var policy: String?
+  /// Bytes.
+  package var usedMemory: Int64?
+  /// Bytes; 0 for no limit.
+  package var maximumMemory: Int64?
+  package var isAppending: Bool?
+  /// False where the last write to disk failed.
+  package var isDiskFine: Bool?
+  /// `appendfsync` and `save`.
+  package var appendSync: String?
+  package var snapshots: String?
+  /// Milliseconds by which its clock is ahead of this machine's.
+  package var clockAhead: Int64 = 0
+  /// Commands that this user may not run, and cartd and the syncer need.
+  package var missingRights: [String] = []
+  /// This user may not use keys of this prefix.
+  package var areKeysForbidden = false
+}
+
+extension RedisConnection {
+  /// Asks Redis for everything in ``RedisExamination``. Commands that need a right are tried on a key of their own,
+  /// which is removed.
+  package func examine() throws(StoreError) -> RedisExamination {
+    var found = RedisExamination()
+    try readInfo(&found)
+    try readConfiguration(&found)
+    found.clockAhead = try askTime()
+    try tryRights(&found)
+    return found
+  }
+
+  private func readInfo(_ found: inout RedisExamination) throws(StoreError) {
+    var info: [Substring: Substring] = [:]
+    for section in ["server", "memory", "persistence", "replication"] {
+      let replies = try exchange(RedisCommand("INFO", section), .reading)
+      if replies.isError(0, code: "NOPERM") { return }
+      let text = try replies.read(0) { value throws(StoreError) in try value.string() ?? "" }
+      for line in text.split(whereSeparator: \.isNewline) {
+        guard let colon = line.firstIndex(of: ":") else { continue }
+        info[line[..<colon]] = line[line.index(after: colon)...]
+      }
+    }
+    found.version = info["redis_version"].map { String($0) }
+    found.isReplica = info["role"].map { $0 != "master" }
+    found.policy = info["maxmemory_policy"].map { String($0) }
+    found.usedMemory = info["used_memory"].flatMap { Int64($0) }
+    found.maximumMemory = info["maxmemory"].flatMap { Int64($0) }
+    found.isAppending = info["aof_enabled"].map { $0 == "1" }
+    let states = ["rdb_last_bgsave_status", "aof_last_write_status", "aof_last_bgrewrite_status"].map { info[$0[...]] }
+    found.isDiskFine = states.allSatisfy { $0 == nil || $0 == "ok" }
+  }
+
+  private func readConfiguration(_ found: inout RedisExamination) throws(StoreError) {
+    func value(_ name: String) throws(StoreError) -> String? {
+      let replies = try exchange(RedisCommand("CONFIG", "GET", name), .reading)
+      if replies.isError(0, code: "NOPERM") || replies.isError(0, code: "ERR") { return nil }
+      return try replies.read(0) { answer throws(StoreError) in
+        guard answer.count == 2 else { return nil }
+        return try answer.element(1) { value throws(StoreError) in try value.string() }
+      }
+    }
+    found.appendSync = try value("appendfsync")
+    found.snapshots = try value("save")
+  }
+
+  private func askTime() throws(StoreError) -> Int64 {
+    let before = Self.realTime
+    let replies = try exchange(RedisCommand("TIME"), .reading)
+    let after = Self.realTime
+    if replies.isError(0, code: "NOPERM") { return 0 }
+    let time = try replies.read(0) { value throws(StoreError) in
+      let parts = try [0, 1].map { index throws(StoreError) in
+        try value.element(index) { part throws(StoreError) in try part.string() }.flatMap { Int64($0) } ?? 0
+      }
+      return parts[0] * 1_000 + parts[1] / 1_000
+    }
+    return time < before ? time - before : time > after ? time - after : 0
+  }
+
+  private static var realTime: Int64 {
+    var time = timespec()
+    _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
+  }
+
+  // MARK: Rights
+
+  private func tryRights(_ found: inout RedisExamination) throws(StoreError) {
+    let key = keys.prefix + "cart:check:" + String(UInt64.random(in: .min ... .max), radix: 36)
+    let hold = "\(keys.prefix)ld:{\(key)}"
+    for words in Self.rights {
+      var command = RedisCommand()
+      for word in words { command.append(word == "KEY" ? key : word == "HOLD" ? hold : word) }
+      let replies = try exchange(command, .reading)
+      guard replies.isError(0, code: "NOPERM") else { continue }
+      if Self.keyRefusals.contains(where: { replies.isError(0, code: $0) }) {
+        found.areKeysForbidden = true
+      } else {
+        let isDivided = ["SCRIPT", "XGROUP", "XINFO"].contains(words[0])
+        found.missingRights.append(isDivided ? words[0] + "|" + words[1] : words[0])
+      }
+    }
+  }
+
+  /// About the key, not the command: of Redis 7.0, and of later ones.
+  private static let keyRefusals = [
+    "NOPERM this user has no permissions to access one of the keys", "NOPERM No permissions to access a key",
+  ]
+
+  /// Every command of cartd, cartctl and the scripts, so that it does nothing that lasts.
+  private static let rights: [[String]] = [
+    ["PING"], ["TIME"], ["SCRIPT", "LOAD", "return 1"], ["EVAL", "return 1", "0"],
+    ["EVALSHA", "0000000000000000000000000000000000000000", "0"], ["SCAN", "0", "COUNT", "1"],
+    ["HSET", "KEY", "a", "1"], ["HSETNX", "KEY", "a", "1"], ["HGET", "KEY", "a"], ["HMGET", "KEY", "a"],
+    ["HGETALL", "KEY"], ["HDEL", "KEY", "b"], ["EXPIRE", "KEY", "60"], ["EXPIREAT", "KEY", "99999999999"],
+    ["PERSIST", "KEY"], ["EXISTS", "KEY"], ["DEL", "KEY"], ["ZADD", "KEY", "1", "a"], ["ZSCORE", "KEY", "a"],
+    ["ZCARD", "KEY"],
+    ["ZRANGE", "KEY", "-inf", "+inf", "BYSCORE", "LIMIT", "0", "1"], ["ZREM", "KEY", "a"], ["UNLINK", "KEY"],
+    ["SET", "KEY", "1", "PX", "1000"], ["GET", "KEY"], ["UNLINK", "KEY"],
+    ["SET", "HOLD", "1", "PX", "1000"], ["DEL", "HOLD"],
+    ["XGROUP", "CREATE", "KEY", "check", "0", "MKSTREAM"], ["XADD", "KEY", "1-1", "a", "b"],
+    ["XREADGROUP", "GROUP", "check", "check", "COUNT", "1", "STREAMS", "KEY", ">"],
+    ["XAUTOCLAIM", "KEY", "check", "check", "99999999", "0-0", "COUNT", "1"], ["XPENDING", "KEY", "check"],
+    ["XINFO", "CONSUMERS", "KEY", "check"], ["XRANGE", "KEY", "-", "+", "COUNT", "1"], ["XLEN", "KEY"],
+    ["XACK", "KEY", "check", "1-1"], ["XDEL", "KEY", "1-1"], ["XGROUP", "DELCONSUMER", "KEY", "check", "check"],
+    ["UNLINK", "KEY"],
+  ]
+}

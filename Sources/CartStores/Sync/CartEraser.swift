@@ -1,0 +1,129 @@
+package import CartDomain
+import Glibc
+
+/// Deletes a cart in both stores, with all that is recorded of it.
+///
+/// What a syncer has in its hands at this moment must not bring it back. So the row in PostgreSQL stays for a day, empty
+/// and with a higher epoch than any copy on its way: such a copy is refused.
+package final class CartEraser {
+  /// What was found and deleted.
+  package struct Report: Equatable, Sendable {
+    package var wasInRedis = false
+    package var wasInPostgres = false
+    /// Rows of the record of changes.
+    package var changes = 0
+    /// Commands for the cart that it had not followed.
+    package var commands = 0
+    /// Changes that were waiting to be recorded.
+    package var waiting = 0
+    /// Of those waiting: a syncer holds them, and may record them after this.
+    package var inHand = 0
+  }
+
+  private let redis: RedisConnection
+  private let archive: PostgresCarts
+  private let stream: ChangeStream
+
+  package init(_ redis: RedisConnection, archive: PostgresCarts) {
+    self.redis = redis
+    self.archive = archive
+    stream = ChangeStream(redis, reader: "")
+  }
+
+  /// A syncer that lives has recorded by then what it has taken, in milliseconds.
+  private static let patience: Int64 = 5_000
+
+  /// - Throws: ``StoreError``; it may be done in part then, and doing it again does no harm.
+  package func erase(_ owner: CartOwner) throws(StoreError) -> Report {
+    var report = Report()
+    // Not half of it where PostgreSQL is away.
+    _ = try archive.lineage()
+    report.wasInRedis = try eraseInRedis(owner)
+    let erased = try archive.erase(owner)
+    (report.wasInPostgres, report.changes, report.commands) = (erased.wasThere, erased.changes, erased.commands)
+    // A shopper may have had it brought back since; who is about to finds that another holds the place.
+    report.wasInRedis = try eraseInRedis(owner) || report.wasInRedis
+    let waiting = try stream.remove(owner)
+    report.waiting = waiting.count
+    report.inHand = try waitForHands(waiting)
+    if report.waiting > 0 { report.changes += try archive.eraseRecord(of: owner) }
+    return report
+  }
+
+  private func eraseInRedis(_ owner: CartOwner) throws(StoreError) -> Bool {
+    let keys = redis.keys
+    let key = keys.cart(of: owner)
+    let commands = [
+      RedisCommand("SET", keys.hold(of: owner), "forget", "PX", "10000"), RedisCommand("DEL", key),
+      RedisCommand("ZREM", keys.dirty, key), RedisCommand("ZREM", keys.active, key),
+      RedisCommand("ZREM", keys.quarantine, key),
+    ]
+    let replies = try redis.exchange(commands, .reading)
+    for index in commands.indices { try replies.check(index) }
+    return try replies.read(1) { value in value.integer == 1 }
+  }
+
+  /// - Returns: how many of the entries are still in a syncer's hands.
+  private func waitForHands(_ ids: [String]) throws(StoreError) -> Int {
+    let until = RedisClock.monotonic + Self.patience
+    while true {
+      let inHand = try stream.inHand(ids)
+      if inHand == 0 || RedisClock.monotonic > until { return inHand }
+      usleep(50_000)
+    }
+  }
+}
+
+@available(*, unavailable)
+extension CartEraser: Sendable {}
+
+extension PostgresCarts {
+  fileprivate func erase(_ owner: CartOwner) throws(StoreError) -> (wasThere: Bool, changes: Int, commands: Int) {
+    try inTransaction { () throws(StoreError) in
+      let row = try read(Self.empty, [.text(owner.kind), .text(owner.id)])
+      let commands = try read(Self.eraseCommands, [.text(owner.kind), .text(owner.id)]).affectedRows
+      return (row.boolean(0, 0) ?? false, try eraseRecord(of: owner), commands)
+    }
+  }
+
+  fileprivate func eraseRecord(of owner: CartOwner) throws(StoreError) -> Int {
+    try read(Self.eraseRecord, [.text(owner.kind), .text(owner.id)]).affectedRows
+  }
+
+  /// Removes rows that ``CartEraser`` has emptied more than a day ago; those of guests go with the expired ones.
+  ///
+  /// - Returns: how many were removed; at most `limit`.
+  func removeErased(limit: Int) throws(StoreError) -> Int {
+    try read(Self.removeErased, [.integer(limit)]).affectedRows
+  }
+
+  /// A guest's row ends at once: the id is spent. A merged one stays merged.
+  private static let empty = PostgresStatement(
+    "cart_empty",
+    """
+    WITH present AS (SELECT version > 0 OR state > 0 AS is_cart FROM carts WHERE owner_kind = $1 AND owner_id = $2)
+    INSERT INTO carts AS c (owner_kind, owner_id, epoch, expires_at)
+    VALUES ($1, $2, next_generation(0), CASE WHEN $1 = 'guest' THEN now() - interval '1 minute' END)
+    ON CONFLICT (owner_kind, owner_id) DO UPDATE SET
+      epoch = next_generation(c.epoch), data_epoch = 0, version = 0, currency = NULL, clock = 0, lines = '[]',
+      retry_ring = '', inbox_applied = c.inbox_number, merged_into = NULL, is_released = false,
+      cookie_renewed_at = NULL, updated_at = now(), synced_at = NULL, expires_at = excluded.expires_at
+    RETURNING coalesce((SELECT is_cart FROM present), false)
+    """)
+
+  private static let eraseCommands = PostgresStatement(
+    "cart_erase_commands", "DELETE FROM cart_inbox WHERE owner_kind = $1 AND owner_id = $2")
+
+  private static let eraseRecord = PostgresStatement(
+    "cart_erase_record", "DELETE FROM cart_changes WHERE owner_kind = $1 AND owner_id = $2")
+
+  private static let removeErased = PostgresStatement(
+    "cart_remove_erased",
+    """
+    DELETE FROM carts WHERE (owner_kind, owner_id) IN (
+      SELECT owner_kind, owner_id FROM carts
+      WHERE owner_kind = 'user' AND version = 0 AND data_epoch = 0 AND inbox_number = inbox_applied
+        AND updated_at < now() - interval '1 day' LIMIT $1
+    )
+    """)
+}

@@ -1,0 +1,92 @@
+package import CartDomain
+
+/// A cart as an operator finds it.
+package struct CartFinding: Sendable {
+  package enum Place: String, Sendable {
+    case redis, postgres
+  }
+
+  /// The newer of the copies; one never written where neither store has it.
+  package var cart: Cart
+  /// Where ``cart`` comes from.
+  package var place: Place?
+  /// The copy in Redis.
+  package var hash: CartHash?
+  /// The copy in PostgreSQL.
+  package var row: CartRow?
+  /// When PostgreSQL's copy was last written.
+  package var syncedAt: Timestamp?
+  /// Redis's copy is of another history than the one that Redis is in: it is compared with PostgreSQL's before its next
+  /// use.
+  package var isStale = false
+  /// Why a store did not answer.
+  package var redisFailure: StoreError?
+  package var postgresFailure: StoreError?
+}
+
+/// Looks at carts in both stores. Nobody uses them by that: nothing is claimed, renewed or registered.
+package final class CartInspector {
+  private let redis: RedisConnection
+  private let archive: PostgresCarts
+
+  package init(_ redis: RedisConnection, archive: PostgresCarts) {
+    self.redis = redis
+    self.archive = archive
+  }
+
+  /// - Throws: ``StoreError`` where a store is away and the other has no cart: then nobody knows whether there is one.
+  package func look(at owner: CartOwner) throws(StoreError) -> CartFinding {
+    var finding = CartFinding(cart: Cart(owner: owner))
+    do throws(StoreError) {
+      try lookIntoRedis(owner, &finding)
+    } catch {
+      finding.redisFailure = error
+    }
+    do throws(StoreError) {
+      if let found = try archive.seen(owner) { (finding.row, finding.syncedAt) = (found.row, found.syncedAt) }
+    } catch {
+      finding.postgresFailure = error
+    }
+    if finding.hash == nil, finding.row == nil, let error = finding.redisFailure ?? finding.postgresFailure {
+      throw error
+    }
+    let row = finding.row?.hash
+    if let hash = finding.hash, !finding.isStale || row.map({ place(of: hash) >= place(of: $0) }) ?? true {
+      finding.place = .redis
+      if hash.state != .merged { finding.cart = hash.cart }
+    } else if let row, row.cart.version > 0 || row.state != .open {
+      finding.place = .postgres
+      if row.state != .merged { finding.cart = row.cart }
+    }
+    return finding
+  }
+
+  private func place(of hash: CartHash) -> (Int64, Int64) { (hash.epoch, hash.cart.version) }
+
+  private func lookIntoRedis(_ owner: CartOwner, _ finding: inout CartFinding) throws(StoreError) {
+    let replies = try redis.exchange(RedisCommand("HGETALL", redis.keys.cart(of: owner)), .reading)
+    let hash = try replies.read(0) { fields throws(StoreError) in try CartHash(owner: owner, fields: fields) }
+    // A note that there is no cart is not one.
+    guard let hash, hash.epoch > 0 || hash.cart.version > 0 || hash.mergedInto != nil else { return }
+    finding.hash = hash
+    finding.isStale = hash.lineage != redis.server?.registeredLineage ?? 0
+  }
+}
+
+@available(*, unavailable)
+extension CartInspector: Sendable {}
+
+extension PostgresCarts {
+  fileprivate func seen(_ owner: CartOwner) throws(StoreError) -> (row: CartRow, syncedAt: Timestamp?)? {
+    let rows = try read(Self.seen, [.text(owner.kind), .text(owner.id)])
+    if rows.rowCount == 0 { return nil }
+    return (try CartRow(rows, 0), rows.integer(0, 16).map { Timestamp(milliseconds: $0) })
+  }
+
+  private static let seen = PostgresStatement(
+    "cart_seen",
+    """
+    SELECT \(CartRow.columns), (extract(epoch FROM c.synced_at) * 1000)::bigint
+    FROM carts c WHERE c.owner_kind = $1 AND c.owner_id = $2
+    """)
+}

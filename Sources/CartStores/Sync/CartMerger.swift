@@ -1,0 +1,157 @@
+package import CartDomain
+
+/// Merges guests' carts into users', each once and into one.
+///
+/// The guest's cart is frozen, with what it merges into written into it; PostgreSQL records the merge under the guest's
+/// id and commands the user's cart to take the lines in; that is delivered, and the guest's cart is buried. Whoever
+/// finds a merge half done ends it, by the same steps.
+package final class CartMerger {
+  let restorer: CartRestorer
+  let synchronizer: CartSynchronizer
+  let catalogue: any Catalogue
+  private var carts: RedisCarts { restorer.carts }
+  private var archive: PostgresCarts { restorer.archive }
+
+  package init(_ restorer: CartRestorer, synchronizer: CartSynchronizer, catalogue: any Catalogue) {
+    self.restorer = restorer
+    self.synchronizer = synchronizer
+    self.catalogue = catalogue
+  }
+
+  /// How and into whose cart a frozen one is merged; as it stands in the field `#o`: `sum user-id`.
+  private struct Target: Equatable {
+    var strategy: MergeStrategy
+    var user: UserID
+
+    var text: String { "\(strategy.rawValue) \(user.text)" }
+
+    init(_ strategy: MergeStrategy, _ user: UserID) {
+      self.strategy = strategy
+      self.user = user
+    }
+
+    init?(_ text: String?) {
+      guard let text, let space = text.firstIndex(of: " "),
+        let strategy = MergeStrategy(rawValue: String(text[..<space])),
+        let user = UserID(String(text[text.index(after: space)...]))
+      else { return nil }
+      self.init(strategy, user)
+    }
+  }
+
+  /// Merges a guest's cart into a user's.
+  ///
+  /// - Parameter key: of the request that asks for the merge; the user's cart remembers it.
+  /// - Returns: as ``CartStore/merge(_:into:by:retryKey:requestID:)`` does.
+  /// - Throws: ``StoreError`` where Redis is away.
+  package func merge(
+    _ guest: GuestCartID, into user: UserID, by strategy: MergeStrategy, retryKey: RetryKey? = nil, requestID: String
+  ) throws(StoreError) -> MergeReading {
+    let owner = CartOwner.guest(guest)
+    let target = Target(strategy, user)
+    for _ in 0..<Self.attempts {
+      let history = try carts.histories.current()
+      guard case .current(let hash, _) = try carts.read([owner], in: history)[0] else {
+        guard let report = try? restorer.restore([owner]) else { return .pending }
+        if report.absent == 1 { return .nothing }
+        continue
+      }
+      switch hash.state {
+      case .merged: return .nothing
+      case .merging:
+        // Somebody has begun it, perhaps for another user: it goes on as it began.
+        guard let begun = Target(hash.mergedInto) else { throw .corruptCart("target of a merge") }
+        let reading = try end(hash, begun, retryKey, requestID, in: history)
+        return begun == target ? reading : .nothing
+      case .open:
+        // Nothing is frozen where PostgreSQL can't be told.
+        guard let isMerged = try? archive.isMerged(guest) else { return .pending }
+        if try carts.freeze(hash, into: target.text, in: history), isMerged {
+          try carts.bury(owner, in: history)
+        }
+      }
+    }
+    throw StoreError(.unavailable, "the guest's cart does not come to rest")
+  }
+
+  private static let attempts = 50
+
+  /// Ends a merge that was begun; does nothing for a cart that is not being merged.
+  package func end(_ owner: CartOwner) throws(StoreError) {
+    let history = try carts.histories.current()
+    guard case .current(let hash, _) = try carts.read([owner], in: history)[0], hash.state == .merging else { return }
+    guard let target = Target(hash.mergedInto) else { throw .corruptCart("target of a merge") }
+    if try end(hash, target, nil, "", in: history) == .pending {
+      throw StoreError(.unavailable, "PostgreSQL: a merge can't be recorded")
+    }
+  }
+
+  /// - Parameter hash: frozen.
+  private func end(
+    _ hash: CartHash, _ target: Target, _ key: RetryKey?, _ requestID: String, in history: RedisHistory
+  ) throws(StoreError) -> MergeReading {
+    guard let owner = hash.cart.owner, case .guest(let guest) = owner else { return .nothing }
+    let user = CartOwner.user(target.user)
+    do throws(StoreError) {
+      try restorer.restore([user])
+      var frozen = hash
+      let merge = try plan(frozen, guest, target, key)
+      var record = try archive.record(merge, of: frozen, into: user, requestID: requestID, in: history)
+      if record == .fenced {
+        frozen.epoch = try raise(frozen, owner, in: history)
+        record = try archive.record(merge, of: frozen, into: user, requestID: requestID, in: history)
+      }
+      if record == .fenced { return .pending }
+    } catch {
+      return .pending
+    }
+    return try deliver(owner, guest, to: user, by: target.strategy, in: history)
+  }
+
+  private func raise(_ hash: CartHash, _ owner: CartOwner, in history: RedisHistory) throws(StoreError) -> Int64 {
+    let claim = try archive.claim([(owner, (hash.epoch, hash.cart.version))], in: history)[owner]
+    guard let epoch = claim?.epoch else { return hash.epoch }
+    try carts.raise([(hash, epoch)], in: history)
+    return epoch
+  }
+
+  /// What the user's cart is to take in: limits and stock as they are now.
+  private func plan(
+    _ hash: CartHash, _ guest: GuestCartID, _ target: Target, _ key: RetryKey?
+  ) throws(StoreError) -> CartMerge {
+    let now = carts.connection.now
+    let products = try catalogue.exactProducts(for: hash.cart.lines.map(\.sku))
+    var lines: [CartMerge.Line] = []
+    for (line, product) in zip(hash.cart.lines, products) {
+      var most = 0
+      if let product, product.content.unitPrice.currency == hash.cart.currency {
+        let allowance = product.allowance(at: now)
+        if allowance.isPurchasable { most = allowance.maximum }
+      }
+      lines.append(CartMerge.Line(line: line, most: most))
+    }
+    return CartMerge(
+      guest: guest, strategy: target.strategy, currency: hash.cart.currency, lines: lines,
+      ring: (key.map { [$0] } ?? []) + hash.ring)
+  }
+
+  /// Lets the user's cart take the lines in, and keeps it; the guest's cart is spent then.
+  private func deliver(
+    _ owner: CartOwner, _ guest: GuestCartID, to user: CartOwner, by strategy: MergeStrategy, in history: RedisHistory
+  ) throws(StoreError) -> MergeReading {
+    var reports: [CartMerge.Report]?
+    let isDelivered = try restorer.courier.deliver(to: user) { command, cart in
+      if case .merge(let merge) = command.command, merge.guest == guest { reports = cart.report(of: merge) }
+    }
+    // Where Redis has lost the user's cart meanwhile, whoever brings it back delivers.
+    if !isDelivered { try restorer.restore([user]) }
+    // It is in PostgreSQL as a command already; a copy that can't be written now is written by the syncer.
+    _ = try? synchronizer.sync(user)
+    try carts.bury(owner, in: history)
+    guard let reports else { return .nothing }
+    return .merged(strategy, reports)
+  }
+}
+
+@available(*, unavailable)
+extension CartMerger: Sendable {}

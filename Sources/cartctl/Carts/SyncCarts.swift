@@ -1,0 +1,111 @@
+import ArgumentParser
+import CartDomain
+import CartJSON
+import CartStores
+import Glibc
+
+/// `cartctl sync`
+struct SyncCarts: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sync", abstract: "Brings a cart, or all that is waiting, from Redis to PostgreSQL.",
+    discussion: """
+      With OWNER, one cart: when the command has ended, PostgreSQL has it as it was at the start or newer.
+
+      --all does all that a syncer does: it records every change that is waiting, persists every cart that PostgreSQL \
+      lacks, carries out what PostgreSQL has in store for carts, lets go of carts that nobody uses, and makes and \
+      drops the months of the record. On a host without a syncer, cron with it is enough, every minute or so; beside a \
+      syncer it does no harm.
+
+      Carts that PostgreSQL refuses are set aside and listed: exit code 4. They stay in Redis and are served.
+
+        cartctl sync user:17850
+        * * * * *  cartctl sync --all --config /etc/cartd/cartd.env
+      """)
+
+  @OptionGroup var stores: StoreOptions
+  @OptionGroup var output: OutputOptions
+
+  @Flag(name: .long, help: "Everything that is waiting.")
+  var all = false
+
+  @Argument(help: "user:ID or guest:ID")
+  var owner: CartOwner?
+
+  func validate() throws {
+    if all == (owner != nil) { throw ValidationError("Name an OWNER, or give --all") }
+  }
+
+  func run() throws {
+    let both = try BothStores(stores)
+    if let owner { try sync(owner, both) } else { try syncAll(both) }
+  }
+
+  private func sync(_ owner: CartOwner, _ both: BothStores) throws {
+    let version: Int64
+    do throws(StoreError) {
+      version = try CartSynchronizer(both.restorer).sync(owner)
+    } catch {
+      guard error.code == .corrupt else { throw error }
+      Terminal.printError("cartctl: \(Terminal.escaped(error.description))")
+      throw ExitCode.refusedCarts
+    }
+    guard output.json else {
+      Terminal.print(
+        version == 0 ? "\(owner.shown): neither store has a cart" : "\(owner.shown): version \(version) is persisted")
+      return
+    }
+    var json = JSONWriter()
+    json.beginObject()
+    json.key("owner")
+    json.string(owner.text)
+    json.key("persistedVersion")
+    json.integer(version)
+    json.endObject()
+    Terminal.print(json: json)
+  }
+
+  private func syncAll(_ both: BothStores) throws {
+    let name = "cartctl-\(getpid())-\(String(UInt32.random(in: .min ... .max), radix: 36))"
+    let syncer = Syncer(both.redis, archive: both.archive, name: name)
+    var progress = Progress()
+    var (carts, changes) = (0, 0)
+    syncer.observer.report = { report in
+      carts += report.versions.count
+      progress.show(carts, "carts")
+    }
+    syncer.observer.lag = { _ in changes += 1 }
+    syncer.observer.note = { note in
+      progress.clear()
+      Terminal.printError("cartctl: \(Terminal.escaped(note))")
+    }
+    let remainder = try syncer.drain()
+    progress.clear()
+    if output.json {
+      print(remainder, carts: carts, changes: changes)
+    } else {
+      Terminal.print("persisted: \(carts) carts; recorded: \(changes) changes")
+      if remainder.changesElsewhere > 0 {
+        Terminal.print("in the hands of another syncer: \(remainder.changesElsewhere) changes")
+      }
+      for owner in remainder.refused { Terminal.printError("cartctl: refused: \(owner.shown)") }
+    }
+    if !remainder.refused.isEmpty { throw ExitCode.refusedCarts }
+  }
+
+  private func print(_ remainder: Syncer.Remainder, carts: Int, changes: Int) {
+    var json = JSONWriter()
+    json.beginObject()
+    json.key("persisted")
+    json.integer(carts)
+    json.key("recorded")
+    json.integer(changes)
+    json.key("changesElsewhere")
+    json.integer(remainder.changesElsewhere)
+    json.key("refused")
+    json.beginArray()
+    for owner in remainder.refused { json.string(owner.text) }
+    json.endArray()
+    json.endObject()
+    Terminal.print(json: json)
+  }
+}

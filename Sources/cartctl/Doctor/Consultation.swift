@@ -1,0 +1,194 @@
+import CartDomain
+import CartStores
+
+/// Looks at both stores, and judges what it sees.
+struct Consultation {
+  private(set) var findings: [Finding] = []
+
+  init(_ both: BothStores, _ settings: Settings) {
+    var redis: RedisExamination?
+    var database: PostgresExamination?
+    do throws(StoreError) {
+      let found = try both.redis.examine()
+      redis = found
+      judge(found, settings)
+    } catch {
+      add(.failure, "Redis", error.message, "start Redis, or set CART_REDIS; carts can't be read without it")
+    }
+    do throws(PostgresError) {
+      let found = try both.postgres.examine()
+      database = found
+      judge(found, schema: both.postgres.configuration.schema)
+    } catch {
+      add(
+        .failure, "PostgreSQL", error.message,
+        "start PostgreSQL, or set CART_DATABASE; carts go on, but are not persisted")
+    }
+    guard redis != nil else { return }
+    do throws(StoreError) {
+      judge(try SyncState(of: both.redis), database)
+    } catch {
+      add(.failure, "sync", error.message, "see the rights of the Redis user")
+    }
+  }
+
+  private mutating func add(_ weight: Finding.Weight, _ subject: String, _ text: String, _ advice: String? = nil) {
+    findings.append(Finding(weight, subject, text, advice))
+  }
+
+  // MARK: Redis
+
+  private mutating func judge(_ redis: RedisExamination, _ settings: Settings) {
+    if let version = redis.version {
+      let parts = version.split(separator: ".").map { Int($0) ?? 0 }
+      let isRecent = (parts.first ?? 0) >= 7
+      add(isRecent ? .ok : .failure, "Redis", "version \(version)", isRecent ? nil : "7.0 or newer is needed")
+    } else {
+      add(
+        .note, "Redis", "reachable; INFO is forbidden to this user, so version, memory and durability can't be seen",
+        "allow it INFO, so that cartd sees restarts at once and refuses a Redis that may throw carts away")
+    }
+    if redis.isReplica == true {
+      add(.failure, "Redis role", "a replica", "point CART_REDIS at the primary: a replica serves no carts")
+    }
+    judgeDurability(redis)
+    judgeMemory(redis, settings)
+    if redis.areKeysForbidden {
+      add(
+        .failure, "Redis rights", "this user may not use all keys behind the prefix",
+        "ACL SETUSER … ~\(settings[.redisPrefix])cart:* ~\(settings[.redisPrefix])ld:*")
+    }
+    if redis.missingRights.isEmpty, !redis.areKeysForbidden {
+      add(.ok, "Redis rights", "all commands that are needed")
+    } else if !redis.missingRights.isEmpty {
+      let names = redis.missingRights.map { "+" + $0.lowercased() }.joined(separator: " ")
+      add(
+        .failure, "Redis rights", "missing: \(redis.missingRights.joined(separator: " "))", "ACL SETUSER … \(names)")
+    }
+    if abs(redis.clockAhead) > 1_000 { clock("Redis", redis.clockAhead) }
+  }
+
+  private mutating func clock(_ name: String, _ ahead: Int64) {
+    add(
+      .warning, "clocks", "\(name)'s clock is \(abs(ahead)) ms \(ahead > 0 ? "ahead of" : "behind") this machine's",
+      "run an NTP client on both")
+  }
+
+  private mutating func judgeDurability(_ redis: RedisExamination) {
+    guard let isAppending = redis.isAppending else { return }
+    if isAppending {
+      let sync = redis.appendSync ?? "unknown"
+      add(
+        sync == "no" ? .warning : .ok, "Redis durability", "appendonly yes, appendfsync \(sync)",
+        sync == "no" ? "set appendfsync everysec" : nil)
+    } else {
+      let snapshots = redis.snapshots.map { $0.isEmpty ? "no snapshots" : "snapshots \($0)" } ?? "snapshots unknown"
+      add(
+        .warning, "Redis durability", "appendonly no, \(snapshots)",
+        "set appendonly yes; else a restart of Redis brings carts back from PostgreSQL, up to a second older")
+    }
+    if redis.isDiskFine == false {
+      add(
+        .failure, "Redis disk", "its last write to disk failed", "look into Redis's log, and at the disk's free space")
+    }
+  }
+
+  private mutating func judgeMemory(_ redis: RedisExamination, _ settings: Settings) {
+    guard let policy = redis.policy else { return }
+    let isEvicting = policy != "noeviction"
+    let accepts = settings[.redisEvicting] == "accept"
+    let limit = redis.maximumMemory ?? 0
+    // Without a limit nothing is thrown away.
+    let weight: Finding.Weight = !isEvicting ? .ok : limit == 0 ? .note : accepts ? .warning : .failure
+    add(
+      weight, "Redis eviction", "maxmemory-policy \(policy)",
+      isEvicting ? "set maxmemory-policy noeviction: Redis may throw carts away that PostgreSQL has not yet" : nil)
+    guard let used = redis.usedMemory else { return }
+    let mebibytes = "\(used >> 20) MiB"
+    if limit == 0 { return add(.note, "Redis memory", mebibytes + " used, no limit", "set maxmemory") }
+    let percent = used * 100 / limit
+    add(
+      percent >= 85 ? .warning : .ok, "Redis memory", "\(mebibytes) of \(limit >> 20) MiB used, \(percent) %",
+      percent >= 85 ? "raise maxmemory: adds are refused when it is full" : nil)
+  }
+
+  // MARK: PostgreSQL
+
+  private mutating func judge(_ database: PostgresExamination, schema: String) {
+    let isRecent = database.version >= 150_000
+    add(
+      isRecent ? .ok : .failure, "PostgreSQL", "version \(database.version / 10_000).\(database.version % 10_000)",
+      isRecent ? nil : "15 or newer is needed")
+    if !database.isWritable {
+      add(.failure, "PostgreSQL role", "it can't be written", "point CART_DATABASE at the primary")
+    }
+    let ahead = database.time - Timestamp.machineTime.milliseconds
+    if abs(ahead) > 1_000 { clock("PostgreSQL", ahead) }
+    if let problem = database.migrationProblem {
+      add(.failure, "migrations", problem.message, "run the cartctl that belongs to the schema")
+    } else if !database.pending.isEmpty {
+      let names = database.pending.map { "\($0.version) \($0.name)" }.joined(separator: ", ")
+      add(.failure, "migrations", "not run in schema \(schema): \(names)", "cartctl migrate")
+    } else {
+      add(.ok, "migrations", "schema \(schema) is up to date")
+    }
+    if !database.mayCreate {
+      add(
+        .failure, "PostgreSQL rights", "this user may not make tables in schema \(schema)",
+        "GRANT CREATE ON SCHEMA \(schema): the record of changes has a table for each month")
+    }
+    if !database.forbiddenTables.isEmpty {
+      add(
+        .failure, "PostgreSQL rights",
+        "not all of it may be read and written: "
+          + database.forbiddenTables.joined(separator: ", "),
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA \(schema)")
+    } else if database.mayCreate {
+      add(.ok, "PostgreSQL rights", "may read, write and make tables")
+    }
+    if !database.missingMonths.isEmpty {
+      add(
+        .warning, "months", "no table for \(database.missingMonths.joined(separator: ", "))",
+        "cartctl sync --all makes it; a syncer that runs does so by itself")
+    }
+    if database.commandsWaiting > 60_000 {
+      add(
+        .warning, "commands",
+        "\(database.commands) wait for carts, the first for \(database.commandsWaiting / 1_000) s",
+        "cartctl sync --all, and see that a syncer runs")
+    }
+  }
+
+  // MARK: Between them
+
+  private mutating func judge(_ state: SyncState, _ database: PostgresExamination?) {
+    if let lineage = state.lineage, let newest = database?.lineage {
+      add(
+        lineage == newest ? .ok : .failure, "history", "Redis's is \(lineage), the newest known is \(newest)",
+        lineage == newest ? nil : "another Redis than this one is in use, or was since: set CART_REDIS to that one")
+    } else if database?.lineage != nil {
+      add(.note, "history", "Redis has begun another one that nobody has registered yet", "its first use does it")
+    }
+    let isBehind = state.lag > 60_000
+    add(
+      isBehind ? .warning : .ok, "lag",
+      "\(state.dirty) carts to persist, the first for \(state.lag / 1_000) s; \(state.waiting) changes to record",
+      isBehind ? "see that a syncer runs and PostgreSQL is well; cartctl sync --all" : nil)
+    if let alive = state.readers.min(by: { $0.idle < $1.idle }), state.isSyncerAlive {
+      add(.ok, "syncer", "alive: \(alive.name), \(state.readers.count) in all")
+    } else {
+      let isNeeded = state.dirty > 0 || state.waiting > 0
+      add(
+        isNeeded ? .warning : .note, "syncer", "none has asked for changes within a minute",
+        "start cartd, or cartd --syncer; without daemons have cron run cartctl sync --all")
+    }
+    if state.quarantined > 0 {
+      let some = state.quarantine.map(\.text).joined(separator: ", ")
+      add(
+        .warning, "refused carts", "\(state.quarantined): \(some)",
+        "cartctl sync OWNER says why; cartctl show OWNER what Redis has; they are tried again every 10 minutes")
+    } else {
+      add(.ok, "refused carts", "none")
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import ArgumentParser
+import CartDomain
+import CartJSON
+import CartStores
+
+/// `cartctl doctor`
+struct Doctor: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "doctor", abstract: "Looks for what is wrong, and says what to do.",
+    discussion: """
+      Redis: reachable, version, durability, memory, rights. PostgreSQL: reachable, version, migrations, rights, the \
+      tables of the months. Between them: clocks, the history in use, how far PostgreSQL is behind, refused carts, \
+      whether a syncer lives. The secret's file, and with --nginx the file that brings requests to cartd.
+
+      Each line begins with ok, note, warning or failure. Exit code 1 where there is a warning or a failure. It \
+      changes nothing but a key cart:check:… in Redis, which it removes.
+
+        cartctl doctor
+        cartctl doctor --nginx /etc/nginx/sites-enabled/shop --json
+      """)
+
+  @OptionGroup var stores: StoreOptions
+  @OptionGroup var output: OutputOptions
+
+  @Option(name: .long, help: ArgumentHelp("Look into this configuration of nginx too.", valueName: "file"))
+  var nginx: String?
+
+  func run() throws {
+    let settings = try stores.settings()
+    let findings = try Consultation(BothStores(stores), settings).findings + Self.files(settings, nginx: nginx)
+    if output.json {
+      var json = JSONWriter()
+      json.beginArray()
+      for finding in findings { json.finding(finding) }
+      json.endArray()
+      Terminal.print(json: json)
+    } else {
+      for finding in findings { Self.print(finding) }
+    }
+    if findings.contains(where: \.isBad) { throw ExitCode.failure }
+  }
+
+  private static func print(_ finding: Finding) {
+    let head = Table.padded(finding.weight.rawValue, 9) + Table.padded(finding.subject, 22)
+    Terminal.print(head + Terminal.escaped(finding.text))
+    if let advice = finding.advice {
+      Terminal.print(String(repeating: " ", count: 31) + "-> " + Terminal.escaped(advice))
+    }
+  }
+
+  private static func files(_ settings: Settings, nginx: String?) -> [Finding] {
+    var findings = SecretFile.findings(settings)
+    if let nginx { findings += NginxFile.findings(nginx) }
+    return findings
+  }
+}
+
+/// One thing that was looked at.
+struct Finding {
+  enum Weight: String {
+    case ok, note, warning, failure
+  }
+
+  var weight: Weight
+  /// A few words: what was looked at.
+  var subject: String
+  /// What was found.
+  var text: String
+  /// What to do; `nil` where nothing is.
+  var advice: String?
+
+  init(_ weight: Weight, _ subject: String, _ text: String, _ advice: String? = nil) {
+    self.weight = weight
+    self.subject = subject
+    self.text = text
+    self.advice = advice
+  }
+
+  var isBad: Bool { weight == .warning || weight == .failure }
+}
+
+extension JSONWriter {
+  fileprivate mutating func finding(_ finding: Finding) {
+    let texts: KeyValuePairs<StaticString, String?> = [
+      "weight": finding.weight.rawValue, "subject": finding.subject, "text": finding.text, "advice": finding.advice,
+    ]
+    beginObject()
+    for (name, value) in texts {
+      key(name)
+      string(value)
+    }
+    endObject()
+  }
+}

@@ -1,0 +1,156 @@
+import ArgumentParser
+import CartDomain
+import CartJSON
+import CartStores
+
+/// `cartctl status`
+struct ShowStatus: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "status", abstract: "Shows the stores, the carts, and how far PostgreSQL is behind.",
+    discussion: """
+      What the workers do is on /ops/status. Exit code 1 where a store does not answer.
+
+        cartctl status
+      """)
+
+  @OptionGroup var stores: StoreOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let both = try BothStores(stores)
+    var status = Status()
+    do throws(StoreError) {
+      status.redis = try both.redis.examine()
+      status.sync = try SyncState(of: both.redis)
+    } catch {
+      status.redisFailure = error.message
+    }
+    do throws(PostgresError) {
+      status.postgres = try both.postgres.examine()
+    } catch {
+      status.postgresFailure = error.message
+    }
+    if output.json {
+      var json = JSONWriter()
+      json.status(status)
+      Terminal.print(json: json)
+    } else {
+      for (name, text) in status.rows { Terminal.print(Table.padded(name, 12) + Terminal.escaped(text)) }
+    }
+    if status.redisFailure != nil || status.postgresFailure != nil { throw ExitCode.failure }
+  }
+}
+
+/// What stands on the one screen.
+private struct Status {
+  var redis: RedisExamination?
+  var sync: SyncState?
+  var postgres: PostgresExamination?
+  var redisFailure: String?
+  var postgresFailure: String?
+
+  var rows: [(String, String)] {
+    [("redis", redisText), ("postgres", postgresText)] + syncRows
+  }
+
+  private var redisText: String {
+    guard let redis else { return "away: \(redisFailure ?? "")" }
+    var parts = [redis.version ?? "up"]
+    if let used = redis.usedMemory {
+      let limit = redis.maximumMemory.flatMap { $0 > 0 ? " of \($0 >> 20)" : nil } ?? ""
+      parts.append("\(used >> 20)\(limit) MiB")
+    }
+    if let policy = redis.policy { parts.append(policy) }
+    if let isAppending = redis.isAppending { parts.append(isAppending ? "appendonly" : "not appendonly") }
+    if let lineage = sync?.lineage { parts.append("history \(lineage)") }
+    return parts.joined(separator: ", ")
+  }
+
+  private var postgresText: String {
+    guard let postgres else { return "away: \(postgresFailure ?? "")" }
+    let version = "\(postgres.version / 10_000).\(postgres.version % 10_000)"
+    if postgres.migrationProblem != nil || !postgres.pending.isEmpty { return version + ", not migrated" }
+    return version + (postgres.isWritable ? "" : ", can't be written")
+  }
+
+  private var syncRows: [(String, String)] {
+    var rows: [(String, String)] = []
+    let kept = postgres.map { ", \($0.carts) in PostgreSQL" } ?? ""
+    if let sync {
+      rows.append(("carts", "\(sync.active) in use in Redis\(kept)"))
+      rows.append(("lag", "\(sync.lag) ms: \(sync.dirty) carts to persist, \(sync.waiting) changes to record"))
+      rows.append(("refused", "\(sync.quarantined) carts"))
+      let names = sync.readers.map { "\($0.name) (\($0.idle) ms ago, \($0.inHand) in hand)" }
+      rows.append(("syncers", names.isEmpty ? "none" : names.joined(separator: ", ")))
+    }
+    if let postgres { rows.append(("commands", "\(postgres.commands) wait for carts")) }
+    return rows
+  }
+}
+
+extension JSONWriter {
+  fileprivate mutating func status(_ status: Status) {
+    beginObject()
+    key("redis")
+    beginObject()
+    key("up")
+    boolean(status.redisFailure == nil)
+    key("error")
+    string(status.redisFailure)
+    key("version")
+    string(status.redis?.version)
+    key("usedBytes")
+    integer((status.redis?.usedMemory).map { Int($0) })
+    key("maximumBytes")
+    integer((status.redis?.maximumMemory).map { Int($0) })
+    key("history")
+    integer((status.sync?.lineage).map { Int($0) })
+    endObject()
+    key("postgres")
+    beginObject()
+    key("up")
+    boolean(status.postgresFailure == nil)
+    key("error")
+    string(status.postgresFailure)
+    key("version")
+    integer((status.postgres?.version).map { Int($0) })
+    key("pendingMigrations")
+    integer(status.postgres?.pending.count)
+    key("carts")
+    integer((status.postgres?.carts).map { Int($0) })
+    key("commands")
+    integer((status.postgres?.commands).map { Int($0) })
+    endObject()
+    key("sync")
+    if let sync = status.sync { self.sync(sync) } else { null() }
+    endObject()
+  }
+
+  private mutating func sync(_ sync: SyncState) {
+    beginObject()
+    key("active")
+    integer(sync.active)
+    key("lagMilliseconds")
+    integer(sync.lag)
+    key("dirty")
+    integer(sync.dirty)
+    key("waiting")
+    integer(sync.waiting)
+    key("refused")
+    integer(sync.quarantined)
+    key("syncers")
+    beginArray()
+    for reader in sync.readers {
+      beginObject()
+      key("name")
+      string(reader.name)
+      key("idleMilliseconds")
+      integer(reader.idle)
+      key("inHand")
+      integer(reader.inHand)
+      endObject()
+    }
+    endArray()
+    endObject()
+  }
+}

@@ -1,0 +1,165 @@
+import CartDomain
+import Testing
+
+@testable import CartStores
+
+@Suite("Merging a guest's cart into a user's", .requiresRedis, .requiresPostgres)
+struct MergeTests {
+  /// A guest and a user with lines of SKU and quantity.
+  private func pair(
+    _ stores: TwoStores, guest: [(SKU, Int)], user: [(SKU, Int)]
+  ) throws -> (guest: GuestCartID, owner: CartOwner, user: UserID, target: CartOwner) {
+    let owner = CartOwner.anyGuest()
+    let target = CartOwner.anyUser()
+    guard case .guest(let id) = owner, case .user(let name) = target else { throw StoreError(.corrupt, "owner") }
+    for (sku, quantity) in guest {
+      if stores.shop.product(sku) == nil { stores.shop.put(sku) }
+      try stores.add(owner, sku, quantity)
+    }
+    for (sku, quantity) in user {
+      if stores.shop.product(sku) == nil { stores.shop.put(sku) }
+      try stores.add(target, sku, quantity)
+    }
+    return (id, owner, name, target)
+  }
+
+  private func quantities(_ stores: TwoStores, _ owner: CartOwner) throws -> [String: Int] {
+    let lines = try stores.store.cart(of: owner).cart.lines
+    return Dictionary(uniqueKeysWithValues: lines.map { ($0.sku.text, $0.quantity) })
+  }
+
+  @Test(
+    "Lines in both carts follow the strategy, and none is lost",
+    arguments: [
+      (MergeStrategy.sum, 5, CartMerge.Outcome.summed), (.overwrite, 2, .overwritten), (.keep, 3, .kept),
+      (.max, 3, .kept),
+    ])
+  func strategies(_ strategy: MergeStrategy, _ quantity: Int, _ outcome: CartMerge.Outcome) throws {
+    let stores = try TwoStores()
+    let pair = try pair(stores, guest: [("A", 2), ("G", 1)], user: [("A", 3), ("U", 4)])
+    let born = try stores.store.cart(of: pair.target).cart.lines[0].born
+    let reading = try stores.store.merge(pair.guest, into: pair.user, by: strategy, retryKey: nil, requestID: "r")
+    #expect(
+      reading
+        == .merged(
+          strategy,
+          [
+            CartMerge.Report(sku: "A", outcome: outcome, quantity: quantity),
+            CartMerge.Report(sku: "G", outcome: .added, quantity: 1),
+          ]))
+    #expect(try quantities(stores, pair.target) == ["A": quantity, "G": 1, "U": 4])
+    #expect(try stores.store.cart(of: pair.target).cart["A"]?.born == born)
+    #expect(try stores.store.cart(of: pair.owner).isSpent)
+    #expect(try stores.store.merge(pair.guest, into: pair.user, by: strategy, retryKey: nil, requestID: "") == .nothing)
+    try stores.expectEqual(pair.target)
+    #expect(try stores.schema.rows("SELECT count(*) FROM cart_inbox") == [["0"]])
+    #expect(try stores.add(pair.owner, "A").reading.isSpent)
+  }
+
+  @Test("An empty user's cart takes all of a full guest's, with its snapshots and times")
+  func intoEmpty() throws {
+    let stores = try TwoStores()
+    let pair = try pair(stores, guest: [("A", 2), ("B", 7)], user: [])
+    let lines = try stores.store.cart(of: pair.owner).cart.lines
+    _ = try stores.store.merge(pair.guest, into: pair.user, by: .overwrite, retryKey: nil, requestID: "r")
+    let cart = try stores.store.cart(of: pair.target).cart
+    #expect(cart.version == 1 && cart.lines.map(\.sku) == ["A", "B"] && cart.lines.map(\.quantity) == [2, 7])
+    #expect(cart.lines.map(\.born) == lines.map(\.born) && cart.lines.map(\.revision) == lines.map(\.revision))
+    try stores.expectEqual(pair.target)
+  }
+
+  @Test("Limits and stock cap what comes, never below what the user had; what can't be had comes unselected")
+  func capped() throws {
+    let stores = try TwoStores()
+    stores.shop.put("A", stock: 4)
+    let pair = try pair(stores, guest: [("A", 3), ("R", 2), ("C", 1)], user: [("A", 3)])
+    stores.shop.put("R", stock: 0)
+    stores.shop.put("C", currency: "EUR")
+    try stores.publish()
+    let reading = try stores.store.merge(pair.guest, into: pair.user, by: .sum, retryKey: nil, requestID: "r")
+    #expect(
+      reading
+        == .merged(
+          .sum,
+          [
+            CartMerge.Report(sku: "A", outcome: .capped, quantity: 4),
+            CartMerge.Report(sku: "R", outcome: .added, quantity: 2),
+            CartMerge.Report(sku: "C", outcome: .added, quantity: 1),
+          ]))
+    let cart = try stores.store.cart(of: pair.target).cart
+    #expect(cart.lines.filter(\.isSelected).map(\.sku) == ["A"])
+  }
+
+  @Test("A merge that was begun is ended by whoever finds it, for the user for whom it was begun")
+  func halfDone() throws {
+    let stores = try TwoStores()
+    let pair = try pair(stores, guest: [("A", 2)], user: [("A", 3)])
+    let history = try stores.carts.histories.current()
+    let hash = try #require(try stores.redis.hash(of: pair.owner))
+    #expect(try stores.carts.freeze(hash, into: "sum \(pair.user.text)", in: history))
+    #expect(try !stores.carts.freeze(hash, into: "sum other", in: history))
+    let stranger = UserID("stranger")!
+    #expect(try stores.store.merge(pair.guest, into: stranger, by: .sum, retryKey: nil, requestID: "") == .nothing)
+    #expect(try quantities(stores, pair.target) == ["A": 5])
+    #expect(try stores.store.cart(of: .user(stranger)).cart.lines.isEmpty)
+    #expect(try stores.add(pair.owner, "A").reading.isSpent)
+  }
+
+  @Test("Redis emptied between the record and the delivery: the lines come once")
+  func emptied() throws {
+    let stores = try TwoStores()
+    let pair = try pair(stores, guest: [("A", 2)], user: [("A", 3)])
+    _ = try stores.synchronizer.sync([pair.owner, pair.target])
+    let history = try stores.carts.histories.current()
+    var hash = try #require(try stores.redis.hash(of: pair.owner))
+    #expect(try stores.carts.freeze(hash, into: "sum \(pair.user.text)", in: history))
+    hash.state = .merging
+    let merge = CartMerge(
+      guest: pair.guest, strategy: .sum, currency: hash.cart.currency,
+      lines: hash.cart.lines.map { CartMerge.Line(line: $0, most: 100) })
+    #expect(try stores.archive.record(merge, of: hash, into: pair.target, requestID: "", in: history) == .recorded)
+    #expect(try stores.archive.record(merge, of: hash, into: pair.target, requestID: "", in: history) == .mergedBefore)
+    try stores.redis.removeAll()
+    #expect(try quantities(stores, pair.target) == ["A": 5])
+    #expect(try stores.store.cart(of: pair.owner).isSpent)
+    #expect(
+      try stores.store.merge(pair.guest, into: pair.user, by: .sum, retryKey: nil, requestID: "") == .nothing)
+    #expect(try quantities(stores, pair.target) == ["A": 5])
+    _ = try stores.synchronizer.sync(pair.target)
+    try stores.expectEqual(pair.target)
+  }
+
+  @Test("Without PostgreSQL nothing is frozen")
+  func pending() throws {
+    let stores = try TwoStores()
+    let pair = try pair(stores, guest: [("A", 2)], user: [("A", 3)])
+    let away = PostgresCarts(
+      PostgresConnection(try PostgresConfiguration(connectionString: "host=/nowhere dbname=none")))
+    let carts = RedisCarts(stores.redis, histories: stores.carts.histories)
+    let restorer = CartRestorer(carts, archive: away)
+    let merger = CartMerger(
+      restorer, synchronizer: CartSynchronizer(restorer),
+      catalogue: RedisCatalogue(connection: stores.redis, source: stores.shop))
+    #expect(try merger.merge(pair.guest, into: pair.user, by: .sum, requestID: "") == .pending)
+    #expect(try stores.redis.hash(of: pair.owner)?.state == .open)
+    #expect(try quantities(stores, pair.owner) == ["A": 2])
+    #expect(try merger.merge(pair.guest, into: pair.user, by: .sum, requestID: "") == .pending)
+    _ = try stores.store.merge(pair.guest, into: pair.user, by: .sum, retryKey: nil, requestID: "")
+    #expect(try quantities(stores, pair.target) == ["A": 5])
+  }
+
+  @Test("The client's own keys unite, the guest's win; its retry keys come along")
+  func data() throws {
+    let stores = try TwoStores()
+    stores.shop.put("A")
+    let pair = try pair(stores, guest: [], user: [])
+    let key = RetryKey(9)
+    try stores.add(pair.target, "A", data: .replace(Array(#"{"a":1,"b":2}"#.utf8)))
+    try stores.add(pair.owner, "A", data: .replace(Array(#"{"b":3,"c":4}"#.utf8)), key: key)
+    _ = try stores.store.merge(pair.guest, into: pair.user, by: .sum, retryKey: RetryKey(8), requestID: "")
+    let line = try stores.store.cart(of: pair.target).cart.lines[0]
+    #expect(line.clientData.map { String(decoding: $0, as: UTF8.self) } == #"{"a":1,"b":3,"c":4}"#)
+    #expect(try stores.add(pair.target, "A", key: key).outcome != .changed)
+    #expect(try stores.store.precheck(pair.target, retryKey: RetryKey(8), condition: nil).outcome == .replayed)
+  }
+}
