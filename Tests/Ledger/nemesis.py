@@ -5,6 +5,7 @@ import random
 import signal
 import time
 
+import audit
 import wire
 from books import Loss, now
 from proxies import signal_own
@@ -293,40 +294,33 @@ class Nemesis:
             postgres.stop()
             postgres.save()
             postgres.start()
+            self.system.tell_victims()
             self.has_copy = True
             self.timeline.append(f"{now():.2f} PostgreSQL is copied")
             self.rest(self.random.uniform(0.5, 2.5))
-        before = self.lineage()
         postgres.stop()
         postgres.go_back()
         self.system.tell_victims()
         self.has_copy = False
         self.books.set_back.append(now())
         self.timeline.append(f"{now():.2f} PostgreSQL is back in an older state")
-        after = self.lineage()
-        if after["tag"] != before["tag"] or after["number"] < before["number"]:
-            self.await_resync(before["tag"])
+        self.await_resync()
         self.disturb()
 
-    def lineage(self):
-        return self.ask("SELECT tag, number FROM database_lineage")[0]
-
-    def await_resync(self, old):
+    def await_resync(self):
         """Until then PostgreSQL lacks what Redis alone has: two losses at once are not survived."""
-        noticed = None
+        wanted = {}
 
         def is_done():
-            nonlocal noticed
             self.rest(0.1)
             try:
-                with wire.Redis(self.system.redis.socket) as redis:
-                    known = (redis("GET", "cart:database") or "").split("|")[0]
-                if known in ("", old) or known != self.lineage()["tag"]:
-                    return False
-                # Every cart was marked before the tag was noted.
-                noticed = noticed or now()
-                return self.lag() < now() - noticed
-            except (OSError, wire.RedisError):
+                if not wanted:
+                    carts = audit.read_stores(self.system)[0]
+                    wanted.update({owner: (cart["epoch"], cart["version"]) for owner, cart in carts.items()})
+                rows = self.ask("SELECT owner_kind, owner_id, data_epoch, version FROM carts")
+            except (OSError, RuntimeError, wire.RedisError):
                 return False
+            there = {(row["owner_kind"], row["owner_id"]): (row["data_epoch"], row["version"]) for row in rows}
+            return all(there.get(owner, (0, 0)) >= place for owner, place in wanted.items())
 
         wait_until(is_done, 30, "PostgreSQL to be told everything anew")
