@@ -141,7 +141,10 @@ def audit_books(books, carts, rows, finding):
         if quantity in plain:
             continue
         if quantity in lossy:
-            finding.counts["lost inside the window" if quantity == 0 else "altered, and lost inside the window"] += 1
+            what = "lost inside the window" if quantity == 0 else "altered, and lost inside the window"
+            if lost_by(entry, books) == {"kill"}:
+                what = "lost when Redis was killed"
+            finding.counts[what] += 1
             continue
         possible = plain | lossy
         text = f"{sku} in {entry.cart.kind} {entry.cart.name}: {quantity}, not {sorted(possible)}; {entry.deeds}"
@@ -151,6 +154,13 @@ def audit_books(books, carts, rows, finding):
             finding.fault("lost beyond the window", text)
         else:
             finding.fault("other than left", text)
+
+
+def lost_by(entry, books):
+    """The kinds of faults that may have undone something of it."""
+    return {
+        loss.fault for loss in books.losses for deed in entry.deeds if deed.answered and loss.covers(entry.sku, *deed)
+    }
 
 
 def audit_sightings(books, finding):

@@ -25,6 +25,10 @@ LONGEST_PAUSE = 3.0
 AFTERMATH = 8.0
 
 
+# What a killed Redis may lose although it writes down all it does.
+KILL_WINDOW = 2.5
+# How long a death may go unnoticed.
+TICK = 0.3
 # For the first round of faults.
 LONGEST_DELAY = 20.0
 # Without a syncer.
@@ -69,15 +73,27 @@ class Nemesis:
                 self.strike(kind)
         self.calm()
 
-    def strike(self, kind):
+    def tend(self):
+        """Starts what was killed, and notes what Redis may have lost by that.
+
+        It writes to its file before it answers, but not while the kernel still takes in what it wrote before: for up
+        to two seconds it answers first.
+        """
+        was_killed, at = self.system.redis.process.poll() is not None, now()
         self.system.tend()
+        if was_killed:
+            quantities, owners = self.persisted()
+            self.books.lose(Loss("kill", at - KILL_WINDOW, at - KILL_WINDOW, at - TICK, at, quantities, owners))
+
+    def strike(self, kind):
+        self.tend()
         began = now()
         name = "do_" + kind.replace("-", "_")
         try:
             done = getattr(self, name)()
         except (OSError, wire.RedisError) as error:
             # A step has just killed what this fault needed.
-            self.system.tend()
+            self.tend()
             wait_until(self.system.redis.answers, 20, f"Redis after {kind}: {error}")
             return
         if done is not False:
@@ -91,7 +107,7 @@ class Nemesis:
             for entry in [entry for entry in self.paused if entry[0] <= now()]:
                 self.paused.remove(entry)
                 self.send(entry[1], signal.SIGCONT)
-            self.system.tend()
+            self.tend()
             self.hurry_master()
             if now() >= end:
                 return
@@ -111,7 +127,7 @@ class Nemesis:
             proxy.order("clear")
             proxy.order("hang", False)
         self.rest(max([0.0] + [entry[0] - now() for entry in self.paused]))
-        self.system.tend()
+        self.tend()
 
     def disturb(self):
         self.disturbed_until = now() + AFTERMATH
@@ -196,12 +212,7 @@ class Nemesis:
     def lose(self, kind, act):
         """Lets Redis lose something, and notes what PostgreSQL had just before."""
         window = WINDOW
-        rows = self.ask(
-            "SELECT owner_kind AS kind, owner_id AS id, l ->> 'sku' AS sku, (l ->> 'quantity')::int AS quantity"
-            " FROM carts LEFT JOIN LATERAL jsonb_array_elements(lines) AS l ON true WHERE version > 0"
-        )
-        quantities = {row["sku"]: row["quantity"] for row in rows if row["sku"] is not None}
-        owners = {(row["kind"], row["id"]) for row in rows}
+        quantities, owners = self.persisted()
         lag = self.lag()
         if now() < self.disturbed_until:
             # A mark may be younger than the change that it is for.
@@ -210,6 +221,15 @@ class Nemesis:
         act()
         unrecorded = began - max(window, self.record_lag + 0.5)
         self.books.lose(Loss(kind, began - window, unrecorded, began, now(), quantities, owners))
+
+    def persisted(self):
+        """What PostgreSQL has: SKU → quantity, and the owners of carts."""
+        rows = self.ask(
+            "SELECT owner_kind AS kind, owner_id AS id, l ->> 'sku' AS sku, (l ->> 'quantity')::int AS quantity"
+            " FROM carts LEFT JOIN LATERAL jsonb_array_elements(lines) AS l ON true WHERE version > 0"
+        )
+        quantities = {row["sku"]: row["quantity"] for row in rows if row["sku"] is not None}
+        return quantities, {(row["kind"], row["id"]) for row in rows}
 
     def ask(self, query):
         """What PostgreSQL has now; a step may have stopped it a moment ago."""
@@ -274,7 +294,7 @@ class Nemesis:
         self.disturb()
         self.system.postgres.stop()
         time.sleep(self.random.uniform(0, 1))
-        self.system.tend()
+        self.tend()
         self.disturb()
 
     def do_pg_hang(self, seconds=None):

@@ -160,7 +160,7 @@ class Run:
             postgres.save()
             postgres.start()
             redis.kill()
-            self.system.tend()
+            nemesis.tend()
             wait_until(is_registered, 20, "a number for Redis's history")
             time.sleep(1)
             postgres.stop()
@@ -197,10 +197,11 @@ class Run:
         if not self.finding.is_clean:
             log("  when: " + "; ".join(nemesis.timeline))
         for loss in self.books.losses:
-            log(f"  {loss}")
+            if loss.fault != "kill":
+                log(f"  {loss}")
         log(f"  sync lag before losses: at most {nemesis.longest_lag:.2f} s,"
             f" {nemesis.longest_undisturbed_lag:.2f} s where nothing disturbed it")  # fmt: skip
-        for name in ("acknowledged", "refused", "unknown", "lost inside the window"):
+        for name in ("acknowledged", "refused", "unknown", "lost inside the window", "lost when Redis was killed"):
             log(f"  {name:<45}{counts.pop(name, 0):>8}")
         for name, count in sorted(counts.items()):
             log(f"  {name:<45}{count:>8}")
