@@ -16,7 +16,7 @@ from steps import POSTGRES_STEPS, REDIS_STEPS
 LOSING = {"flush", "rollback", "replica"}
 KINDS = (
     "steps", "worker", "syncer", "redis", "pause-worker", "pause-syncer", "pause-redis", "flush", "rollback",
-    "replica", "pg-restart", "pg-hang", "pg-rollback",
+    "replica", "attach", "pg-restart", "pg-hang", "pg-rollback",
 )  # fmt: skip
 # A change is in PostgreSQL within a second; a busy machine may take a little longer.
 WINDOW = 1.5
@@ -287,6 +287,18 @@ class Nemesis:
         system.tell_victims()
         self.has_snapshot = False
         self.disturb()
+
+    def do_attach(self):
+        """A first replica comes: Redis begins another history, and who is connected does not notice."""
+        self.replicas += 1
+        replica = RedisServer(f"{self.system.folder}/replica{self.replicas}", follows=self.system.redis)
+        try:
+            with wire.Redis(replica.socket) as link:
+                wait_until(lambda: "master_link_status:up" in link("INFO", "replication"), 10, "the replica")
+        finally:
+            replica.kill()
+        # Somebody who connects now sees it.
+        self.do_worker()
 
     # --- PostgreSQL ---------------------------------------------------------------------------------------------------
 

@@ -93,7 +93,14 @@ class Run:
         try:
             wait_until(is_at_rest, SECONDS_TO_REST, "rest")
         except TimeoutError:
-            self.finding.fault("not at rest", f"{self.left}")
+            self.finding.fault("not at rest", f"{self.left}; {self.histories()}")
+
+    def histories(self):
+        """By what number each store knows Redis's history, for whoever looks for the cause."""
+        rows = self.system.postgres.rows("SELECT number, replication_id FROM redis_lineages ORDER BY number")
+        with wire.Redis(self.system.redis.socket) as redis:
+            identity = redis("INFO", "replication").partition("master_replid:")[2].split("\r\n")[0]
+            return f"Redis is {identity}, knows {redis('GET', 'cart:lineage')}; PostgreSQL knows {rows[-3:]}"
 
     def look(self, identity):
         end = now() + 20
