@@ -109,8 +109,9 @@ package final class CartRestorer {
       wanted.map { entry in (entry.owner, entry.copy.map { ($0.epoch, $0.cart.version) }) }, in: history)
     var installations: [RedisCarts.Installation] = []
     for (owner, copy, usedAt) in wanted {
-      installations.append(
-        installation(for: owner, copy: copy, claim: claims[owner], usedAt: usedAt, history, &report))
+      var installation = installation(for: owner, copy: copy, claim: claims[owner], usedAt: usedAt, history, &report)
+      installation.compared = copy
+      installations.append(installation)
     }
     let results = try carts.install(installations, token: token, in: history)
     report.contended += results.count { $0 != .installed }
