@@ -77,7 +77,8 @@ class RedisServer:
             ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", self.socket]
             + ["--dir", self.folder, "--save", "", "--appendonly", "yes", "--appendfsync", "everysec"]
             + ["--maxmemory-policy", "noeviction", "--hash-max-listpack-value", "256"]
-            + ["--repl-diskless-sync-delay", "0", *more],
+            # Without replicas for so long, it begins another history, and again when the next one comes.
+            + ["--repl-diskless-sync-delay", "0", "--repl-backlog-ttl", "1", *more],
             stdout=log, stderr=log, preexec_fn=die_with_parent,
         )  # fmt: skip
         wait_until(self.answers, 20, "Redis")
