@@ -3,6 +3,8 @@ package import CartDomain
 /// Carts in PostgreSQL. Every statement that writes a copy is guarded: an older one never replaces a newer one.
 package final class PostgresCarts {
   package let connection: PostgresConnection
+  /// The history of Redis that the database has last refused; whoever goes by it must ask anew.
+  var refused: RedisHistory?
 
   package init(_ connection: PostgresConnection) {
     self.connection = connection
@@ -79,18 +81,19 @@ package final class PostgresCarts {
     package var epoch: Int64
   }
 
-  /// Takes hold of carts: raises their epochs above all that there were.
+  /// Takes hold of carts: raises their epochs above all that there were. Where the database's copy is the one that goes
+  /// on, its version skips ahead at once, so that it does so again if Redis loses the cart before it is persisted.
   ///
   /// - Parameters:
-  ///   - owners: with the epoch of the copy that Redis has, `nil` where it has none: a cart that neither store has is
-  ///     not claimed.
+  ///   - owners: with the epoch and version of the copy that Redis has, `nil` where it has none: a cart that neither
+  ///     store has is not claimed.
   ///   - history: the number of the history that the caller serves.
   /// - Throws: ``StoreError`` also where a newer history of Redis is registered.
   package func claim(
-    _ owners: [(owner: CartOwner, epoch: Int64?)], in history: RedisHistory
+    _ owners: [(owner: CartOwner, place: (epoch: Int64, version: Int64)?)], in history: RedisHistory
   ) throws(StoreError) -> [CartOwner: Claim] {
     let all = Owners(owners.map(\.owner))
-    let known = Owners(owners.filter { $0.epoch != nil }.map(\.owner))
+    let known = Owners(owners.filter { $0.place != nil }.map(\.owner))
     return try inTransaction { () throws(StoreError) in
       if !known.isEmpty { _ = try read(Self.add, known.parameters) }
       let rows = try read(Self.lock, all.parameters)
@@ -101,7 +104,11 @@ package final class PostgresCarts {
         if let owner = row.hash.cart.owner { claims[owner] = Claim(row: row, epoch: row.fence) }
       }
       if claims.isEmpty { return claims }
-      let raised = try read(Self.raise, all.parameters + [.integers(owners.map { $0.epoch ?? 0 })])
+      let raised = try read(
+        Self.raise,
+        all.parameters + [
+          .integers(owners.map { $0.place?.epoch ?? 0 }), .integers(owners.map { $0.place?.version ?? 0 }),
+        ])
       for row in 0..<raised.rowCount {
         guard let owner = CartOwner(kind: raised.text(row, 0) ?? "", id: raised.text(row, 1) ?? ""),
           let epoch = raised.integer(row, 2)
@@ -115,7 +122,10 @@ package final class PostgresCarts {
   func confirm(_ history: RedisHistory) throws(StoreError) {
     if history == .unregistered { return }
     let rows = try read(Self.confirm, [.text(history.replicationID), .integer(history.lineage)])
-    guard rows.boolean(0, 0) == true else { throw Self.outdated.storeError }
+    guard rows.boolean(0, 0) == true else {
+      refused = history
+      throw Self.outdated.storeError
+    }
   }
 
   // MARK: Persisting

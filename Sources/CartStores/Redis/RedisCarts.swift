@@ -102,6 +102,8 @@ package final class RedisCarts {
   struct Installation {
     var hash: CartHash
     var usedAt: Timestamp
+    /// What was in the place when it was compared; nothing, where that is `nil`.
+    var compared: CartHash?
     /// Nothing but the word that there is no cart, which is forgotten by itself.
     var isAbsence = false
 
@@ -125,6 +127,9 @@ package final class RedisCarts {
     for installation in installations {
       guard let owner = installation.hash.cart.owner else { continue }
       var arguments = RedisCommand(token, String(history.lineage))
+      arguments.append(installation.compared?.lineage ?? 0)
+      arguments.append(installation.compared?.epoch ?? 0)
+      arguments.append(installation.compared?.cart.version ?? 0)
       if installation.isAbsence {
         arguments.append(Installation.absenceSeconds)
         arguments.append(owner.isGuest ? Self.spentWord : Self.absentWord)

@@ -69,7 +69,11 @@ package final class RedisHistories {
   ///   where another history is in use.
   package func current() throws(StoreError) -> RedisHistory {
     guard let archive else { return .unregistered }
-    if let known, known.replicationID == connection.server?.replicationID { return known }
+    if let known, known.replicationID == connection.server?.replicationID {
+      if known != archive.refused { return known }
+      // A Redis begins another history under its clients when its first replica comes.
+      connection.close()
+    }
     try connection.connect()
     guard let server = connection.server else { throw .unexpectedReply }
     guard server.isPrimary else {
@@ -78,18 +82,32 @@ package final class RedisHistories {
     }
     let id = server.replicationID
     var number = server.registeredLineage
+    // A database that was put back may have forgotten the number, and given another one since.
+    if let refused = archive.refused, refused == RedisHistory(replicationID: id, lineage: number ?? 0) { number = nil }
     if number == nil {
-      let registered = try archive.register(id, as: nil)
+      let registered = try register(id)
       let command = RedisCommand("SET", connection.keys.lineage, "\(id)|\(registered)")
       try connection.exchange(command, .reading, in: id).check(0)
       number = registered
     }
     let history = RedisHistory(replicationID: id, lineage: number ?? 0)
+    if history == archive.refused { archive.refused = nil }
     known = history
     return history
   }
 
-  /// Runs `body` in the current history; once more where Redis has begun another meanwhile.
+  private func register(_ id: String) throws(StoreError) -> Int64 {
+    do throws(StoreError) {
+      return try archive?.register(id, as: nil) ?? 0
+    } catch {
+      // What Redis said of itself when the connection was made may not hold any more.
+      connection.close()
+      throw error
+    }
+  }
+
+  /// Runs `body` in the current history; once more where Redis has begun another meanwhile, or PostgreSQL knows it
+  /// under another number.
   func within<Answer: ~Copyable>(
     _ body: (RedisHistory) throws(StoreError) -> Answer
   ) throws(StoreError) -> Answer {
@@ -97,9 +115,9 @@ package final class RedisHistories {
     do throws(StoreError) {
       return try body(history)
     } catch {
-      guard !error.isOutcomeUnknown, archive != nil, history.replicationID != connection.server?.replicationID else {
-        throw error
-      }
+      guard !error.isOutcomeUnknown, let archive,
+        history.replicationID != connection.server?.replicationID || history == archive.refused
+      else { throw error }
     }
     return try body(current())
   }

@@ -109,7 +109,7 @@ package final class CartMerger {
   }
 
   private func raise(_ hash: CartHash, _ owner: CartOwner, in history: RedisHistory) throws(StoreError) -> Int64 {
-    let claim = try archive.claim([(owner, hash.epoch)], in: history)[owner]
+    let claim = try archive.claim([(owner, (hash.epoch, hash.cart.version))], in: history)[owner]
     guard let epoch = claim?.epoch else { return hash.epoch }
     try carts.raise([(hash, epoch)], in: history)
     return epoch

@@ -105,11 +105,13 @@ package final class CartRestorer {
       }
     }
     if wanted.isEmpty { return report }
-    let claims = try archive.claim(wanted.map { ($0.owner, $0.copy?.epoch) }, in: history)
+    let claims = try archive.claim(
+      wanted.map { entry in (entry.owner, entry.copy.map { ($0.epoch, $0.cart.version) }) }, in: history)
     var installations: [RedisCarts.Installation] = []
     for (owner, copy, usedAt) in wanted {
-      installations.append(
-        installation(for: owner, copy: copy, claim: claims[owner], usedAt: usedAt, history, &report))
+      var installation = installation(for: owner, copy: copy, claim: claims[owner], usedAt: usedAt, history, &report)
+      installation.compared = copy
+      installations.append(installation)
     }
     let results = try carts.install(installations, token: token, in: history)
     report.contended += results.count { $0 != .installed }
@@ -144,7 +146,7 @@ package final class CartRestorer {
       hash = row
       // What Redis had beyond this copy is lost, and with it the versions that it had given.
       if !claim.row.isReleased, row.cart.version > 0 {
-        hash.cart.version = (row.cart.version / Self.versionStep + 1) * Self.versionStep
+        hash.cart.version = (row.cart.version / CartRow.versionStep + 1) * CartRow.versionStep
       }
       report.restored += 1
     }
@@ -154,9 +156,6 @@ package final class CartRestorer {
     hash.databaseLineage = nil
     return RedisCarts.Installation(hash: hash, usedAt: usedAt)
   }
-
-  /// A cart that was lost goes on at the next multiple of it.
-  private static let versionStep: Int64 = 1_000_000
 
   /// A user has no cart yet, or a guest's has come to its end.
   private static func absence(of owner: CartOwner) -> RedisCarts.Installation {

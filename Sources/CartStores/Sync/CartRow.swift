@@ -15,6 +15,9 @@ package struct CartRow: Equatable, Sendable {
 }
 
 extension CartRow {
+  /// A cart that was lost goes on at the next multiple of it.
+  static let versionStep: Int64 = 1_000_000
+
   /// What ``init(_:_:from:)`` reads, in its order.
   static let columns = """
     c.owner_kind, c.owner_id, c.epoch, c.data_epoch, c.version, c.currency, c.clock, c.lines, encode(c.retry_ring, 'hex'),

@@ -156,7 +156,9 @@ package final class CartSynchronizer {
     let fenced = those(.fenced)
     if !fenced.isEmpty {
       // Somebody meant to bring it back and did not come to it: it goes on here.
-      let owners = fenced.compactMap { hash in hash.cart.owner.map { (owner: $0, epoch: Optional(hash.epoch)) } }
+      let owners = fenced.compactMap { hash in
+        hash.cart.owner.map { (owner: $0, place: Optional((epoch: hash.epoch, version: hash.cart.version))) }
+      }
       let claims = try archive.claim(owners, in: history)
       var raised: [(hash: CartHash, epoch: Int64)] = []
       for hash in fenced {

@@ -107,6 +107,45 @@ struct SyncTests {
     try stores.expectEqual(user)
   }
 
+  @Test("A cart that Redis loses again before it is persisted gets no version twice")
+  func lostTwice() throws {
+    let stores = try TwoStores()
+    stores.shop.put("A")
+    let user = CartOwner.anyUser()
+    try stores.add(user, "A")
+    _ = try stores.synchronizer.sync(user)
+    try stores.redis.removeAll()
+    try stores.add(user, "A")
+    #expect(try stores.store.cart(of: user).cart.version == 1_000_001)
+    try stores.redis.removeAll()
+    let restored = try stores.store.cart(of: user).cart
+    #expect(restored.version == 2_000_000 && restored.lines.map(\.quantity) == [1])
+    _ = try stores.synchronizer.sync(user)
+    try stores.expectEqual(user)
+  }
+
+  @Test("Whoever knows Redis's history by a number that PostgreSQL has given up asks for the new one")
+  func renumbered() throws {
+    let configuration = try RedisTesting.configuration()
+    let stores = try TwoStores(configuration)
+    stores.shop.put("A")
+    let user = CartOwner.anyUser()
+    try stores.add(user, "A")
+    _ = try stores.synchronizer.sync(user)
+    let history = try stores.carts.histories.current()
+    // As in a database that was put back, where another process was faster.
+    try stores.archive.connection.execute(
+      "UPDATE redis_lineages SET number = number + 1 WHERE replication_id = '\(history.replicationID)'", label: "test")
+    let other = try TwoStores(configuration, schema: stores.schema)
+    try other.redis.run("DEL", other.redis.keys.lineage)
+    other.redis.close()
+    other.shop.put("A")
+    try other.add(user, "A")
+    #expect(try stores.synchronizer.sync(user) == 2)
+    #expect(try stores.carts.histories.current().lineage == history.lineage + 1)
+    try stores.expectEqual(user)
+  }
+
   @Test("A restart of Redis has every cart compared; the newer copy wins")
   func restarted() throws {
     let server = try PrivateRedis(["--appendonly", "yes"])
