@@ -123,7 +123,7 @@ extension RedisConnection {
     ["PERSIST", "KEY"], ["EXISTS", "KEY"], ["DEL", "KEY"], ["ZADD", "KEY", "1", "a"], ["ZSCORE", "KEY", "a"],
     ["ZCARD", "KEY"],
     ["ZRANGE", "KEY", "-inf", "+inf", "BYSCORE", "LIMIT", "0", "1"], ["ZREM", "KEY", "a"], ["UNLINK", "KEY"],
-    ["SET", "KEY", "1", "PX", "1000"], ["GET", "KEY"], ["UNLINK", "KEY"],
+    ["SET", "KEY", "1", "PX", "1000"], ["GET", "KEY"], ["MGET", "KEY", "HOLD"], ["UNLINK", "KEY"],
     ["SET", "HOLD", "1", "PX", "1000"], ["DEL", "HOLD"],
     ["XGROUP", "CREATE", "KEY", "check", "0", "MKSTREAM"], ["XADD", "KEY", "1-1", "a", "b"],
     ["XREADGROUP", "GROUP", "check", "check", "COUNT", "1", "STREAMS", "KEY", ">"],
