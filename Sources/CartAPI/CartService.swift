@@ -59,6 +59,7 @@ package final class CartService {
     }
     // Where it is pending, the guest comes again.
     if let merge = trace.merge, merge != .pending { response.add("Set-Cookie", GuestCookie.clearing) }
+    response.note = response.note ?? trace.note
     response.route = trace.route
     response.shopper = trace.shopper
     let isRead = request.method == HTTPMethod.get.rawValue || request.method == HTTPMethod.head.rawValue
@@ -75,6 +76,8 @@ package final class CartService {
     var route = ""
     var shopper = HTTPResponse.ShopperKind.none
     var merge: MergeReading?
+    /// For the log.
+    var note: String?
   }
 
   /// What a server answers where there is no request to answer.
@@ -124,7 +127,7 @@ package final class CartService {
     var call = Call(
       request: request, target: target, argument: argument, shopper: shopper, query: Query(target.query))
     if route.mergesFirst {
-      call.merge = merge(shopper, call)
+      call.merge = merge(shopper, call, note: &trace.note)
       trace.merge = call.merge
     }
     return try route.handler(self)(call)

@@ -222,7 +222,8 @@ final class MasterLoop {
   private func carryOut(_ action: Pool.Action) -> Pool.Event? {
     switch action {
     case .spawn(let slot, let role, let generation):
-      ledger.open(slot: slot, generation: generation, isWorker: configuration.roles[role].serves && entranceOfRole[role] == 0)
+      let isWorker = configuration.roles[role].serves && entranceOfRole[role] == 0
+      ledger.open(slot: slot, generation: generation, isWorker: isWorker)
       let event = spawn(slot, role, generation)
       if case .spawnFailed = event { ledger.close(slot: slot) }
       return event

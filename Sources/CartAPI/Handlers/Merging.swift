@@ -5,10 +5,17 @@ extension CartService {
   /// Merges the cart of a guest that a user brings along, before the request itself. A login never fails because of it.
   ///
   /// - Returns: `nil` where there is none to merge, or where carts can't be changed at all: the request will tell.
-  func merge(_ shopper: Shopper, _ call: Call) -> MergeReading? {
+  ///
+  /// - Parameter note: for the log.
+  func merge(_ shopper: Shopper, _ call: Call, note: inout String?) -> MergeReading? {
     guard let user = shopper.user, let guest = shopper.guest else { return nil }
-    return try? store.merge(
-      guest.id, into: user, by: configuration.mergeStrategy, retryKey: nil, requestID: call.request.requestID)
+    do throws(StoreError) {
+      return try store.merge(
+        guest.id, into: user, by: configuration.mergeStrategy, retryKey: nil, requestID: call.request.requestID)
+    } catch {
+      note = "a guest's cart is not merged: \(error)"
+      return nil
+    }
   }
 
   /// `POST /v1/cart/merge`: merges now, by a strategy of the request's own.

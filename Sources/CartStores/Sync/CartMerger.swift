@@ -140,11 +140,11 @@ package final class CartMerger {
     _ owner: CartOwner, _ guest: GuestCartID, to user: CartOwner, by strategy: MergeStrategy, in history: RedisHistory
   ) throws(StoreError) -> MergeReading {
     var reports: [CartMerge.Report]?
-    let isDelivered = try restorer.courier.deliver(to: user) { command, cart in
+    func note(_ command: InboxCommand, _ cart: Cart) {
       if case .merge(let merge) = command.command, merge.guest == guest { reports = cart.report(of: merge) }
     }
-    // Where Redis has lost the user's cart meanwhile, whoever brings it back delivers.
-    if !isDelivered { try restorer.restore([user]) }
+    // A user without a cart has one now, in PostgreSQL: it comes from there.
+    if try !restorer.courier.deliver(to: user, didApply: note) { try restorer.restore([user], didApply: note) }
     // It is in PostgreSQL as a command already; a copy that can't be written now is written by the syncer.
     _ = try? synchronizer.sync(user)
     try carts.bury(owner, in: history)

@@ -50,10 +50,15 @@ package final class CartRestorer {
   /// Brings back those of `owners` whose carts Redis lacks or has of another history. Others are left alone.
   ///
   /// - Parameter owners: of different carts; some hundreds at most.
+  /// - Parameter didApply: told of each command that took effect on the way, and of the cart before it.
   /// - Throws: ``StoreError`` where one of the stores is away, and for a cart that can't be read.
   @discardableResult
-  package func restore(_ owners: [CartOwner]) throws(StoreError) -> Report {
-    let report = try carts.histories.within { history throws(StoreError) in try restore(owners, in: history) }
+  package func restore(
+    _ owners: [CartOwner], didApply: (InboxCommand, Cart) -> Void = { _, _ in }
+  ) throws(StoreError) -> Report {
+    let report = try carts.histories.within { history throws(StoreError) in
+      try restore(owners, in: history, didApply)
+    }
     observe?(report)
     return report
   }
@@ -91,7 +96,9 @@ package final class CartRestorer {
     }
   }
 
-  private func restore(_ owners: [CartOwner], in history: RedisHistory) throws(StoreError) -> Report {
+  private func restore(
+    _ owners: [CartOwner], in history: RedisHistory, _ didApply: (InboxCommand, Cart) -> Void
+  ) throws(StoreError) -> Report {
     var report = Report()
     let token = Self.token()
     let found = try carts.hold(owners, token: token, in: history)
@@ -119,7 +126,7 @@ package final class CartRestorer {
       guard let owner = installation.hash.cart.owner, !installation.isAbsence, let claim = claims[owner],
         claim.row.lastCommand > installation.hash.inboxNumber
       else { continue }
-      try courier.deliver(to: owner)
+      try courier.deliver(to: owner, didApply: didApply)
     }
     return report
   }

@@ -61,7 +61,15 @@ struct MergeTests {
     let stores = try TwoStores()
     let pair = try pair(stores, guest: [("A", 2), ("B", 7)], user: [])
     let lines = try stores.store.cart(of: pair.owner).cart.lines
-    _ = try stores.store.merge(pair.guest, into: pair.user, by: .overwrite, retryKey: nil, requestID: "r")
+    let reading = try stores.store.merge(pair.guest, into: pair.user, by: .overwrite, retryKey: nil, requestID: "r")
+    #expect(
+      reading
+        == .merged(
+          .overwrite,
+          [
+            CartMerge.Report(sku: "A", outcome: .added, quantity: 2),
+            CartMerge.Report(sku: "B", outcome: .added, quantity: 7),
+          ]))
     let cart = try stores.store.cart(of: pair.target).cart
     #expect(cart.version == 1 && cart.lines.map(\.sku) == ["A", "B"] && cart.lines.map(\.quantity) == [2, 7])
     #expect(cart.lines.map(\.born) == lines.map(\.born) && cart.lines.map(\.revision) == lines.map(\.revision))
