@@ -264,8 +264,20 @@ extension PostgresCarts: Sendable {}
 package struct DatabaseLineage: Equatable, Sendable {
   /// Another after the database was put back.
   package var tag: String
-  /// Grows with each batch that is committed.
+  /// Grows with each batch that is committed; milliseconds since 1970, or the next number where there are more.
   package var number: Int64
+}
+
+extension DatabaseLineage {
+  /// Reads ``text``; `nil` for anything else.
+  init?(_ text: String) {
+    let parts = text.split(separator: "|")
+    guard parts.count == 2, let number = Int64(parts[1]) else { return nil }
+    self.init(tag: String(parts[0]), number: number)
+  }
+
+  /// As it stands under ``RedisKeys/database``.
+  var text: String { "\(tag)|\(number)" }
 }
 
 /// Owners as two columns.

@@ -204,6 +204,7 @@ extension RedisConnection {
     commands.append(RedisCommand("TIME"))
     commands.append(RedisCommand("INFO", "replication"))
     commands.append(RedisCommand("GET", keys.lineage))
+    commands.append(RedisCommand("GET", keys.database))
     for script in RedisScript.allCases {
       var command = RedisCommand("SCRIPT", "LOAD")
       command.append(script.source)
@@ -219,7 +220,7 @@ extension RedisConnection {
     learnTime(time, sent: sent)
     server = try RedisServer(replies, at: settled + 1)
     for (index, script) in RedisScript.allCases.enumerated() {
-      digests[script] = try replies.read(settled + 3 + index) { value throws(StoreError) in try value.bytes() }
+      digests[script] = try replies.read(settled + 4 + index) { value throws(StoreError) in try value.bytes() }
     }
   }
 

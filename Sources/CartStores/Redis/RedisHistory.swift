@@ -5,16 +5,14 @@ struct RedisServer {
   /// `master_replid`: another after every restart and promotion. The same for all histories where this user may not ask.
   let replicationID: String
   let isPrimary: Bool
-  /// What stands under ``RedisKeys/lineage``.
-  let registered: String
-
   /// The number of the server's history; `nil` where it is not registered.
-  var registeredLineage: Int64? {
-    let parts = registered.split(separator: "|")
-    return parts.count == 2 && parts[0] == replicationID ? Int64(parts[1]) : nil
-  }
+  let registeredLineage: Int64?
+  /// The history was registered as one that began with an older state than the one before had come to.
+  let hasGoneBack: Bool
+  /// Where PostgreSQL was when a syncer last wrote to it, as this Redis remembers it.
+  let database: DatabaseLineage?
 
-  /// Reads the answers to `INFO replication` and to the question for the lineage.
+  /// Reads the answers to `INFO replication` and to the questions for the lineages of Redis and of PostgreSQL.
   init(_ replies: borrowing RedisReplies, at index: Int) throws(StoreError) {
     var replicationID = "unknown"
     var isPrimary = true
@@ -27,7 +25,16 @@ struct RedisServer {
     }
     self.replicationID = replicationID
     self.isPrimary = isPrimary
-    registered = try replies.read(index + 1) { value throws(StoreError) in try value.string() ?? "" }
+    let registered = try replies.read(index + 1) { value throws(StoreError) in try value.string() ?? "" }
+    let parts = registered.split(separator: "|")
+    registeredLineage = parts.count >= 2 && parts[0] == replicationID ? Int64(parts[1]) : nil
+    hasGoneBack = parts.count == 3
+    database = try replies.read(index + 2) { value throws(StoreError) in DatabaseLineage(try value.string() ?? "") }
+  }
+
+  /// What is to stand under ``RedisKeys/lineage``.
+  static func registration(_ history: RedisHistory, hasGoneBack: Bool) -> String {
+    "\(history.replicationID)|\(history.lineage)" + (hasGoneBack ? "|back" : "")
   }
 }
 
@@ -56,6 +63,8 @@ package final class RedisHistories {
   private let connection: RedisConnection
   private let archive: PostgresCarts?
   private var known: RedisHistory?
+  /// Redis was put back to an older state before this history: what it says may be older than what was answered.
+  private(set) var hasGoneBack = false
 
   /// - Parameter archive: registers histories; without one, there are none to tell apart.
   package init(_ connection: RedisConnection, archive: PostgresCarts?) {
@@ -84,10 +93,13 @@ package final class RedisHistories {
     var number = server.registeredLineage
     // A database that was put back may have forgotten the number, and given another one since.
     if let refused = archive.refused, refused == RedisHistory(replicationID: id, lineage: number ?? 0) { number = nil }
+    hasGoneBack = server.hasGoneBack
     if number == nil {
       let registered = try register(id)
-      let command = RedisCommand("SET", connection.keys.lineage, "\(id)|\(registered)")
-      try connection.exchange(command, .reading, in: id).check(0)
+      hasGoneBack = try isBehind(server.database)
+      let text = RedisServer.registration(
+        RedisHistory(replicationID: id, lineage: registered), hasGoneBack: hasGoneBack)
+      try connection.exchange(RedisCommand("SET", connection.keys.lineage, text), .reading, in: id).check(0)
       number = registered
     }
     let history = RedisHistory(replicationID: id, lineage: number ?? 0)
@@ -104,6 +116,15 @@ package final class RedisHistories {
       connection.close()
       throw error
     }
+  }
+
+  /// More than lies between two batches of a syncer, in milliseconds: numbers of the database follow the clock.
+  private static let longestPause: Int64 = 60_000
+
+  /// Whether the database has gone on for longer than this Redis remembers.
+  private func isBehind(_ remembered: DatabaseLineage?) throws(StoreError) -> Bool {
+    guard let remembered, let present = try archive?.lineage() else { return false }
+    return present.tag == remembered.tag && present.number - remembered.number > Self.longestPause
   }
 
   /// Runs `body` in the current history; once more where Redis has begun another meanwhile, or PostgreSQL knows it

@@ -145,6 +145,8 @@ package final class CartRestorer {
     var hash: CartHash
     if let copy, (copy.epoch, copy.cart.version) >= (row.epoch, row.cart.version) {
       hash = copy
+      // It may be older than what shoppers have seen, and no copy can tell.
+      if carts.histories.hasGoneBack { skipAhead(&hash) }
       report.confirmed += 1
     } else if let end = row.cart.expiresAt, end <= now {
       report.absent += 1
@@ -152,9 +154,7 @@ package final class CartRestorer {
     } else {
       hash = row
       // What Redis had beyond this copy is lost, and with it the versions that it had given.
-      if !claim.row.isReleased, row.cart.version > 0 {
-        hash.cart.version = (row.cart.version / CartRow.versionStep + 1) * CartRow.versionStep
-      }
+      if !claim.row.isReleased { skipAhead(&hash) }
       report.restored += 1
     }
     hash.lineage = history.lineage
@@ -162,6 +162,11 @@ package final class CartRestorer {
     hash.persistedVersion = 0
     hash.databaseLineage = nil
     return RedisCarts.Installation(hash: hash, usedAt: usedAt)
+  }
+
+  private func skipAhead(_ hash: inout CartHash) {
+    if hash.cart.version == 0 { return }
+    hash.cart.version = (hash.cart.version / CartRow.versionStep + 1) * CartRow.versionStep
   }
 
   /// A user has no cart yet, or a guest's has come to its end.

@@ -133,13 +133,12 @@ package final class Syncer {
   private func databaseSeen() throws(StoreError) -> DatabaseLineage {
     let replies = try connection.exchange(RedisCommand("GET", connection.keys.database), .reading)
     let text = try replies.read(0) { value throws(StoreError) in try value.string() ?? "" }
-    let parts = text.split(separator: "|")
-    if parts.count == 2, let number = Int64(parts[1]) { return DatabaseLineage(tag: String(parts[0]), number: number) }
+    if let lineage = DatabaseLineage(text) { return lineage }
     return try archive.lineage()
   }
 
   private func see(_ lineage: DatabaseLineage, after since: DatabaseLineage) throws(StoreError) {
-    let command = RedisCommand("SET", connection.keys.database, "\(lineage.tag)|\(lineage.number)")
+    let command = RedisCommand("SET", connection.keys.database, lineage.text)
     if lineage.tag != since.tag {
       // PostgreSQL was put back: it may lack what it once had. The marks come first, so that a death between them and
       // the new tag leaves the next syncer to find the same.

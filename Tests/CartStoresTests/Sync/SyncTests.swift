@@ -170,6 +170,26 @@ struct SyncTests {
     try stores.expectEqual(behind)
   }
 
+  @Test(
+    "A Redis put back to a state of minutes ago lets no version come twice, one that was restarted keeps them",
+    arguments: [(false, Int64(2)), (true, 1_000_000)])
+  func putBack(_ isOlder: Bool, _ version: Int64) throws {
+    let server = try PrivateRedis(["--appendonly", "yes"])
+    let stores = try TwoStores(server.configuration())
+    stores.shop.put("A")
+    let user = CartOwner.anyUser()
+    try stores.add(user, "A")
+    var lineage = try stores.archive.lineage()
+    if isOlder { lineage.number -= 120_000 }
+    try stores.redis.run("SET", stores.redis.keys.database, lineage.text)
+    try stores.add(user, "A")
+    server.kill(SIGKILL)
+    try server.start()
+    #expect(try stores.store.cart(of: user).cart.version == version)
+    let later = try TwoStores(server.configuration(), schema: stores.schema)
+    #expect(try later.store.cart(of: user).cart.version == version)
+  }
+
   @Test("A command takes effect once, however often it is carried, and goes when the persisted copy contains it")
   func commands() throws {
     let stores = try TwoStores()
