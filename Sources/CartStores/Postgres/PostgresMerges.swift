@@ -16,8 +16,8 @@ extension PostgresCarts {
     try read(Self.findMerge, [.text(guest.text)]).rowCount > 0
   }
 
-  /// Records a merge: the guest's cart is spent, and the user's is commanded to take its lines in. All or nothing, and
-  /// once for each guest, ever.
+  /// Records a merge: the guest's cart is spent, the user's is commanded to take its lines in, and the guest's orders
+  /// become the user's. All or nothing, and once for each guest, ever.
   ///
   /// - Parameter guest: frozen.
   func record(
@@ -83,6 +83,9 @@ extension PostgresCarts {
     ), guest AS (
       UPDATE carts SET state = 2, merged_into = $2, lines = '[]', currency = NULL, retry_ring = '',
         epoch = next_generation(epoch), updated_at = now(), synced_at = now()
+      FROM merge WHERE owner_kind = 'guest' AND owner_id = $1
+    ), orders AS (
+      UPDATE placed_orders SET owner_kind = 'user', owner_id = $2
       FROM merge WHERE owner_kind = 'guest' AND owner_id = $1
     )
     UPDATE carts SET inbox_number = merge.inbox_number FROM merge
