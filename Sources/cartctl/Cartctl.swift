@@ -19,7 +19,7 @@ struct Cartctl: ParsableCommand {
       Exit codes: 0 done; 1 failed, nothing was changed; 2 the input has bad lines, nothing was changed; 3 done in \
       PostgreSQL, but Redis could not be told; 64 wrong usage.
       """,
-    subcommands: [Migrate.self, CatalogueCommands.self, ShowCart.self])
+    subcommands: [Migrate.self, CatalogueCommands.self, ShowCart.self, OrderCommands.self])
 
   /// ArgumentParser's own would print what the user, a file or a store said byte by byte.
   static func main() {

@@ -3,8 +3,14 @@ package import CartJSON
 
 extension JSONWriter {
   /// One order as the API shows it.
-  package mutating func order(_ order: Order) {
+  ///
+  /// - Parameter owner: told where it is not the one who asks.
+  package mutating func order(_ order: Order, owner: CartOwner? = nil) {
     beginObject()
+    if let owner {
+      key("owner")
+      string("\(owner.kind):\(owner.id)")
+    }
     key("id")
     string(order.id.text)
     key("status")
