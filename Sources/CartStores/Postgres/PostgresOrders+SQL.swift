@@ -66,7 +66,7 @@ extension PostgresOrders {
       INSERT INTO cart_inbox (owner_kind, owner_id, number, previous, action, payload, request_id)
       SELECT $2, $3, inbox_number, $14::bigint, $15, $16::jsonb, $17 FROM numbered
     )
-    SELECT (extract(epoch FROM placed_at) * 1000)::bigint, inbox_number, moved.sku, moved.stock, moved.moved
+    SELECT (extract(epoch FROM placed_at) * 1000000)::bigint, inbox_number, moved.sku, moved.stock, moved.moved
     FROM placed CROSS JOIN numbered LEFT JOIN moved ON true
     """)
 

@@ -126,7 +126,7 @@ package final class PostgresOrders {
     if rows.rowCount == 0 { return nil }
     var written = order
     guard let placed = rows.integer(0, 0), let number = rows.integer(0, 1) else { throw Self.corrupt }
-    written.placedAt = Timestamp(milliseconds: placed)
+    written.placedAt = Timestamp(milliseconds: placed / 1_000)
     var movements: [SKU: (stock: Int64, stamp: Int64)] = [:]
     for row in 0..<rows.rowCount {
       guard let sku = rows.text(row, 2).flatMap(SKU.init) else { continue }

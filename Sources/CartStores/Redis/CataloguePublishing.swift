@@ -56,6 +56,7 @@ extension RedisCatalogue {
     }
     _ = try run(
       .advance, keys: [connection.keys.published, connection.keys.generation], first: String(target), [])
+    distrustGeneration()
     return sent
   }
 
@@ -70,6 +71,7 @@ extension RedisCatalogue {
       sent += try run(
         .publish, keys: publishing, first: "", products[start..<min(start + Self.batch, products.count)])
     }
+    if sent > 0 { distrustGeneration() }
     return sent
   }
 

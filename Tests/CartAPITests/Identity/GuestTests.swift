@@ -162,6 +162,16 @@ import Testing
       func change(_ request: ChangeRequest) throws(StoreError) -> ChangeReading {
         ChangeReading(outcome: .unchanged, reading: try cart(of: request.owner))
       }
+
+      func sync(_ owner: CartOwner) throws(StoreError) -> Int64 { 7 }
+
+      func merge(
+        _ guest: GuestCartID, into user: UserID, by strategy: MergeStrategy, retryKey: RetryKey?, requestID: String
+      ) throws(StoreError) -> MergeReading { .nothing }
+
+      func precheck(
+        _ owner: CartOwner, retryKey: RetryKey?, condition: VersionCondition?
+      ) throws(StoreError) -> ChangeReading { ChangeReading(outcome: .unchanged, reading: try cart(of: owner)) }
     }
     let pass = try newGuest()
     let service = try CartService(
