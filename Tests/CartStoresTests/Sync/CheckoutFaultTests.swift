@@ -185,4 +185,47 @@ struct CheckoutFaultTests {
     #expect(try shop.count("orders") == 1)
     #expect(try shop.stock(of: "A") == 9)
   }
+
+  @Test("A guest logs in while the order is placed: what was ordered is not in the user's cart as well")
+  func loginMeanwhile() throws {
+    let shop = try OrderingShop()
+    try shop.sell("A", stock: 10)
+    try shop.sell("B", stock: 10)
+    let worker = try shop.worker()
+    let other = try shop.worker()
+    let guest = CartOwner.anyGuest()
+    let user = CartOwner.anyUser()
+    guard case .guest(let pass) = guest, case .user(let name) = user else { return }
+    try worker.add(guest, "A", 2)
+    try worker.add(guest, "B", 1)
+    worker.checkout.atStep = { step throws(StoreError) in
+      guard step == .beforeTransaction else { return }
+      // Somebody has frozen the cart, and dies.
+      let carts = RedisCarts(other.redis, histories: worker.checkout.restorer.carts.histories)
+      let history = try carts.histories.current()
+      guard case .current(let hash, _) = try carts.read([guest], in: history)[0] else { return }
+      _ = try carts.freeze(hash, into: "sum \(name.text)", in: history)
+    }
+    let outcome = try worker.place(guest, "k", total: 200, skus: ["A"])
+    #expect(outcome.placed?.lines.map(\.quantity) == [2])
+    _ = try other.store.merge(pass, into: name, by: .sum, retryKey: nil, requestID: "r")
+    #expect(try other.quantities(user) == ["B": 1])
+    #expect(try other.checkout.orders(of: user, before: nil, limit: 5).orders.count == 1)
+    #expect(try shop.count("cart_inbox") == 0)
+  }
+
+  @Test("A guest's cart that is not kept in PostgreSQL leaves nothing there after its order")
+  func unkeptGuest() throws {
+    let shop = try OrderingShop()
+    try shop.sell("A", stock: 10)
+    let worker = try shop.worker()
+    let guest = CartOwner.anyGuest()
+    try worker.add(guest, "A", 2)
+    #expect(try worker.place(guest, "k", total: 200).placed != nil)
+    let synchronizer = CartSynchronizer(worker.checkout.restorer, keepsGuests: false)
+    _ = try synchronizer.sync(guest)
+    #expect(try shop.count("cart_inbox") == 0)
+    #expect(try shop.count("carts") == 0)
+    #expect(try worker.place(guest, "k", total: 200).replayed != nil)
+  }
 }
