@@ -56,9 +56,10 @@ WITH copies AS (
 )
 SELECT copies.position, d.tag, d.number
 FROM copies JOIN written USING (owner_kind, owner_id), database_lineage d;
-SELECT coalesce((SELECT max(number) FROM redis_lineages) <= 9223372036854775807, true);
-SELECT inbox_number FROM carts WHERE owner_kind = 'user' AND owner_id = 'bench' || :client_id || '-' || :c;
-SELECT sku, revision, stock FROM products WHERE sku = ANY (ARRAY['{prefix}' || :p]) ORDER BY sku FOR NO KEY UPDATE;
+SELECT sku, revision, stock,
+  (SELECT inbox_number FROM carts WHERE owner_kind = 'user' AND owner_id = 'bench' || :client_id || '-' || :c),
+  (SELECT max(number) FROM redis_lineages)
+FROM products WHERE sku = ANY (ARRAY['{prefix}' || :p]) ORDER BY sku FOR NO KEY UPDATE;
 WITH claimed AS (
   INSERT INTO order_keys (key, owner_kind, owner_id, request, order_id)
   VALUES ('bench' || :n, 'user', 'bench' || :client_id, '\\x00', 'bench-order-' || :n || '-' || :client_id)
@@ -107,18 +108,19 @@ def environment(state):
 def http_side(url, prefix, clients, seconds):
     """Orders a second, and the times of single orders in milliseconds."""
     def fill(count):
-        made = []
+        client = cart_client.Client(url, connections=1)
+        users = []
         for _ in range(count):
-            client = cart_client.Client(url, user=uuid.uuid4().hex, connections=1)
-            sku = f"{prefix}{uuid.uuid4().int % PRODUCTS}"
-            client.ok("POST", "/v1/cart/lines", {"sku": sku})
-            made.append(client)
-        return made
+            client.user = uuid.uuid4().hex
+            client.ok("POST", "/v1/cart/lines", {"sku": f"{prefix}{uuid.uuid4().int % PRODUCTS}"})
+            users.append(client.user)
+        return client, users
 
-    def buy(ready):
+    def buy(filled):
+        client, users = filled
         times = []
         end = time.monotonic() + seconds
-        for client in ready:
+        for client.user in users:
             started = time.monotonic()
             if started > end:
                 break

@@ -22,7 +22,9 @@ extension PostgresOrders {
   static let lockProducts = PostgresStatement(
     "order_lock_products",
     """
-    SELECT sku, revision, stock FROM products WHERE sku = ANY ($1::text[]) ORDER BY sku FOR NO KEY UPDATE
+    SELECT sku, revision, stock, (SELECT inbox_number FROM carts WHERE owner_kind = $2 AND owner_id = $3),
+      (SELECT max(number) FROM redis_lineages)
+    FROM products WHERE sku = ANY ($1::text[]) ORDER BY sku FOR NO KEY UPDATE
     """)
 
   static let purchases = PostgresStatement(

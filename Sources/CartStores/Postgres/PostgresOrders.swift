@@ -37,19 +37,16 @@ package final class PostgresOrders {
     bytes.reduce(into: "\\x") { text, byte in text += (byte < 16 ? "0" : "") + String(byte, radix: 16) }
   }
 
-  // MARK: The cart
+  // MARK: The cart and its products
 
   /// Keeps the cart within the transaction of its order, and locks its row until that ends.
   func persist(_ hash: CartHash, usedAt: Timestamp) throws(StoreError) -> PostgresCarts.Written {
     try archive.persist([(hash, usedAt)])
   }
 
-  /// The last command that was put into the inbox of a cart whose row is locked.
-  func lastCommand(for owner: CartOwner) throws(StoreError) -> Int64 {
+  private func lastCommand(for owner: CartOwner) throws(StoreError) -> Int64 {
     try archive.read(Self.lastCommand, [.text(owner.kind), .text(owner.id)]).integer(0, 0) ?? 0
   }
-
-  // MARK: Stock and limits
 
   /// What is sold of a SKU now, its row locked.
   struct Offer {
@@ -58,16 +55,29 @@ package final class PostgresOrders {
     var stock: Int?
   }
 
-  /// Locks products in the order of their SKUs, as everybody does who changes them: so nobody waits in a circle.
-  func lock(_ skus: [SKU]) throws(StoreError) -> [SKU: Offer] {
-    let rows = try archive.read(Self.lockProducts, [.texts(skus.map(\.text))])
+  /// What an order is made of, locked until the transaction ends.
+  struct Ground {
     var offers: [SKU: Offer] = [:]
+    /// The last command that was put into the cart's inbox.
+    var lastCommand: Int64 = 0
+  }
+
+  /// Locks products in the order of their SKUs, as everybody does who changes them: so nobody waits in a circle. Tells
+  /// in the same answer what else there is to know of the cart, whose row is locked already.
+  ///
+  /// - Throws: ``StoreError`` also where a newer history of Redis is in use.
+  func lock(_ skus: [SKU], of owner: CartOwner, in history: RedisHistory) throws(StoreError) -> Ground {
+    let rows = try archive.read(Self.lockProducts, [.texts(skus.map(\.text)), .text(owner.kind), .text(owner.id)])
+    var ground = Ground()
+    let isKnown = rows.rowCount > 0
+    ground.lastCommand = isKnown ? rows.integer(0, 3) ?? 0 : try lastCommand(for: owner)
+    if !isKnown || rows.integer(0, 4) != history.lineage { try archive.confirm(history) }
     for row in 0..<rows.rowCount {
       guard let sku = rows.text(row, 0).flatMap(SKU.init), let revision = rows.text(row, 1).flatMap({ RevisionID($0) })
       else { throw Self.corrupt }
-      offers[sku] = Offer(sku: sku, revision: revision, stock: rows.integer(row, 2).map(Int.init))
+      ground.offers[sku] = Offer(sku: sku, revision: revision, stock: rows.integer(row, 2).map(Int.init))
     }
-    return offers
+    return ground
   }
 
   /// How much of each SKU the owner's orders that stand have taken.

@@ -171,25 +171,24 @@ package final class Checkout {
         try synchronizer.settle([hash], written, in: snapshot.history, &report)
       }
     }
-    try archive.confirm(snapshot.history)
-    let last = try book.lastCommand(for: owner)
-    guard last <= hash.inboxNumber else {
+    let ordered = Self.ordered(request, hash.cart)
+    let ground = try book.lock(ordered.lines.map(\.sku), of: owner, in: snapshot.history)
+    guard ground.lastCommand <= hash.inboxNumber else {
       return .startOver { [self] () throws(StoreError) in
         if try !restorer.courier.deliver(to: owner) { try restorer.restore([owner]) }
       }
     }
-    return try sell(request, Self.ordered(request, hash.cart), id, last)
+    return try sell(request, ordered, id, ground)
   }
 
   /// Prices, dates, limits and stock as they are at this moment; then the order. What is refused here has written
   /// nothing but the cart's copy, which may stay.
   private func sell(
-    _ request: OrderRequest, _ cart: Cart, _ id: OrderID, _ last: Int64
+    _ request: OrderRequest, _ cart: Cart, _ id: OrderID, _ ground: PostgresOrders.Ground
   ) throws(StoreError) -> Attempt {
-    let offers = try book.lock(cart.lines.map(\.sku))
-    let revisions = try revisions(of: offers)
+    let revisions = try revisions(of: ground.offers)
     let products = cart.lines.map { line in
-      offers[line.sku].flatMap { offer in
+      ground.offers[line.sku].flatMap { offer in
         revisions[offer.revision].map { Product(revision: $0, stock: offer.stock) }
       }
     }
@@ -217,7 +216,7 @@ package final class Checkout {
     let taken = cart.lines.map { TakenLine(sku: $0.sku, quantity: $0.quantity, born: $0.born) }
     let draft = PostgresOrders.Draft(
       order: order, products: products.compactMap { $0 }, key: request.key, command: .take(taken),
-      lastCommand: last, requestID: request.requestID)
+      lastCommand: ground.lastCommand, requestID: request.requestID)
     guard let written = try book.write(draft) else { return .startOver({ () throws(StoreError) in }) }
     return .written(written)
   }
