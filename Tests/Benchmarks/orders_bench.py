@@ -80,9 +80,9 @@ WITH claimed AS (
   UPDATE carts SET inbox_number = next_generation(inbox_number) FROM claimed
   WHERE owner_kind = 'user' AND owner_id = 'bench' || :client_id || '-' || :c RETURNING inbox_number
 ), commanded AS (
-  INSERT INTO cart_inbox (owner_kind, owner_id, number, previous, action, payload)
+  INSERT INTO cart_inbox (owner_kind, owner_id, number, previous, action, payload, created_at)
   SELECT 'user', 'bench' || :client_id || '-' || :c, inbox_number, 0, 'order',
-    '{{"lines": [{{"sku": "x", "quantity": 1, "born": 1}}]}}'::jsonb FROM numbered
+    '{{"lines": [{{"sku": "x", "quantity": 1, "born": 1}}]}}'::jsonb, now() + interval '1 day' FROM numbered
 )
 SELECT placed_at, inbox_number, moved.sku FROM placed CROSS JOIN numbered LEFT JOIN moved ON true;
 COMMIT;

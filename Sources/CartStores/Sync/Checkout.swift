@@ -137,7 +137,7 @@ package final class Checkout {
 
   /// Asks, on a new connection, what became of a commit that got no answer. It is never repeated unasked: where the
   /// lost transaction may still be at work, it holds the key, and nobody can tell.
-  private func decide(_ request: OrderRequest, _ error: StoreError) throws(StoreError) -> Attempt {
+  func decide(_ request: OrderRequest, _ error: StoreError) throws(StoreError) -> Attempt {
     archive.connection.close()
     let claim: PostgresOrders.Claim
     do throws(StoreError) {

@@ -133,7 +133,7 @@ struct CheckoutFaultTests {
     #expect(cart.version == 1)
   }
 
-  @Test("A key that another transaction holds is in progress; a commit without an answer is decided by the key")
+  @Test("A key that another transaction holds is in progress")
   func inProgress() throws {
     let shop = try OrderingShop()
     try shop.sell("A", stock: 10)
@@ -227,5 +227,37 @@ struct CheckoutFaultTests {
     #expect(try shop.count("cart_inbox") == 0)
     #expect(try shop.count("carts") == 0)
     #expect(try worker.place(guest, "k", total: 200).replayed != nil)
+  }
+
+  @Test("A commit without an answer is decided by the key, and by nothing else")
+  func unknownCommit() throws {
+    let shop = try OrderingShop()
+    try shop.sell("A", stock: 10)
+    let worker = try shop.worker()
+    let other = try shop.worker()
+    let user = CartOwner.anyUser()
+    try worker.add(user, "A")
+    let request = OrderRequest(
+      owner: user, key: OrderKey(text: "k", request: [0]), expectedTotal: 100, requestID: "request")
+    let unknown = StoreError(.unavailable, "no answer", isOutcomeUnknown: true)
+    guard case .startOver = try worker.checkout.decide(request, unknown) else {
+      Issue.record("no transaction has held the key, and none has used it")
+      return
+    }
+    var isThrown = false
+    other.checkout.atStep = { step throws(StoreError) in
+      guard step == .beforeCommit else { return }
+      // It may still be committed.
+      do throws(StoreError) { _ = try worker.checkout.decide(request, unknown) } catch {
+        isThrown = error.isOutcomeUnknown
+      }
+    }
+    let order = try #require(try other.checkout.place(request).placed)
+    #expect(isThrown)
+    guard case .replay(let id) = try worker.checkout.decide(request, unknown) else {
+      Issue.record("the key was used")
+      return
+    }
+    #expect(id == order.id)
   }
 }
