@@ -214,12 +214,14 @@ package final class PostgresCarts {
 
   /// Runs statements as one transaction; it is rolled back when `body` throws.
   ///
-  /// - Parameter uncertain: it may not be done twice: a commit that got no answer throws with
-  ///   ``StoreError/isOutcomeUnknown``.
+  /// - Parameters:
+  ///   - uncertain: it may not be done twice: a commit that got no answer throws with
+  ///     ``StoreError/isOutcomeUnknown``.
+  ///   - plansOnce: see ``PostgresConnection/begin(plansOnce:)``.
   func inTransaction<Answer>(
-    uncertain: Bool = false, _ body: () throws(StoreError) -> Answer
+    uncertain: Bool = false, plansOnce: Bool = false, _ body: () throws(StoreError) -> Answer
   ) throws(StoreError) -> Answer {
-    try translating { () throws(PostgresError) in try connection.begin() }
+    try translating { () throws(PostgresError) in try connection.begin(plansOnce: plansOnce) }
     let answer: Answer
     do throws(StoreError) {
       answer = try body()

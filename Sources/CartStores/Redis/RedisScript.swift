@@ -51,7 +51,8 @@ enum RedisScript: String, CaseIterable, Sendable {
   private var isAllowedWithoutMemory: Bool {
     switch self {
     case .edit, .remove, .select, .touch, .apply, .persisted, .raise, .distrust, .evict, .freeze,
-      .bury, .advance, .reset: true
+      .bury, .advance, .reset:
+      true
     case .add, .editWithData, .acknowledge, .install, .fill, .publish: false
     }
   }

@@ -68,7 +68,7 @@ extension Syncer {
   }
 
   /// Longer than the transaction of an order takes.
-  private static let movementMilliseconds: Int64 = 10_000
+  private static let movementMilliseconds: Int64 = 3_000
   /// What a new syncer looks back.
   private static let longestAbsence: Int64 = 3_600_000
 
