@@ -29,6 +29,8 @@ package struct APIConfiguration: Sendable {
   let lowStock: Int
   /// Of a guest's cart into a user's at the login.
   let mergeStrategy: MergeStrategy
+  /// Whether guests may order.
+  let guestsMayOrder: Bool
 
   /// Fewer bytes could be guessed.
   package static let minimumSecretBytes = 32
@@ -39,11 +41,12 @@ package struct APIConfiguration: Sendable {
   ///   - guestSecret: at least ``minimumSecretBytes`` random bytes.
   ///   - oldGuestSecret: the secret before the last rotation; its guests are still known.
   ///   - mergeStrategy: where a request names none.
+  ///   - guestsMayOrder: otherwise only users order.
   ///   - tokens: the shop's own tokens, where users may show them.
   package init(
     basePath: String = "", origins: String = "", guestSecret: [UInt8], oldGuestSecret: [UInt8]? = nil,
     tokens: TokenConfiguration? = nil, cookieSecurity: CookieSecurity = .auto, lowStock: Int = 20,
-    mergeStrategy: MergeStrategy = .sum
+    mergeStrategy: MergeStrategy = .sum, guestsMayOrder: Bool = true
   ) throws(Invalid) {
     let parts = basePath.split(separator: "/").map(String.init)
     guard basePath.isEmpty || basePath.hasPrefix("/"), !parts.contains("."), !parts.contains("..") else {
@@ -67,5 +70,6 @@ package struct APIConfiguration: Sendable {
     self.cookieSecurity = cookieSecurity
     self.lowStock = lowStock
     self.mergeStrategy = mergeStrategy
+    self.guestsMayOrder = guestsMayOrder
   }
 }

@@ -8,6 +8,8 @@ package final class CartService {
 
   let store: any CartStore
   let catalogue: any Catalogue
+  /// `nil` where nothing can be ordered.
+  let orders: (any OrderBook)?
   let configuration: APIConfiguration
   let now: () -> Timestamp
   let issuer: GuestPassIssuer
@@ -26,11 +28,12 @@ package final class CartService {
   ///   - now: the time by which products are on sale; the store has a clock of its own.
   /// - Throws: ``APIConfiguration/Invalid`` where libcrypto can't be used.
   package init(
-    store: any CartStore, catalogue: any Catalogue, configuration: APIConfiguration,
+    store: any CartStore, catalogue: any Catalogue, orders: (any OrderBook)? = nil, configuration: APIConfiguration,
     operations: (any Operations)? = nil, now: @escaping () -> Timestamp
   ) throws(APIConfiguration.Invalid) {
     self.store = store
     self.catalogue = catalogue
+    self.orders = orders
     self.configuration = configuration
     self.now = now
     self.operations = operations

@@ -162,11 +162,14 @@ package struct StoreError: Error, Sendable, CustomStringConvertible {
   package let message: String
   /// The change may have taken effect.
   package let isOutcomeUnknown: Bool
+  /// Nothing was done, only because somebody else was at work: it may succeed at once when it is tried again.
+  package let isRetriable: Bool
 
-  package init(_ code: Code, _ message: String, isOutcomeUnknown: Bool = false) {
+  package init(_ code: Code, _ message: String, isOutcomeUnknown: Bool = false, isRetriable: Bool = false) {
     self.code = code
     self.message = message
     self.isOutcomeUnknown = isOutcomeUnknown
+    self.isRetriable = isRetriable
   }
 
   package var description: String { "\(code.rawValue): \(message)" }

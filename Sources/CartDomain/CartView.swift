@@ -42,7 +42,10 @@ package struct CartView: Sendable {
   /// - Parameters:
   ///   - products: one for each line, `nil` where the catalogue has none.
   ///   - snapshots: one for each line, `nil` where the revision is not known any more.
-  package init(_ cart: Cart, products: [Product?], snapshots: [ProductRevision?], at now: Timestamp) {
+  ///   - bought: what the customer's former orders hold of each SKU.
+  package init(
+    _ cart: Cart, products: [Product?], snapshots: [ProductRevision?], at now: Timestamp, bought: [SKU: Int] = [:]
+  ) {
     self.cart = cart
     var lines: [LineView] = []
     lines.reserveCapacity(cart.lines.count)
@@ -77,7 +80,7 @@ package struct CartView: Sendable {
           merchants[position].selectedTotal =
             merchants[position].selectedTotal.addingReportingOverflow(view.lineTotal).partialValue
         }
-        problems += view.problems(in: cart.currency, at: now)
+        problems += view.problems(in: cart.currency, at: now, bought: bought.isEmpty ? 0 : bought[line.sku] ?? 0)
       }
       lines.append(view)
     }
@@ -126,8 +129,8 @@ package struct LineView: Sendable {
     comparablePrice == line.unitPrice ? nil : (line.unitPrice, comparablePrice)
   }
 
-  fileprivate func problems(in currency: Currency?, at now: Timestamp) -> [Violation] {
+  fileprivate func problems(in currency: Currency?, at now: Timestamp, bought: Int) -> [Violation] {
     guard let current else { return [Violation(.unknownSKU, sku: line.sku)] }
-    return current.violations(quantity: line.quantity, in: currency, at: now)
+    return current.violations(quantity: line.quantity, in: currency, at: now, bought: bought)
   }
 }

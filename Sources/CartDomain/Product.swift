@@ -78,10 +78,13 @@ package struct Product: Sendable {
   package let revision: ProductRevision
   /// Pieces left; `nil` where stock is not counted.
   package let stock: Int?
+  /// Grows with each change of the product or its stock; 0 where nobody counts.
+  package let stamp: Int64
 
-  package init(revision: ProductRevision, stock: Int?) {
+  package init(revision: ProductRevision, stock: Int?, stamp: Int64 = 0) {
     self.revision = revision
     self.stock = stock
+    self.stamp = stamp
   }
 
   package var content: ProductRevision.Content { revision.content }

@@ -40,12 +40,14 @@ extension Product {
   /// Every rule that `quantity` pieces in a cart of `currency` break at `now`; one alone where the product can't be
   /// bought at all, since the others then say nothing.
   ///
-  /// `customerLimit` is compared with this quantity alone, not with former orders.
-  package func violations(quantity: Int, in currency: Currency?, at now: Timestamp) -> [Violation] {
+  /// - Parameter bought: how much of it the customer's former orders hold; 0 where they are not asked.
+  package func violations(
+    quantity: Int, in currency: Currency?, at now: Timestamp, bought: Int = 0
+  ) -> [Violation] {
     let sku = content.sku
     if let refusal = content.saleRefusal(at: now) { return [Violation(refusal, sku: sku)] }
     if let currency, currency != content.unitPrice.currency { return [Violation(.currencyMismatch, sku: sku)] }
-    if allowance(at: now).permits(quantity) { return [] }
+    if bought == 0, allowance(at: now).permits(quantity) { return [] }
     var found: [Violation] = []
     func add(_ code: ViolationCode, available: Int? = nil, limit: Int? = nil) {
       found.append(Violation(code, sku: sku, requested: quantity, available: available, limit: limit))
@@ -53,7 +55,7 @@ extension Product {
     if quantity > LineItem.maximumQuantity { add(.invalidQuantity, limit: LineItem.maximumQuantity) }
     if let stock, quantity > stock { add(stock == 0 ? .outOfStock : .insufficientStock, available: stock) }
     if let limit = content.purchaseLimit, quantity > limit { add(.purchaseLimit, limit: limit) }
-    if let limit = content.customerLimit, quantity > limit { add(.customerLimit, limit: limit) }
+    if let limit = content.customerLimit, quantity > limit - bought { add(.customerLimit, limit: limit) }
     if let minimum = content.minimumQuantity, quantity < minimum { add(.minimumQuantity, limit: minimum) }
     if let step = content.quantityStep, step > 1, quantity % step != 0 { add(.quantityStep, limit: step) }
     return found

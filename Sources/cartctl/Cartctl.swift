@@ -23,7 +23,8 @@ struct Cartctl: ParsableCommand {
       """,
     subcommands: [
       Migrate.self, CatalogueCommands.self, ShowCart.self, LogCart.self, SyncCarts.self, RestoreCart.self,
-      RebuildCarts.self, ForgetCart.self, ShowStatus.self, Doctor.self,
+      RebuildCarts.self, ForgetCart.self, OrderCommands.self, ShowStatus.self,
+      Doctor.self,
     ])
 
   /// ArgumentParser's own would print what the user, a file or a store said byte by byte.

@@ -11,7 +11,7 @@ func serve(_ configuration: ServerConfiguration, logger: Logger) throws {
   let activity = Activity(metrics: Metrics.table)
   stores.observeWaits(with: activity)
   let service = try CartService(
-    store: stores.carts, catalogue: stores.catalogue, configuration: configuration.api,
+    store: stores.carts, catalogue: stores.catalogue, orders: stores.checkout, configuration: configuration.api,
     operations: PoolOperations(configuration, activity: activity), now: Stores.now)
   var worker = Worker.Configuration()
   worker.activity = activity

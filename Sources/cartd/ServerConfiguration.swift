@@ -16,6 +16,8 @@ struct ServerConfiguration {
   let pidFile: String?
   let logLevel: Logger.Level
   let api: APIConfiguration
+  /// Seconds for which a shopper may cancel an order.
+  let cancelWithin: Int
   let redis: RedisConfiguration
   /// Redis may throw keys away when it is full; the operator knows.
   let acceptsEviction: Bool
@@ -44,6 +46,7 @@ struct ServerConfiguration {
     self.pidFile = Self.optional(settings[.pidFile])
     self.logLevel = level
     self.api = try Self.api(settings)
+    self.cancelWithin = try settings.integer(.cancelWithin, in: 0...525_600) * 60
     self.redis = try RedisConfiguration(settings)
     guard ["refuse", "accept"].contains(settings[.redisEvicting]) else {
       throw SettingsError("\(SettingKey.redisEvicting.rawValue): neither refuse nor accept")
@@ -67,11 +70,15 @@ struct ServerConfiguration {
     guard let strategy = MergeStrategy(rawValue: settings[.mergeStrategy]) else {
       throw SettingsError("\(SettingKey.mergeStrategy.rawValue): neither sum nor overwrite nor keep nor max")
     }
+    guard ["on", "off"].contains(settings[.guestCheckout]) else {
+      throw SettingsError("\(SettingKey.guestCheckout.rawValue): neither on nor off")
+    }
     return try APIConfiguration(
       basePath: settings[.basePath], origins: settings[.origins], guestSecret: secret,
       oldGuestSecret: try self.secret(settings, .oldGuestSecretFile),
       tokens: try TokenConfiguration(settings), cookieSecurity: security,
-      lowStock: settings.integer(.lowStock, in: 0...1_000_000_000), mergeStrategy: strategy)
+      lowStock: settings.integer(.lowStock, in: 0...1_000_000_000), mergeStrategy: strategy,
+      guestsMayOrder: settings[.guestCheckout] == "on")
   }
 
   private static func secret(_ settings: Settings, _ key: SettingKey) throws(SettingsError) -> [UInt8]? {

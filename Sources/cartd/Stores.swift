@@ -10,6 +10,7 @@ struct Stores {
   let postgres: PostgresConnection
   let catalogue: RedisCatalogue
   let carts: RedisCartStore
+  let checkout: Checkout?
 
   init(_ configuration: ServerConfiguration) {
     redis = RedisConnection(configuration.redis)
@@ -17,6 +18,7 @@ struct Stores {
     catalogue = RedisCatalogue(connection: redis, source: PostgresCatalogue(postgres))
     carts = RedisCartStore(
       catalogue: catalogue, archive: PostgresCarts(postgres), keepsGuests: configuration.syncer.keepsGuests)
+    checkout = carts.checkout(cancelWithin: configuration.cancelWithin)
   }
 
   /// Lets `activity` know when a store is waited for.

@@ -130,7 +130,9 @@ import Testing
     #expect(key == connection.keys.prefix + "cart:user:" + encoded)
     #expect(try connection.run("EXISTS", key) == "1")
     let kept = [key, connection.keys.stream, connection.keys.dirty, connection.keys.active]
-    let catalogue = [connection.keys.generation, connection.keys.catalogue, connection.keys.revisions]
+    let catalogue = [
+      connection.keys.generation, connection.keys.published, connection.keys.catalogue, connection.keys.revisions,
+    ]
     #expect(Set(try connection.list("KEYS", connection.keys.prefix + "*")) == Set((kept + catalogue).map { $0 }))
     #expect(try connection.events().first?.owner == user)
     #expect(connection.keys.owner(ofCart: key) == user)

@@ -105,7 +105,7 @@ import Testing
     try rig.connection.removeAll()
     worker.note(generation: nil)
     #expect(try worker.products(for: ["A"]).first??.content.unitPrice.minorUnits == 2)
-    #expect(try rig.connection.run("GET", rig.connection.keys.generation) == String(try rig.shop.generation()))
+    #expect(try rig.connection.run("GET", rig.connection.keys.published) == String(try rig.shop.generation()))
     try rig.connection.removeAll()
     #expect(try rig.catalogue.publish() == 1)
     #expect(try rig.connection.run("HLEN", rig.connection.keys.catalogue) == "1")
@@ -142,7 +142,7 @@ import Testing
     let publisher = RedisCatalogue(connection: RedisConnection(rig.configuration), source: slow)
     try publisher.publish()
     #expect(try rig.worker().products(for: ["A"]).first??.content.unitPrice.minorUnits == 3)
-    let generation = try rig.connection.run("GET", rig.connection.keys.generation)
+    let generation = try rig.connection.run("GET", rig.connection.keys.published)
     #expect(generation == String(try rig.shop.generation()))
   }
 

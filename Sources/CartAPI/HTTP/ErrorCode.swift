@@ -6,8 +6,10 @@ enum ErrorCode: String, CaseIterable, Sendable {
   case malformedRequest = "malformed_request"
   case badToken = "bad_token"
   case crossSite = "cross_site"
+  case guestCheckoutOff = "guest_checkout_off"
   case notFound = "not_found"
   case lineNotFound = "line_not_found"
+  case orderNotFound = "order_not_found"
   case methodNotAllowed = "method_not_allowed"
   case versionMismatch = "version_mismatch"
   case bodyTooLarge = "body_too_large"
@@ -30,10 +32,15 @@ enum ErrorCode: String, CaseIterable, Sendable {
   case tooManyLines = "too_many_lines"
   case totalTooLarge = "total_too_large"
   case cartEmpty = "cart_empty"
+  case cartNotReady = "cart_not_ready"
+  case totalChanged = "total_changed"
+  case requestInProgress = "request_in_progress"
+  case notCancellable = "not_cancellable"
   case nothingToMerge = "nothing_to_merge"
   case extraDataTooLarge = "extra_data_too_large"
   case reservedKey = "reserved_key"
   case idempotencyKeyReused = "idempotency_key_reused"
+  case idempotencyKeyMissing = "idempotency_key_missing"
   case storeUnavailable = "store_unavailable"
   case overloaded
   case deadlineExceeded = "deadline_exceeded"
@@ -64,10 +71,10 @@ enum ErrorCode: String, CaseIterable, Sendable {
     switch self {
     case .malformedJSON, .malformedRequest: 400
     case .badToken: 401
-    case .crossSite: 403
-    case .notFound, .lineNotFound: 404
+    case .crossSite, .guestCheckoutOff: 403
+    case .notFound, .lineNotFound, .orderNotFound: 404
     case .methodNotAllowed: 405
-    case .cartEmpty, .nothingToMerge: 409
+    case .cartEmpty, .cartNotReady, .totalChanged, .requestInProgress, .notCancellable, .nothingToMerge: 409
     case .versionMismatch: 412
     case .bodyTooLarge: 413
     case .uriTooLong: 414
@@ -115,6 +122,8 @@ enum ErrorCode: String, CaseIterable, Sendable {
     case .badToken: "The user can't be told from the request."
     case .crossSite: "A page of another site asked for this change."
     case .notFound: "Nothing is here."
+    case .guestCheckoutOff: "Guests can't order here. Log in first."
+    case .orderNotFound: "The shopper has no such order."
     case .lineNotFound: "The cart has no line of this SKU."
     case .methodNotAllowed: "The method does nothing here."
     case .versionMismatch: "The cart has another version than If-Match names."
@@ -138,9 +147,14 @@ enum ErrorCode: String, CaseIterable, Sendable {
     case .tooManyLines: "There are more lines than allowed."
     case .totalTooLarge: "The total would be larger than 2^53-1 minor units."
     case .cartEmpty: "No line is selected."
+    case .cartNotReady: "What is to be ordered can't be sold so; the other errors say why."
+    case .totalChanged: "The total is another one than expectedTotal."
+    case .requestInProgress: "A request with this Idempotency-Key is at work. Repeat this one a little later."
+    case .notCancellable: "The shop has begun with the order, or it was placed too long ago."
     case .nothingToMerge: "The request carries no guest whose cart could be merged."
     case .extraDataTooLarge: "A line may carry 1,024 bytes of extraData as compact JSON."
     case .reservedKey: "The name belongs to the server's own keys of extraData."
+    case .idempotencyKeyMissing: "An order needs an Idempotency-Key."
     case .idempotencyKeyReused: "The Idempotency-Key was used for another request."
     case .deadlineExceeded: "The request did not come, or could not be answered, in time."
     case .overloaded: "There are more requests than can be answered in time. Repeat this one a little later."

@@ -71,7 +71,7 @@ extension Problem {
     response.add("Content-Type", "application/problem+json")
     if let allowed { response.add("Allow", allowed) }
     if code == .badToken { response.add("WWW-Authenticate", "Bearer") }
-    if code.status == 503 { response.add("Retry-After", String(Self.retryAfter)) }
+    if code.status == 503 || code == .requestInProgress { response.add("Retry-After", String(Self.retryAfter)) }
     response.note = note
     return response
   }

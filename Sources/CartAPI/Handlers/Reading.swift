@@ -20,7 +20,10 @@ extension CartService {
     selected.lines.removeAll { !$0.isSelected }
     let products = selected.lines.isEmpty ? [] : try exactProducts(for: selected.lines.map(\.sku))
     let snapshots = [ProductRevision?](repeating: nil, count: products.count)
-    let view = CartView(selected, products: products, snapshots: snapshots, at: now())
+    let limited = products.compactMap { $0?.content.customerLimit == nil ? nil : $0?.content.sku }
+    let view = CartView(
+      selected, products: products, snapshots: snapshots, at: now(),
+      bought: try purchases(of: call.shopper, limited))
     let problems = view.lines.isEmpty ? [Violation(.cartEmpty)] : view.problems
     var writer = JSONWriter()
     writer.beginObject()
@@ -62,12 +65,22 @@ extension CartService {
   }
 
   /// The shopper's cart; one never written for nobody, without asking a store, and for a guest whose id is spent.
-  private func read(_ shopper: Shopper) throws(Problem) -> CartReading {
+  func read(_ shopper: Shopper) throws(Problem) -> CartReading {
     guard let owner = shopper.owner else { return CartReading(cart: Cart(owner: nil)) }
     do throws(StoreError) {
       let reading = try store.cart(of: owner)
       return reading.isSpent
         ? CartReading(cart: Cart(owner: nil), isFromArchive: reading.isFromArchive) : reading
+    } catch {
+      throw Problem(error)
+    }
+  }
+
+  /// What the shopper's orders have taken of SKUs that each customer gets so many of.
+  private func purchases(of shopper: Shopper, _ skus: [SKU]) throws(Problem) -> [SKU: Int] {
+    guard let owner = shopper.owner, let orders, !skus.isEmpty else { return [:] }
+    do throws(StoreError) {
+      return try orders.purchases(of: owner, skus)
     } catch {
       throw Problem(error)
     }

@@ -176,7 +176,7 @@ package final class PostgresCarts {
     return DatabaseLineage(tag: tag, number: number)
   }
 
-  private func persist(_ copies: [(hash: CartHash, updatedAt: Timestamp)]) throws(StoreError) -> Written {
+  func persist(_ copies: [(hash: CartHash, updatedAt: Timestamp)]) throws(StoreError) -> Written {
     if copies.isEmpty { return Written(outcomes: [], lineage: DatabaseLineage(tag: "", number: 0)) }
     let rows = try read(Self.persist, Self.columns(of: copies))
     var outcomes = [Persisted?](repeating: nil, count: copies.count)
@@ -213,6 +213,11 @@ package final class PostgresCarts {
       Self.release, [.text(owner.kind), .text(owner.id), .integer(hash.epoch), .integer(hash.cart.version)])
   }
 
+  /// Drops a guest's cart that is not to be kept here, where Redis has followed all its commands.
+  func drop(_ owner: CartOwner, through number: Int64) throws(StoreError) {
+    _ = try read(Self.drop, [.text(owner.kind), .text(owner.id), .integer(number)])
+  }
+
   /// Removes guests' carts that ended more than a day ago.
   ///
   /// - Returns: how many were removed; at most `limit`.
@@ -223,8 +228,15 @@ package final class PostgresCarts {
   // MARK: Statements
 
   /// Runs statements as one transaction; it is rolled back when `body` throws.
-  func inTransaction<Answer>(_ body: () throws(StoreError) -> Answer) throws(StoreError) -> Answer {
-    try translating { () throws(PostgresError) in try connection.begin() }
+  ///
+  /// - Parameters:
+  ///   - uncertain: it may not be done twice: a commit that got no answer throws with
+  ///     ``StoreError/isOutcomeUnknown``.
+  ///   - plansOnce: see ``PostgresConnection/begin(plansOnce:)``.
+  func inTransaction<Answer>(
+    uncertain: Bool = false, plansOnce: Bool = false, _ body: () throws(StoreError) -> Answer
+  ) throws(StoreError) -> Answer {
+    try translating { () throws(PostgresError) in try connection.begin(plansOnce: plansOnce) }
     let answer: Answer
     do throws(StoreError) {
       answer = try body()
@@ -232,7 +244,11 @@ package final class PostgresCarts {
       connection.rollback()
       throw error
     }
-    try translating { () throws(PostgresError) in try connection.commit() }
+    do throws(PostgresError) {
+      try connection.commit()
+    } catch {
+      throw (uncertain ? error : error.withKnownOutcome).storeError
+    }
     return answer
   }
 

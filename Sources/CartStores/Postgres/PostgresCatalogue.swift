@@ -77,7 +77,7 @@ package final class PostgresCatalogue: CatalogueSource {
     let revision = try revision(rows, row)
     let stock = rows.integer(row, 15)
     guard stock.map({ $0 >= 0 }) ?? true else { throw corrupt }
-    return Product(revision: revision, stock: stock.map(Int.init))
+    return Product(revision: revision, stock: stock.map(Int.init), stamp: rows.integer(row, 16) ?? 0)
   }
 
   /// Reads ``columns``, which stand behind one other column.
@@ -109,7 +109,7 @@ package final class PostgresCatalogue: CatalogueSource {
   private static let products = PostgresStatement(
     "catalogue_products",
     """
-    SELECT w.position, \(columns), p.stock
+    SELECT w.position, \(columns), p.stock, greatest(p.generation, p.moved)
     FROM unnest($1::text[]) WITH ORDINALITY AS w (sku, position)
     JOIN products p ON p.sku = w.sku
     JOIN product_revisions r ON r.revision = p.revision
@@ -128,7 +128,7 @@ package final class PostgresCatalogue: CatalogueSource {
   private static let changed = PostgresStatement(
     "catalogue_changed",
     """
-    SELECT p.generation, \(columns), p.stock
+    SELECT p.generation, \(columns), p.stock, greatest(p.generation, p.moved)
     FROM products p
     JOIN product_revisions r ON r.revision = p.revision
     WHERE ($2::text IS NULL AND p.generation > $1) OR ($2::text IS NOT NULL AND (p.generation, p.sku) > ($1, $2::text))

@@ -197,7 +197,7 @@ struct PostgresCatalogueStaging {
     "stage_update",
     """
     UPDATE products p SET revision = s.revision, stock = CASE WHEN s.has_stock THEN s.stock ELSE p.stock END,
-      generation = $1, updated_at = now()
+      generation = greatest($1, p.moved + 1), updated_at = now()
     FROM staged s
     WHERE s.sku = p.sku AND \(differs)
     """)

@@ -29,7 +29,9 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
 
   /// What the ports of the domain throw.
   package var storeError: StoreError {
-    StoreError(isAboutData ? .corrupt : .unavailable, message, isOutcomeUnknown: isOutcomeUnknown)
+    StoreError(
+      isAboutData ? .corrupt : .unavailable, message, isOutcomeUnknown: isOutcomeUnknown,
+      isRetriable: ["40001", "40P01", "55P03"].contains(sqlState))
   }
 
   /// The server has something against a value, not against the moment: a data exception, a broken constraint, a limit.

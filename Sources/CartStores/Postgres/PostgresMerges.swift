@@ -9,6 +9,8 @@ extension PostgresCarts {
     case mergedBefore
     /// A higher epoch was handed out for the guest's cart.
     case fenced
+    /// The guest's cart is commanded to do something that it has not done: an order has taken lines of it.
+    case behind
   }
 
   /// Whether a guest's cart was merged.
@@ -16,17 +18,17 @@ extension PostgresCarts {
     try read(Self.findMerge, [.text(guest.text)]).rowCount > 0
   }
 
-  /// Records a merge: the guest's cart is spent, and the user's is commanded to take its lines in. All or nothing, and
-  /// once for each guest, ever.
+  /// Records a merge: the guest's cart is spent, the user's is commanded to take its lines in, and the guest's orders
+  /// become the user's. All or nothing, and once for each guest, ever.
   ///
-  /// - Parameter guest: frozen.
+  /// - Parameter guest: frozen, and after all commands that it has followed.
   func record(
     _ merge: CartMerge, of guest: CartHash, into user: CartOwner, requestID: String, in history: RedisHistory
   ) throws(StoreError) -> MergeRecord {
     guard let owner = guest.cart.owner else { return .mergedBefore }
     do throws(StoreError) {
       return try inTransaction { () throws(StoreError) in
-        try record(merge, owner, epoch: guest.epoch, into: user, requestID: requestID, in: history)
+        try record(merge, owner, guest, into: user, requestID: requestID, in: history)
       }
     } catch {
       // A commit that got no answer is decided by asking.
@@ -36,7 +38,7 @@ extension PostgresCarts {
   }
 
   private func record(
-    _ merge: CartMerge, _ guest: CartOwner, epoch: Int64, into user: CartOwner, requestID: String,
+    _ merge: CartMerge, _ guest: CartOwner, _ hash: CartHash, into user: CartOwner, requestID: String,
     in history: RedisHistory
   ) throws(StoreError) -> MergeRecord {
     let both = Owners([guest, user]).parameters
@@ -49,7 +51,8 @@ extension PostgresCarts {
       if row.hash.cart.owner == user { last = row.lastCommand }
       guard row.hash.cart.owner == guest else { continue }
       if row.hash.state == .merged { return .mergedBefore }
-      if row.fence > epoch { return .fenced }
+      if row.fence > hash.epoch { return .fenced }
+      if row.lastCommand > hash.inboxNumber { return .behind }
     }
     let command = CartCommand.merge(merge)
     let recorded = try read(
@@ -83,6 +86,11 @@ extension PostgresCarts {
     ), guest AS (
       UPDATE carts SET state = 2, merged_into = $2, lines = '[]', currency = NULL, retry_ring = '',
         epoch = next_generation(epoch), updated_at = now(), synced_at = now()
+      FROM merge WHERE owner_kind = 'guest' AND owner_id = $1
+    ), followed AS (
+      DELETE FROM cart_inbox i USING merge WHERE i.owner_kind = 'guest' AND i.owner_id = $1
+    ), orders AS (
+      UPDATE placed_orders SET owner_kind = 'user', owner_id = $2
       FROM merge WHERE owner_kind = 'guest' AND owner_id = $1
     )
     UPDATE carts SET inbox_number = merge.inbox_number FROM merge

@@ -3,7 +3,7 @@ package import CartDomain
 // How the catalogue gets into Redis. What stands there is never older than its stamp says; a product that does not
 // stand there is asked of PostgreSQL. So every step may be left out, repeated or done by two at once.
 
-/// What Redis holds of a product: `revision|stock|generation`, the stock empty where it is not counted.
+/// What Redis holds of a product: `revision|stock|stamp`, the stock empty where it is not counted.
 struct CatalogueEntry: Equatable, Sendable {
   var revision: RevisionID
   var stock: Int?
@@ -19,8 +19,8 @@ struct CatalogueEntry: Equatable, Sendable {
     }
   }
 
-  static func text(of product: Product, generation: Int64) -> String {
-    "\(product.revision.id.text)|\(product.stock.map { String(max(0, $0)) } ?? "")|\(generation)"
+  static func text(of product: Product) -> String {
+    "\(product.revision.id.text)|\(product.stock.map { String(max(0, $0)) } ?? "")|\(product.stamp)"
   }
 }
 
@@ -35,11 +35,13 @@ extension RedisCatalogue {
   @discardableResult
   package func publish() throws(StoreError) -> Int {
     let target = try source.generation()
-    let replies = try connection.exchange(RedisCommand("GET", connection.keys.generation), .reading)
+    let replies = try connection.exchange(
+      [RedisCommand("GET", connection.keys.published), RedisCommand("GET", connection.keys.generation)], .reading)
     let present = try replies.read(0) { value throws(StoreError) in try value.generation() }
-    if present == target { return 0 }
+    let token = try replies.read(1) { value throws(StoreError) in try value.generation() }
+    if present == target, token != nil { return 0 }
     var since = present ?? 0
-    if present == nil || since > target {
+    if present == nil || token == nil || since > target {
       try restart(from: present, at: target)
       since = 0
     }
@@ -48,12 +50,33 @@ extension RedisCatalogue {
       for start in stride(from: 0, to: products.count, by: Self.batch) {
         let batch = products[start..<min(start + Self.batch, products.count)]
         try keep(revisions: batch.map(\.revision))
-        try run(.publish, keys: [connection.keys.generation, connection.keys.catalogue], generation: target, batch)
+        _ = try run(.publish, keys: publishing, first: String(target), batch)
       }
       sent += products.count
     }
-    try run(.advance, keys: [connection.keys.generation], generation: target, [])
+    _ = try run(
+      .advance, keys: [connection.keys.published, connection.keys.generation], first: String(target), [])
+    distrustGeneration()
     return sent
+  }
+
+  /// Makes the stock of products known that orders have moved: every worker sees it with the next answer of Redis.
+  /// PostgreSQL's generation stays, so that orders don't wait for each other to raise it.
+  ///
+  /// - Returns: of how many Redis had an older stock.
+  @discardableResult
+  package func publishStock(_ products: [Product]) throws(StoreError) -> Int {
+    var sent = 0
+    for start in stride(from: 0, to: products.count, by: Self.batch) {
+      sent += try run(
+        .publish, keys: publishing, first: "", products[start..<min(start + Self.batch, products.count)])
+    }
+    if sent > 0 { distrustGeneration() }
+    return sent
+  }
+
+  private var publishing: [String] {
+    [connection.keys.published, connection.keys.catalogue, connection.keys.generation]
   }
 
   /// Starts Redis's copy anew, empty, at a generation of PostgreSQL's: Redis has none, or one that PostgreSQL has not
@@ -61,8 +84,7 @@ extension RedisCatalogue {
   func restart(from present: Int64?, at generation: Int64) throws(StoreError) {
     var arguments = RedisCommand(present.map { String($0) } ?? "")
     arguments.append(generation)
-    let keys = [connection.keys.generation, connection.keys.catalogue]
-    let replies = try connection.evaluate(.reset, keys: keys, arguments: arguments, .reading)
+    let replies = try connection.evaluate(.reset, keys: publishing, arguments: arguments, .reading)
     try replies.check(0)
   }
 
@@ -81,18 +103,19 @@ extension RedisCatalogue {
   /// Lets Redis keep what PostgreSQL answered, if the catalogue stands where it did before.
   func fill(_ products: [Product], at generation: Int64) throws(StoreError) {
     let keys = [connection.keys.generation, connection.keys.catalogue]
-    try run(.fill, keys: keys, generation: generation, products[...])
+    _ = try run(.fill, keys: keys, first: String(generation), products[...])
   }
 
   private func run(
-    _ script: RedisScript, keys: [String], generation: Int64, _ products: ArraySlice<Product>
-  ) throws(StoreError) {
-    var arguments = RedisCommand(String(generation))
+    _ script: RedisScript, keys: [String], first: String, _ products: ArraySlice<Product>
+  ) throws(StoreError) -> Int {
+    var arguments = RedisCommand(first)
     for product in products {
       arguments.append(product.content.sku.text)
-      arguments.append(CatalogueEntry.text(of: product, generation: generation))
+      arguments.append(CatalogueEntry.text(of: product))
     }
     let replies = try connection.evaluate(script, keys: keys, arguments: arguments, .reading)
     try replies.check(0)
+    return Int(try replies.read(0) { value in value.integer } ?? 0)
   }
 }

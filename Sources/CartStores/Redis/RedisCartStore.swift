@@ -34,6 +34,15 @@ package final class RedisCartStore: CartStore {
     }
   }
 
+  /// Where the carts' orders are placed; `nil` without PostgreSQL.
+  ///
+  /// - Parameter cancelWithin: seconds for which a shopper may cancel an order.
+  package func checkout(cancelWithin: Int) -> Checkout? {
+    guard let restorer, let synchronizer, let merger else { return nil }
+    return Checkout(
+      restorer, synchronizer: synchronizer, merger: merger, catalogue: catalogue, cancelWithin: cancelWithin)
+  }
+
   package func cart(of owner: CartOwner) throws(StoreError) -> CartReading {
     do throws(StoreError) {
       return try cartAtWork(of: owner)

@@ -252,8 +252,8 @@ private struct MarkedFields {
 extension RedisCarts {
   /// Has a cart follow a command, if the lines that it touches are still as `hash` says.
   ///
-  /// - Returns: whether the cart follows it now; `false` where it did before, or is not as `hash` says.
-  func apply(_ command: InboxCommand, to hash: CartHash, in history: RedisHistory) throws(StoreError) -> Bool {
+  /// - Returns: the cart as it is after it; `nil` where it has followed it before, or is not as `hash` says.
+  func apply(_ command: InboxCommand, to hash: CartHash, in history: RedisHistory) throws(StoreError) -> CartHash? {
     var terms = CartTerms(owner: command.owner)
     terms.requestID = command.requestID
     var arguments = terms.words(history: history, deadline: connection.deadline)
@@ -265,8 +265,8 @@ extension RedisCarts {
       .apply, keys: keys.forChange(of: command.owner), arguments: arguments, .reading, in: history.required)
     let answer = try replies.read(0) { value throws(StoreError) in try ScriptAnswer(owner: command.owner, value) }
     switch answer.status {
-    case .changed, .unchanged: return true
-    default: return false
+    case .changed, .unchanged: return answer.hash
+    default: return nil
     }
   }
 

@@ -78,6 +78,9 @@ package final class RedisCatalogue: Catalogue {
     seenAt = RedisClock.monotonic
   }
 
+  /// Asks for the generation at the next use: whoever publishes sees it himself at once.
+  func distrustGeneration() { generation = nil }
+
   /// The products, without asking whether the generation last seen is still the current one: the script will.
   ///
   /// - Returns: the products that there are, and the generation they were checked at.

@@ -17,9 +17,11 @@ package struct RedisKeys: Sendable {
   package let quarantine: String
   /// There while memory is short.
   package let pressure: String
-  /// The generation of the catalogue that Redis holds.
+  /// A number that becomes another, greater one whenever something in the catalogue does.
   package let generation: String
-  /// Hash: SKU → revision, stock and the generation it was read at.
+  /// PostgreSQL's generation up to which Redis holds the catalogue.
+  package let published: String
+  /// Hash: SKU → revision, stock and stamp.
   package let catalogue: String
   /// Hash: revision → its content.
   package let revisions: String
@@ -34,6 +36,7 @@ package struct RedisKeys: Sendable {
     quarantine = prefix + "cart:quarantine"
     pressure = prefix + "cart:pressure"
     generation = prefix + "cart:generation"
+    published = prefix + "cart:published"
     catalogue = prefix + "cart:catalog"
     revisions = prefix + "cart:revision"
   }

@@ -75,9 +75,9 @@ enum RedisScript: String, CaseIterable, Sendable {
     case .freeze: [PackageResources.freeze_lua]
     case .bury: [PackageResources.bury_lua]
     case .fill: [PackageResources.fill_lua]
-    case .publish: [PackageResources.publish_lua]
-    case .advance: [PackageResources.advance_lua]
-    case .reset: [PackageResources.reset_lua]
+    case .publish: [PackageResources.token_lua, PackageResources.publish_lua]
+    case .advance: [PackageResources.token_lua, PackageResources.advance_lua]
+    case .reset: [PackageResources.token_lua, PackageResources.reset_lua]
     }
   }
 

@@ -95,13 +95,20 @@ package final class CartMerger {
     do throws(StoreError) {
       try restorer.restore([user])
       var frozen = hash
-      let merge = try plan(frozen, guest, target, key)
-      var record = try archive.record(merge, of: frozen, into: user, requestID: requestID, in: history)
-      if record == .fenced {
-        frozen.epoch = try raise(frozen, owner, in: history)
+      var record: PostgresCarts.MergeRecord
+      var attempt = 0
+      repeat {
+        // What an order has taken of it meanwhile is not merged as well: a frozen cart follows its commands here.
+        for command in try archive.commands(for: owner, after: frozen.inboxNumber) {
+          frozen.cart = frozen.cart.applying(command.command, uniting: JSONUnion.unite)
+          frozen.inboxNumber = command.number
+        }
+        let merge = try plan(frozen, guest, target, key)
         record = try archive.record(merge, of: frozen, into: user, requestID: requestID, in: history)
-      }
-      if record == .fenced { return .pending }
+        if record == .fenced { frozen.epoch = try raise(frozen, owner, in: history) }
+        attempt += 1
+      } while (record == .fenced || record == .behind) && attempt < 3
+      if record == .fenced || record == .behind { return .pending }
     } catch {
       return .pending
     }

@@ -111,7 +111,12 @@ package final class CartSynchronizer {
       report.versions[parcels[index].owner] = hash.cart.version
       parcels[index].snapshot = nil
     }
-    if !passed.isEmpty { try carts.markPersisted(passed, tag: "", in: history) }
+    if passed.isEmpty { return }
+    try carts.markPersisted(passed, tag: "", in: history)
+    // An order has put them into PostgreSQL all the same, with the command that they have followed by now.
+    for hash in passed where hash.inboxNumber > 0 {
+      if let owner = hash.cart.owner { try archive.drop(owner, through: hash.inboxNumber) }
+    }
   }
 
   /// Writes parcels into PostgreSQL and tells Redis of it. Where PostgreSQL refuses one, the others go without it.

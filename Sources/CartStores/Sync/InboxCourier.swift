@@ -30,7 +30,7 @@ package final class InboxCourier {
         if hash.state != .open { return false }
         let commands = try archive.commands(for: owner, after: hash.inboxNumber)
         guard let command = commands.first else { return true }
-        if try carts.apply(command, to: hash, in: history) { didApply(command, hash.cart) }
+        if try carts.apply(command, to: hash, in: history) != nil { didApply(command, hash.cart) }
       }
       throw StoreError(.unavailable, "the cart changes too fast to follow a command")
     }

@@ -9,6 +9,8 @@ extension Syncer {
     case memory
     /// Publishes changes of the catalogue that nobody has.
     case catalogue
+    /// Publishes stock that an order has moved whose sender has died.
+    case stock
     /// Takes over changes that a dead syncer had taken.
     case abandoned
     /// Persists carts that the stream has not told of.
@@ -29,7 +31,7 @@ extension Syncer {
     /// Milliseconds.
     var interval: Int64 {
       switch self {
-      case .memory, .abandoned, .dirty, .commands, .merges: 2_000
+      case .memory, .abandoned, .dirty, .commands, .merges, .stock: 2_000
       case .catalogue: 5_000
       case .heartbeat: 30_000
       case .quarantine: 600_000
@@ -44,6 +46,7 @@ extension Syncer {
     case .heartbeat: try sync([])
     case .memory: try connection.announcePressure()
     case .catalogue: try catalogue.publish()
+    case .stock: try publishStock()
     case .abandoned: try work(on: stream.takeAbandoned(configuration.batch))
     case .dirty: try persistDirty(before: now.adding(milliseconds: -Self.dirtyMilliseconds))
     case .commands: _ = try deliverCommands(olderThan: Self.commandMilliseconds)
@@ -54,6 +57,19 @@ extension Syncer {
     case .housekeeping: try keepHouse()
     }
   }
+
+  private func publishStock() throws(StoreError) {
+    let started = RedisClock.monotonic
+    let since = stockPublishedAt.map { started - $0 + Self.movementMilliseconds } ?? Self.longestAbsence
+    let moved = try PostgresOrders(archive).recentlyMoved(within: since)
+    _ = try catalogue.publishStock(try catalogue.exactProducts(for: moved).compactMap { $0 })
+    stockPublishedAt = started
+  }
+
+  /// Longer than the transaction of an order takes.
+  private static let movementMilliseconds: Int64 = 3_000
+  /// What a new syncer looks back.
+  private static let longestAbsence: Int64 = 3_600_000
 
   /// Longer than the stream's way takes.
   private static let dirtyMilliseconds: Int64 = 1_500

@@ -53,6 +53,8 @@ package final class Syncer {
   let catalogue: RedisCatalogue
   let merger: CartMerger
   var quarantine: Set<CartOwner> = []
+  /// When movements of stock were last looked for.
+  var stockPublishedAt: Int64?
   private var schedule: [Chore: Timestamp] = [:]
 
   /// - Parameter name: unique among all syncers of this Redis.

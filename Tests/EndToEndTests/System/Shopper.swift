@@ -44,7 +44,7 @@ final class Shopper {
         .map(String.init)
       if cookie == "" { cookie = nil }
     }
-    if answer.status == 200, request.method != "HEAD", let body = try? answer.json, body.keys.contains("lines") {
+    if answer.status == 200, request.method != "HEAD", let body = try? answer.json, body.keys.contains("merchants") {
       CartShape.check(body)
     }
     return answer

@@ -1,0 +1,314 @@
+package import CartDomain
+
+/// Places orders: what a cart holds becomes an order, once for each key.
+///
+/// One transaction in PostgreSQL takes hold of the key, persists the cart, and writes the order together with the
+/// command by which the ordered quantities leave the cart; after its commit the command is carried to Redis, by the
+/// checkout or, if that dies, by whoever meets the cart next. A cart that PostgreSQL commands to do something that it
+/// has not done yet does that first: what it holds may be ordered already.
+package final class Checkout {
+  let restorer: CartRestorer
+  let synchronizer: CartSynchronizer
+  let merger: CartMerger
+  let catalogue: RedisCatalogue
+  package let book: PostgresOrders
+  /// For so many seconds a shopper may cancel an order.
+  let cancelWithin: Int
+  /// Called between the commit of an order and what follows it, and between other steps; tests fail there.
+  var atStep: (Step) throws(StoreError) -> Void = { _ in }
+
+  /// Where a checkout may be interrupted.
+  enum Step: CaseIterable {
+    case beforeTransaction, beforeCommit, afterCommit, afterDelivery
+  }
+
+  private var carts: RedisCarts { restorer.carts }
+  private var archive: PostgresCarts { restorer.archive }
+
+  package init(
+    _ restorer: CartRestorer, synchronizer: CartSynchronizer, merger: CartMerger, catalogue: RedisCatalogue,
+    cancelWithin: Int
+  ) {
+    self.restorer = restorer
+    self.synchronizer = synchronizer
+    self.merger = merger
+    self.catalogue = catalogue
+    self.cancelWithin = cancelWithin
+    book = PostgresOrders(restorer.archive)
+  }
+
+  /// A cart at rest, as an order may be made of it.
+  struct Snapshot {
+    var hash: CartHash
+    var usedAt: Timestamp
+    var history: RedisHistory
+  }
+
+  /// How an attempt ended.
+  enum Attempt {
+    case decided(OrderOutcome)
+    case replay(OrderID)
+    case written(PostgresOrders.Written)
+    /// The cart must do something first, or was not what it seemed.
+    case startOver(() throws(StoreError) -> Void)
+  }
+
+  package func place(_ request: OrderRequest) throws(StoreError) -> OrderOutcome {
+    var contended = 0
+    for _ in 0..<Self.attempts {
+      guard let snapshot = try snapshot(of: request.owner) else { return Self.outcomeOfNothing(request) }
+      try atStep(.beforeTransaction)
+      do throws(StoreError) {
+        switch try attempt(request, snapshot) {
+        case .decided(let outcome): return outcome
+        case .replay(let id): return try replay(id, request)
+        case .written(let written): return .placed(try finish(written, snapshot))
+        case .startOver(let step): try step()
+        }
+      } catch {
+        contended += 1
+        guard error.isRetriable, contended < PostgresOrders.attempts else { throw error }
+      }
+    }
+    throw StoreError(.unavailable, "the cart does not come to rest", isRetriable: false)
+  }
+
+  /// Who is not through by then has met others that change the same cart, again and again.
+  private static let attempts = 40
+
+  // MARK: The cart
+
+  /// - Returns: `nil` for a guest whose id is spent.
+  private func snapshot(of owner: CartOwner) throws(StoreError) -> Snapshot? {
+    for _ in 0..<Self.attempts {
+      let history = try carts.histories.current()
+      guard case .current(let hash, let usedAt) = try carts.read([owner], in: history)[0] else {
+        try restorer.restore([owner])
+        continue
+      }
+      switch hash.state {
+      case .open: return Snapshot(hash: hash, usedAt: usedAt, history: history)
+      case .merged: return nil
+      case .merging: try merger.end(owner)
+      }
+    }
+    throw StoreError(.unavailable, "the cart does not come to rest")
+  }
+
+  private static func outcomeOfNothing(_ request: OrderRequest) -> OrderOutcome {
+    var request = request
+    if let skus = request.skus, skus.isEmpty { request.skus = nil }
+    return check(request, Cart(owner: request.owner)) ?? .nothingToOrder
+  }
+
+  /// The checks that need nothing but the cart; `nil` where it stands them.
+  private static func check(_ request: OrderRequest, _ cart: Cart) -> OrderOutcome? {
+    if !request.conditions.allSatisfy({ $0.holds(for: cart.version) }) { return .versionMismatch }
+    let missing = (request.skus ?? []).filter { cart[$0] == nil }
+    if !missing.isEmpty { return .lineNotFound(missing) }
+    return ordered(request, cart).lines.isEmpty ? .nothingToOrder : nil
+  }
+
+  /// The cart with only the lines that are to be ordered.
+  private static func ordered(_ request: OrderRequest, _ cart: Cart) -> Cart {
+    var ordered = cart
+    let named = request.skus.map(Set.init)
+    ordered.lines.removeAll { line in named.map { !$0.contains(line.sku) } ?? !line.isSelected }
+    // Whoever names a line wants it.
+    for index in ordered.lines.indices { ordered.lines[index].isSelected = true }
+    return ordered
+  }
+
+  // MARK: The transaction
+
+  private func attempt(_ request: OrderRequest, _ snapshot: Snapshot) throws(StoreError) -> Attempt {
+    let id = OrderID.random()
+    do throws(StoreError) {
+      return try archive.inTransaction(uncertain: true, plansOnce: true) { () throws(StoreError) in
+        let attempt = try transact(request, snapshot, id)
+        try atStep(.beforeCommit)
+        return attempt
+      }
+    } catch {
+      guard error.isOutcomeUnknown else { throw error }
+      return try decide(request, error)
+    }
+  }
+
+  /// Asks, on a new connection, what became of a commit that got no answer. It is never repeated unasked: where the
+  /// lost transaction may still be at work, it holds the key, and nobody can tell.
+  func decide(_ request: OrderRequest, _ error: StoreError) throws(StoreError) -> Attempt {
+    archive.connection.close()
+    let claim: PostgresOrders.Claim
+    do throws(StoreError) {
+      claim = try archive.inTransaction { () throws(StoreError) in try book.claim(request.key, of: request.owner) }
+    } catch _ {
+      throw error
+    }
+    switch claim {
+    case .used(let id): return .replay(id)
+    case .free: return .startOver({ () throws(StoreError) in })
+    case .taken, .reused: throw error
+    }
+  }
+
+  private func transact(
+    _ request: OrderRequest, _ snapshot: Snapshot, _ id: OrderID
+  ) throws(StoreError) -> Attempt {
+    let (hash, owner) = (snapshot.hash, request.owner)
+    switch try book.claim(request.key, of: owner) {
+    case .taken: return .decided(.inProgress)
+    case .used(let id): return .replay(id)
+    case .reused: return .decided(.keyReused)
+    case .free: break
+    }
+    // A cart never written has no place in PostgreSQL yet.
+    if let refusal = Self.check(request, hash.cart) { return .decided(refusal) }
+    let written = try book.persist(hash, usedAt: snapshot.usedAt)
+    guard written.outcomes == [.written] else {
+      return .startOver { [self] () throws(StoreError) in
+        var report = CartSynchronizer.Report()
+        try synchronizer.settle([hash], written, in: snapshot.history, &report)
+      }
+    }
+    let ordered = Self.ordered(request, hash.cart)
+    let ground = try book.lock(ordered.lines.map(\.sku), of: owner, in: snapshot.history)
+    guard ground.lastCommand <= hash.inboxNumber else {
+      return .startOver { [self] () throws(StoreError) in
+        if try !restorer.courier.deliver(to: owner) { try restorer.restore([owner]) }
+      }
+    }
+    return try sell(request, ordered, id, ground)
+  }
+
+  /// Prices, dates, limits and stock as they are at this moment; then the order. What is refused here has written
+  /// nothing but the cart's copy, which may stay.
+  private func sell(
+    _ request: OrderRequest, _ cart: Cart, _ id: OrderID, _ ground: PostgresOrders.Ground
+  ) throws(StoreError) -> Attempt {
+    let revisions = try revisions(of: ground.offers)
+    let products = cart.lines.map { line in
+      ground.offers[line.sku].flatMap { offer in
+        revisions[offer.revision].map { Product(revision: $0, stock: offer.stock) }
+      }
+    }
+    let limited = products.compactMap { $0?.content.customerLimit == nil ? nil : $0?.content.sku }
+    let bought = try book.purchases(of: request.owner, limited)
+    let view = CartView(
+      cart, products: products, snapshots: products.map { $0?.revision }, at: carts.connection.now, bought: bought)
+    var problems = view.problems
+    let total = view.totals.selected
+    if problems.isEmpty, total > Money.maximumTotal || total < 0 { problems = [Violation(.totalTooLarge)] }
+    if !problems.isEmpty { return .decided(.refused(problems)) }
+    if total != request.expectedTotal { return .decided(.totalChanged(total)) }
+    guard let currency = cart.currency else { throw PostgresOrders.corrupt }
+    var lines: [OrderLine] = []
+    for (line, product) in zip(cart.lines, products) {
+      guard let content = product?.content else { throw PostgresOrders.corrupt }
+      lines.append(
+        OrderLine(
+          sku: line.sku, merchantID: content.merchantID, name: content.name, picture: content.picture,
+          quantity: line.quantity, unitPrice: content.unitPrice.minorUnits, clientData: line.clientData))
+    }
+    let order = Order(
+      id: id, owner: request.owner, total: Money(minorUnits: total, currency: currency),
+      clientData: request.clientData, lines: lines, placedAt: carts.connection.now)
+    let taken = cart.lines.map { TakenLine(sku: $0.sku, quantity: $0.quantity, born: $0.born) }
+    let draft = PostgresOrders.Draft(
+      order: order, products: products.compactMap { $0 }, key: request.key, command: .take(taken),
+      lastCommand: ground.lastCommand, requestID: request.requestID)
+    guard let written = try book.write(draft) else { return .startOver({ () throws(StoreError) in }) }
+    return .written(written)
+  }
+
+  /// Revisions never change, so that a copy will do.
+  private func revisions(
+    of offers: [SKU: PostgresOrders.Offer]
+  ) throws(StoreError) -> [RevisionID: ProductRevision] {
+    var found: [RevisionID: ProductRevision] = [:]
+    for revision in try catalogue.revisions(offers.values.map(\.revision)) {
+      if let revision { found[revision.id] = revision }
+    }
+    return found
+  }
+
+  // MARK: After it
+
+  /// The order stands. What follows may fail or be left out: others do it then.
+  private func finish(
+    _ written: PostgresOrders.Written, _ snapshot: Snapshot
+  ) throws(StoreError) -> Order {
+    try atStep(.afterCommit)
+    // The syncer looks after what could not be told.
+    _ = try? catalogue.publishStock(written.moved)
+    var order = written.order
+    if let cart = try? carts.apply(written.command, to: snapshot.hash, in: snapshot.history)?.cart {
+      try atStep(.afterDelivery)
+      order.cartVersion = (try? book.note(cartVersion: cart.version, of: order.id)) ?? cart.version
+    } else {
+      order.cartVersion = clean(order)
+    }
+    return order
+  }
+
+  /// Has the ordered quantities leave the cart, if they have not.
+  ///
+  /// - Returns: the version of the cart after that; `nil` where Redis is away.
+  private func clean(_ order: Order) -> Int64? {
+    if let version = order.cartVersion { return version }
+    do throws(StoreError) {
+      if try !restorer.courier.deliver(to: order.owner) {
+        try restorer.restore([order.owner])
+        try restorer.courier.deliver(to: order.owner)
+      }
+      guard let snapshot = try snapshot(of: order.owner) else { return nil }
+      return try book.note(cartVersion: snapshot.hash.cart.version, of: order.id) ?? snapshot.hash.cart.version
+    } catch {
+      return nil
+    }
+  }
+
+  private func replay(_ id: OrderID, _ request: OrderRequest) throws(StoreError) -> OrderOutcome {
+    guard var order = try book.order(id) else { throw PostgresOrders.corrupt }
+    // A guest's orders may be a user's by now; the guest is spent then, and does not come here.
+    guard order.owner == request.owner else { return .nothingToOrder }
+    order.cartVersion = clean(order)
+    return .replayed(order)
+  }
+}
+
+@available(*, unavailable)
+extension Checkout: Sendable {}
+
+// MARK: - The book
+
+extension Checkout: OrderBook {
+  package func order(_ id: OrderID, of owner: CartOwner) throws(StoreError) -> Order? {
+    guard let order = try book.order(id), order.owner == owner else { return nil }
+    return order
+  }
+
+  package func orders(
+    of owner: CartOwner, before: OrderCursor?, limit: Int
+  ) throws(StoreError) -> OrderPage {
+    try book.orders(of: owner, before: before, limit: limit)
+  }
+
+  package func cancel(_ id: OrderID, of owner: CartOwner) throws(StoreError) -> OrderTransition {
+    let (transition, moved) = try book.cancel(id, by: .owner(owner, within: cancelWithin))
+    catalogue.tellStock(of: moved)
+    return transition
+  }
+
+  package func purchases(of owner: CartOwner, _ skus: [SKU]) throws(StoreError) -> [SKU: Int] {
+    try book.purchases(of: owner, skus)
+  }
+}
+
+extension RedisCatalogue {
+  /// Makes the stock of `skus` known as PostgreSQL has it; where that can't be done, the syncer does it.
+  package func tellStock(of skus: [SKU]) {
+    guard !skus.isEmpty, let products = try? exactProducts(for: skus) else { return }
+    _ = try? publishStock(products.compactMap { $0 })
+  }
+}

@@ -1,0 +1,127 @@
+import ArgumentParser
+import CartAPI
+import CartDomain
+import CartJSON
+import CartStores
+
+/// `cartctl order …`
+struct OrderCommands: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "order", abstract: "Works on orders.",
+    subcommands: [ShowOrder.self, AcceptOrder.self, CancelOrder.self])
+}
+
+/// `cartctl order show`
+struct ShowOrder: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "show", abstract: "Shows an order as PostgreSQL has it.",
+    discussion: """
+      --json prints what the HTTP API would answer, and whose order it is.
+
+        cartctl order show 4NqLr8h2Qm7TzP0xWc9YbE
+      """)
+
+  @OptionGroup var stores: StoreOptions
+  @OptionGroup var output: OutputOptions
+
+  @Argument(help: "The order's ID.")
+  var id: OrderID
+
+  func run() throws {
+    let orders = PostgresOrders(PostgresCarts(try stores.postgres()))
+    guard let order = try orders.order(id) else { throw OrderPrinting.unknown(id) }
+    OrderPrinting.show(order, output)
+  }
+}
+
+/// `cartctl order accept`
+struct AcceptOrder: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "accept", abstract: "Begins with an order: its shopper can't cancel it any more.",
+    discussion: """
+      An order that is accepted already stays so; one that is cancelled is refused.
+
+        cartctl order accept 4NqLr8h2Qm7TzP0xWc9YbE
+      """)
+
+  @OptionGroup var stores: StoreOptions
+  @OptionGroup var output: OutputOptions
+
+  @Argument(help: "The order's ID.")
+  var id: OrderID
+
+  func run() throws {
+    let orders = PostgresOrders(PostgresCarts(try stores.postgres()))
+    OrderPrinting.show(try OrderPrinting.order(id, after: orders.accept(id)), output)
+  }
+}
+
+/// `cartctl order cancel`
+struct CancelOrder: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cancel", abstract: "Cancels an order, and gives back its stock and limits, once.",
+    discussion: """
+      However old the order is; one that is accepted is refused.
+
+        cartctl order cancel 4NqLr8h2Qm7TzP0xWc9YbE
+      """)
+
+  @OptionGroup var stores: StoreOptions
+  @OptionGroup var output: OutputOptions
+
+  @Argument(help: "The order's ID.")
+  var id: OrderID
+
+  func run() throws {
+    let connection = try stores.postgres()
+    let (transition, moved) = try PostgresOrders(PostgresCarts(connection)).cancel(id, by: .shop)
+    let order = try OrderPrinting.order(id, after: transition)
+    // Where Redis is away, the syncer tells it.
+    try stores.catalogue(connection).tellStock(of: moved)
+    OrderPrinting.show(order, output)
+  }
+}
+
+private enum OrderPrinting {
+  static func unknown(_ id: OrderID) -> any Error {
+    Terminal.printError("cartctl: no such order: \(Terminal.escaped(id.text))")
+    return ExitCode.failure
+  }
+
+  /// - Throws: where there is none, or where its status does not allow it; that was said.
+  static func order(_ id: OrderID, after transition: OrderTransition) throws -> Order {
+    switch transition {
+    case .done(let order): return order
+    case .unknown: throw unknown(id)
+    case .refused(let order):
+      Terminal.printError("cartctl: the order is \(order.status.rawValue); nothing was changed")
+      throw ExitCode.failure
+    }
+  }
+
+  static func show(_ order: Order, _ output: OutputOptions) {
+    if output.json {
+      var json = JSONWriter()
+      json.order(order, owner: order.owner)
+      Terminal.print(json: json)
+      return
+    }
+    func money(_ minorUnits: Int64) -> String { Money(minorUnits: minorUnits, currency: order.total.currency).text }
+    Terminal.print(
+      Terminal.escaped(
+        "\(order.id.text), \(order.status.rawValue), \(order.owner.kind):\(order.owner.id), \(order.placedAt.rfc3339)"))
+    var rows = [["SKU", "MERCHANT", "NAME", "QUANTITY", "PRICE", "TOTAL"]]
+    for line in order.lines {
+      rows.append([
+        line.sku.text, line.merchantID.text, line.name, String(line.quantity), money(line.unitPrice),
+        money(line.lineTotal),
+      ])
+    }
+    for line in Table.lines(rows, right: [3, 4, 5]) { Terminal.print(Terminal.escaped(line)) }
+    Terminal.print("total \(money(order.total.minorUnits))")
+  }
+}
+
+extension OrderID: ExpressibleByArgument {
+  package init?(argument: String) { self.init(argument) }
+}

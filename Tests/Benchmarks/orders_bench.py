@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+"""Orders a second by N clients through nginx, beside pgbench running the same statements on the same PostgreSQL.
+
+Both sides order one SKU of a counted stock for a user of their own, from carts that were filled before; what is measured
+is the order alone. pgbench runs what a checkout sends to PostgreSQL, in the same transaction, on carts and products of
+its own, and speaks to it directly: what the service may at most come to.
+"""
+
+import argparse
+import concurrent.futures
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "Load"))
+import cart_client  # noqa: E402
+
+PRODUCTS = 1_000
+
+# What PostgresOrders and PostgresCarts send for one order; the statements' SQL is taken from the server's own text.
+SCRIPT = """\\set n random(1, 1000000000)
+\\set p random(0, {last})
+\\set c random(1, 500)
+BEGIN;
+SELECT pg_try_advisory_xact_lock(hashtextextended('bench ' || :n || ':' || :client_id, 0)), k.order_id
+FROM (VALUES (1)) AS one LEFT JOIN LATERAL (
+  SELECT order_id, request, owner_kind = 'user' AND owner_id = 'bench' || :client_id AS is_own FROM order_keys
+  WHERE key = 'bench' || :n AND (owner_kind = 'user' AND owner_id = 'bench' || :client_id OR owner_kind = 'guest'
+    AND request = '\\x00'::bytea
+    AND EXISTS (SELECT FROM cart_merges m WHERE m.guest_id = order_keys.owner_id AND m.user_id = 'bench' || :client_id))
+  ORDER BY is_own DESC LIMIT 1) AS k ON true;
+WITH copies AS (
+  SELECT * FROM unnest(ARRAY['user'], ARRAY['bench' || :client_id || '-' || :c], ARRAY[1::bigint], ARRAY[1::bigint],
+    ARRAY['GBP'], ARRAY[1::bigint], ARRAY['[{{"sku": "x", "quantity": 1, "selected": true, "born": 1, "version": 1,
+    "merchant": "main", "price": 1, "revision": "0123456789abcdef"}}]'::jsonb], ARRAY[0::bigint], ARRAY[0::bigint])
+    WITH ORDINALITY AS n (owner_kind, owner_id, epoch, version, currency, clock, lines, inbox_applied, updated, position)
+), written AS (
+  INSERT INTO carts AS present (owner_kind, owner_id, epoch, data_epoch, version, currency, clock, lines, inbox_number,
+    inbox_applied, updated_at, synced_at)
+  SELECT owner_kind, owner_id, epoch, epoch, version, currency, clock, lines, inbox_applied, inbox_applied,
+    to_timestamp(updated / 1000.0), clock_timestamp()
+  FROM copies
+  ON CONFLICT (owner_kind, owner_id) DO UPDATE SET epoch = greatest(present.epoch, excluded.epoch),
+    data_epoch = excluded.data_epoch, version = excluded.version, lines = excluded.lines,
+    inbox_number = greatest(present.inbox_number, excluded.inbox_number), inbox_applied = excluded.inbox_applied,
+    synced_at = excluded.synced_at
+  WHERE present.state <> 2 AND present.epoch <= excluded.epoch
+    AND (present.data_epoch, present.version) <= (excluded.data_epoch, excluded.version)
+  RETURNING owner_kind, owner_id, inbox_number AS inbox_applied
+), delivered AS (
+  DELETE FROM cart_inbox i USING written w
+  WHERE i.owner_kind = w.owner_kind AND i.owner_id = w.owner_id AND i.number <= w.inbox_applied
+)
+SELECT copies.position, d.tag, d.number
+FROM copies JOIN written USING (owner_kind, owner_id), database_lineage d;
+SELECT sku, revision, stock,
+  (SELECT inbox_number FROM carts WHERE owner_kind = 'user' AND owner_id = 'bench' || :client_id || '-' || :c),
+  (SELECT max(number) FROM redis_lineages)
+FROM products WHERE sku = ANY (ARRAY['{prefix}' || :p]) ORDER BY sku FOR NO KEY UPDATE;
+WITH claimed AS (
+  INSERT INTO order_keys (key, owner_kind, owner_id, request, order_id)
+  VALUES ('bench' || :n, 'user', 'bench' || :client_id, '\\x00', 'bench-order-' || :n || '-' || :client_id)
+  ON CONFLICT DO NOTHING RETURNING order_id
+), placed AS (
+  INSERT INTO placed_orders (order_id, owner_kind, owner_id, currency, total)
+  SELECT order_id, 'user', 'bench' || :client_id, 'GBP', 1 FROM claimed RETURNING placed_at
+), lines AS (
+  SELECT * FROM unnest(ARRAY['{prefix}' || :p], ARRAY[1]) AS l (sku, quantity)
+), kept AS (
+  INSERT INTO placed_lines (order_id, sku, position, revision, quantity, is_counted)
+  SELECT order_id, sku, 1, 'x', quantity, true FROM claimed, lines
+), moved AS (
+  UPDATE products p SET stock = p.stock - l.quantity, moved = next_generation(greatest(p.generation, p.moved)),
+    updated_at = now()
+  FROM lines l, claimed WHERE p.sku = l.sku AND p.stock >= l.quantity RETURNING p.sku
+), numbered AS (
+  UPDATE carts SET inbox_number = next_generation(inbox_number) FROM claimed
+  WHERE owner_kind = 'user' AND owner_id = 'bench' || :client_id || '-' || :c RETURNING inbox_number
+), commanded AS (
+  INSERT INTO cart_inbox (owner_kind, owner_id, number, previous, action, payload, created_at)
+  SELECT 'user', 'bench' || :client_id || '-' || :c, inbox_number, 0, 'order',
+    '{{"lines": [{{"sku": "x", "quantity": 1, "born": 1}}]}}'::jsonb, now() + interval '1 day' FROM numbered
+)
+SELECT placed_at, inbox_number, moved.sku FROM placed CROSS JOIN numbered LEFT JOIN moved ON true;
+COMMIT;
+UPDATE placed_orders SET cart_version = coalesce(cart_version, 1)
+WHERE order_id = 'bench-order-' || :n || '-' || :client_id AND set_config('synchronous_commit', 'off', true) IS NOT NULL
+RETURNING cart_version;
+"""
+
+CLEANUP = """
+DELETE FROM cart_inbox WHERE owner_id LIKE 'bench%'; DELETE FROM carts WHERE owner_id LIKE 'bench%';
+DELETE FROM placed_lines WHERE order_id LIKE 'bench-order-%'; DELETE FROM placed_orders WHERE owner_id LIKE 'bench%';
+DELETE FROM order_keys WHERE owner_id LIKE 'bench%';
+"""
+
+
+def environment(state):
+    output = subprocess.run(
+        ["/bin/sh", "-c", 'set -a; . "$0"; env -0', os.path.join(state, "env")], check=True, capture_output=True, text=True
+    ).stdout
+    return dict(entry.split("=", 1) for entry in output.split("\0") if "=" in entry)
+
+
+def http_side(url, prefix, clients, seconds):
+    """Orders a second, and the times of single orders in milliseconds."""
+    def fill(count):
+        client = cart_client.Client(url, connections=1)
+        users = []
+        for _ in range(count):
+            client.user = uuid.uuid4().hex
+            client.ok("POST", "/v1/cart/lines", {"sku": f"{prefix}{uuid.uuid4().int % PRODUCTS}"})
+            users.append(client.user)
+        return client, users
+
+    def buy(filled):
+        client, users = filled
+        times = []
+        end = time.monotonic() + seconds
+        for client.user in users:
+            started = time.monotonic()
+            if started > end:
+                break
+            answer = client.send("POST", "/v1/orders", {"expectedTotal": 1}, Idempotency_Key=uuid.uuid4().hex)
+            if answer.status != 201:
+                raise cart_client.Unexpected(f"{answer.status} {answer.json}")
+            times.append((time.monotonic() - started) * 1000)
+        return times, time.monotonic()
+
+    with concurrent.futures.ThreadPoolExecutor(clients) as pool:
+        ready = list(pool.map(fill, [int(120 * seconds)] * clients))
+        started = time.monotonic()
+        results = list(pool.map(buy, ready))
+    times = sorted(time for result in results for time in result[0])
+    return len(times) / (max(result[1] for result in results) - started), times
+
+
+def pgbench_side(variables, prefix, clients, seconds):
+    database = variables["CART_DATABASE"]
+    process = dict(os.environ, PGOPTIONS=f"-c search_path={variables.get('CART_SCHEMA', 'cart')}")
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
+        script.write(SCRIPT.format(prefix=prefix, last=PRODUCTS - 1))
+        script.flush()
+        program = os.environ.get("PGBENCH", "pgbench")
+        done = subprocess.run(
+            [program, "-n", "-M", "prepared", "-c", str(clients), "-T", str(seconds), "-f", script.name, database],
+            capture_output=True, text=True, env=process)
+    subprocess.run(["psql", "-Xq", "-d", database, "-c", CLEANUP], check=True, env=process)
+    for line in done.stdout.splitlines():
+        if line.startswith("tps ="):
+            return float(line.split()[2])
+    raise SystemExit(done.stdout + done.stderr)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--url", default=cart_client.default_url())
+    parser.add_argument("--state", default=os.environ.get("CART_TEST_STATE", ".state"))
+    parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    prefix = "OB" + uuid.uuid4().hex[:6] + "-"
+    cart_client.import_products(
+        options.state,
+        [{"sku": f"{prefix}{n}", "name": "x", "unitPrice": 1, "currency": "GBP", "stock": 1_000_000}
+         for n in range(PRODUCTS)])
+    variables = environment(options.state)
+    for _ in range(options.rounds):
+        bare = pgbench_side(variables, prefix, options.clients, options.seconds)
+        rate, times = http_side(options.url, prefix, options.clients, options.seconds)
+        middle, late = times[len(times) // 2], times[len(times) * 99 // 100]
+        print(f"{options.clients} clients: {rate:.0f} orders/s (p50 {middle:.1f} ms, p99 {late:.1f} ms), "
+              f"pgbench {bare:.0f}/s: {rate / bare:.2f} of it", flush=True)
+
+
+if __name__ == "__main__":
+    main()
