@@ -83,8 +83,10 @@ package final class Checkout {
     for _ in 0..<Self.attempts {
       let history = try carts.histories.current()
       guard case .current(let hash, let usedAt) = try carts.read([owner], in: history)[0] else {
-        try restorer.restore([owner])
-        continue
+        if try restorer.restore([owner]).absent == 0 { continue }
+        // A key may have been used all the same.
+        let nothing = CartHash(cart: Cart(owner: owner))
+        return owner.isGuest ? nil : Snapshot(hash: nothing, usedAt: carts.connection.now, history: history)
       }
       switch hash.state {
       case .open: return Snapshot(hash: hash, usedAt: usedAt, history: history)
