@@ -218,6 +218,8 @@ import Testing
         for signal in [SIGHUP, SIGTTIN, SIGTTOU] {
           kill(master, signal)
           usleep(20_000)
+          // Two of a kind that wait at once would be one.
+          while hasPendingSignals(master) { usleep(1_000) }
         }
       }
       isDone.set()
@@ -274,4 +276,12 @@ final class Flag: @unchecked Sendable {
   private var value = false
   var isSet: Bool { lock.withLock { value } }
   func set() { lock.withLock { value = true } }
+}
+
+/// Whether signals wait for a process that has them blocked and reads them by itself; false for one that is gone.
+private func hasPendingSignals(_ process: Int32) -> Bool {
+  guard let status = try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8),
+    let line = status.split(separator: "\n").first(where: { $0.hasPrefix("ShdPnd:") })
+  else { return false }
+  return line.dropFirst("ShdPnd:".count).contains { $0 != "0" && $0 != "\t" }
 }

@@ -92,9 +92,8 @@ class Nemesis:
         try:
             done = getattr(self, name)()
         except (OSError, wire.RedisError) as error:
-            # A step has just killed what this fault needed.
-            self.tend()
-            wait_until(self.system.redis.answers, 20, f"Redis after {kind}: {error}")
+            # A step has just killed what this fault needed, and may do so again.
+            wait_until(lambda: self.tend() or self.system.redis.answers(), 20, f"Redis after {kind}: {error}")
             return
         if done is not False:
             self.counts[kind] += 1

@@ -16,7 +16,7 @@ from shoppers import Market, Products, Shopper
 PRINTED_FAULTS = 8
 # Until a dead syncer's work is taken over, and then some.
 SECONDS_TO_REST = 30
-PRODUCTS_PER_SECOND = 700
+PRODUCTS_PER_SECOND = 1500
 
 
 def log(text):

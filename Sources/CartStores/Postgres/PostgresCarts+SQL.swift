@@ -90,13 +90,13 @@ extension PostgresCarts {
     "cart_raise",
     """
     UPDATE carts c SET epoch = next_generation(greatest(c.epoch, o.epoch)), is_released = false,
-      version = CASE
-        WHEN c.is_released OR c.version = 0 OR (c.data_epoch, c.version) <= (o.epoch, o.version) THEN c.version
-        ELSE (c.version / \(CartRow.versionStep) + 1) * \(CartRow.versionStep)
+      version_floor = CASE
+        WHEN c.is_released OR c.version = 0 OR (c.data_epoch, c.version) <= (o.epoch, o.version) THEN c.version_floor
+        ELSE (greatest(c.version, c.version_floor) / \(CartRow.versionStep) + 1) * \(CartRow.versionStep)
       END
     FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) AS o (kind, id, epoch, version)
     WHERE c.owner_kind = o.kind AND c.owner_id = o.id
-    RETURNING c.owner_kind, c.owner_id, c.epoch
+    RETURNING c.owner_kind, c.owner_id, c.epoch, c.version_floor
     """)
 
   /// A copy of the same place may be written again: its end and its ring of retry keys can be newer.

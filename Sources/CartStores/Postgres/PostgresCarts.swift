@@ -79,10 +79,13 @@ package final class PostgresCarts {
     package var row: CartRow
     /// The epoch that the restored cart is to have.
     package var epoch: Int64
+    /// The version with which the database's copy is to go on where Redis has lost what came after it.
+    package var version: Int64
   }
 
-  /// Takes hold of carts: raises their epochs above all that there were. Where the database's copy is the one that goes
-  /// on, its version skips ahead at once, so that it does so again if Redis loses the cart before it is persisted.
+  /// Takes hold of carts: raises their epochs above all that there were. Where the database's copy may be the one that
+  /// goes on, the version for that is noted, so that it is a later one if Redis loses the cart again before it is
+  /// persisted. The copy's own place stays: who takes hold of a cart may not come to put it back.
   ///
   /// - Parameters:
   ///   - owners: with the epoch and version of the copy that Redis has, `nil` where it has none: a cart that neither
@@ -101,7 +104,7 @@ package final class PostgresCarts {
       var claims: [CartOwner: Claim] = [:]
       for row in 0..<rows.rowCount {
         let row = try CartRow(rows, row)
-        if let owner = row.hash.cart.owner { claims[owner] = Claim(row: row, epoch: row.fence) }
+        if let owner = row.hash.cart.owner { claims[owner] = Claim(row: row, epoch: row.fence, version: row.hash.cart.version) }
       }
       if claims.isEmpty { return claims }
       let raised = try read(
@@ -111,9 +114,10 @@ package final class PostgresCarts {
         ])
       for row in 0..<raised.rowCount {
         guard let owner = CartOwner(kind: raised.text(row, 0) ?? "", id: raised.text(row, 1) ?? ""),
-          let epoch = raised.integer(row, 2)
+          let epoch = raised.integer(row, 2), let floor = raised.integer(row, 3)
         else { throw Self.incomplete.storeError }
         claims[owner]?.epoch = epoch
+        if let claim = claims[owner], !claim.row.isReleased, claim.version > 0 { claims[owner]?.version = floor }
       }
       return claims
     }

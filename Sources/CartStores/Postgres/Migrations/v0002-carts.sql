@@ -29,6 +29,8 @@ CREATE TABLE carts (
   -- The epoch of the copy in this row.
   data_epoch bigint NOT NULL DEFAULT 0,
   version bigint NOT NULL DEFAULT 0,
+  -- The highest version with which the copy has gone back to Redis after a loss: it says nothing of the copy's place.
+  version_floor bigint NOT NULL DEFAULT 0,
   currency text COLLATE "C",
   clock bigint NOT NULL DEFAULT 0,
   -- One object for each line, in their order: see the view cart_lines.
