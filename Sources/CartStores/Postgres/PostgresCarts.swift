@@ -104,7 +104,8 @@ package final class PostgresCarts {
       var claims: [CartOwner: Claim] = [:]
       for row in 0..<rows.rowCount {
         let row = try CartRow(rows, row)
-        if let owner = row.hash.cart.owner { claims[owner] = Claim(row: row, epoch: row.fence, version: row.hash.cart.version) }
+        guard let owner = row.hash.cart.owner else { continue }
+        claims[owner] = Claim(row: row, epoch: row.fence, version: row.hash.cart.version)
       }
       if claims.isEmpty { return claims }
       let raised = try read(
@@ -117,7 +118,8 @@ package final class PostgresCarts {
           let epoch = raised.integer(row, 2), let floor = raised.integer(row, 3)
         else { throw Self.incomplete.storeError }
         claims[owner]?.epoch = epoch
-        if let claim = claims[owner], !claim.row.isReleased, claim.version > 0 { claims[owner]?.version = floor }
+        guard let claim = claims[owner], !claim.row.isReleased, claim.version > 0 else { continue }
+        claims[owner]?.version = floor
       }
       return claims
     }
