@@ -1,0 +1,2 @@
+// Stands in for the client until it is there.
+export {};
