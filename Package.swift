@@ -30,10 +30,16 @@ let package = Package(
     .systemLibrary(name: "COpenSSL"),
     .systemLibrary(name: "CPostgres"),
     .target(name: "CProcess"),
+    .target(name: "CDocuments"),
 
     .target(name: "CartDomain", swiftSettings: strict),
     .target(name: "CartJSON", dependencies: ["CJansson"], swiftSettings: strict),
-    .target(name: "CartAPI", dependencies: ["CartDomain", "CartJSON", "COpenSSL"], swiftSettings: strict),
+    .target(
+      name: "CartAPI",
+      dependencies: ["CartDomain", "CartJSON", "CDocuments", "COpenSSL"],
+      // CDocuments has them in it.
+      exclude: ["Client", "Description"],
+      swiftSettings: strict),
     .target(
       name: "CartStores",
       dependencies: ["CartDomain", "CartJSON", "CHiredis", "CPostgres"],

@@ -6,12 +6,21 @@ struct EntityTag {
   /// With the quotes.
   let headerValue: String
 
+  /// Of a cart.
   init(version: Int64, body: [UInt8]) {
+    self.init(body: body, prefix: "\(version)-")
+  }
+
+  /// Of anything else: `"<hash>"`.
+  init(body: [UInt8]) {
+    self.init(body: body, prefix: "")
+  }
+
+  private init(body: [UInt8], prefix: String) {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(40)
     bytes.append(UInt8(ascii: "\""))
-    bytes.append(contentsOf: String(version).utf8)
-    bytes.append(UInt8(ascii: "-"))
+    bytes.append(contentsOf: prefix.utf8)
     let hash = Self.hash(body)
     for shift in stride(from: 60, through: 0, by: -4) {
       let digit = UInt8(truncatingIfNeeded: hash >> UInt64(shift)) & 15

@@ -1,5 +1,21 @@
 /// Percent-encoding (RFC 3986 §2.1), undone once.
 enum PercentEncoding {
+  /// One part of a path: everything but unreserved characters escaped.
+  static func encode(_ part: String) -> String {
+    let hexadecimal = Array("0123456789ABCDEF".utf8)
+    var bytes: [UInt8] = []
+    for byte in part.utf8 {
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+        UInt8(ascii: "~"):
+        bytes.append(byte)
+      default: bytes += [UInt8(ascii: "%"), hexadecimal[Int(byte >> 4)], hexadecimal[Int(byte & 15)]]
+      }
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
   /// - Parameter plusIsSpace: as in a query; in a path a plus is a plus.
   /// - Returns: `nil` for a broken escape, and for what is not UTF-8 once decoded.
   static func decode(_ text: ArraySlice<UInt8>, plusIsSpace: Bool = false) -> String? {

@@ -17,6 +17,8 @@ struct Router {
     Route(.get, "/v1/orders", handler: CartService.listOrders),
     Route(.get, "/v1/orders/{id}", handler: CartService.readOrder),
     Route(.post, "/v1/orders/{id}/cancel", takesBody: true, handler: CartService.cancelOrder),
+    Route(.get, "/v1/openapi.json", isShoppers: false, handler: CartService.readDescription),
+    Route(.get, "/v1/cart.js", isShoppers: false, handler: CartService.readClient),
     Route(.get, "/ops/health", isShoppers: false, handler: CartService.reportHealth),
     Route(.get, "/ops/ready", isShoppers: false, handler: CartService.reportReadiness),
     Route(.get, "/ops/status", isShoppers: false, handler: CartService.reportStatus),

@@ -1,0 +1,105 @@
+import CartDomain
+import Testing
+
+@testable import CartAPI
+
+/// What is served as it was built in, and how far the description speaks of this very server. That answers are as
+/// described is asked of the running system, in Tests/OpenAPI.
+@Suite struct Documents {
+  let shop: Shop
+
+  init() throws { shop = try Shop() }
+
+  @Test(arguments: [
+    ("/v1/openapi.json", "application/json"), ("/v1/cart.js", "text/javascript; charset=utf-8"),
+  ])
+  func aFileIsServedToAnybody(path: String, type: String) throws {
+    let answer = shop.send(
+      "GET", path, user: "not\u{1}a user", headers: [.guestCartID: "forged", .authorization: "Bearer forged"])
+    #expect(answer.status == 200)
+    #expect(!answer.response.body.isEmpty)
+    #expect(answer["Content-Type"] == type)
+    #expect(answer["Cache-Control"] == "public, no-cache")
+    #expect(answer["Set-Cookie"] == nil)
+    let tag = try #require(answer["ETag"])
+    for condition in [tag, "W/" + tag, "\"x\", " + tag, "*"] {
+      let known = shop.send("GET", path, headers: [.ifNoneMatch: condition])
+      #expect(known.status == 304)
+      #expect(known.response.body.isEmpty)
+      #expect(known["ETag"] == tag)
+      #expect(known["Cache-Control"] == "public, no-cache")
+    }
+    #expect(shop.send("GET", path, headers: [.ifNoneMatch: #""1-0a1b2c3d4e5f6071""#]).status == 200)
+    let head = shop.send("HEAD", path)
+    #expect(head.response.isHead)
+    #expect(head.response.body == answer.response.body)
+    #expect(shop.send("OPTIONS", path)["Allow"] == "GET, HEAD, OPTIONS")
+    #expect(shop.store.calls == 0)
+    #expect(shop.catalogue.calls == 0)
+  }
+
+  @Test(arguments: [("", "/"), ("/shop", "/shop"), ("/my \"shop\"/ä", "/my%20%22shop%22/%C3%A4")])
+  func theDescriptionKnowsWhereItIs(basePath: String, url: String) throws {
+    let shop = try Shop(try Shop.configuration(basePath: basePath))
+    let document = shop.send("GET", url == "/" ? "/v1/openapi.json" : url + "/v1/openapi.json").json
+    #expect(document["servers"].elements.map(\.["url"].string) == [url])
+    #expect(document["paths"] != .absent)
+  }
+
+  // MARK: What it says
+
+  private var description: JSON { shop.send("GET", "/v1/openapi.json").json }
+
+  @Test func itSpeaksOfEachRouteAndOfNothingElse() {
+    let paths = description["paths"]
+    let described = paths.keys.flatMap { path in
+      paths[path].keys.subtracting(["parameters"]).map { "\($0.uppercased()) \(path)" }
+    }
+    #expect(described.sorted() == CartService.routes.sorted())
+  }
+
+  @Test func itSpeaksOfEachErrorAndOfNothingElse() {
+    let known = ErrorCode.allCases.map(\.rawValue) + Self.webServers.keys
+    #expect(
+      description["components"]["schemas"]["ErrorCode"]["enum"].elements.compactMap(\.string).sorted() == known.sorted()
+    )
+  }
+
+  @Test(arguments: ErrorCode.allCases) func eachErrorHasAnExample(code: ErrorCode) {
+    let components = description["components"]
+    let problem = components["examples"][code.rawValue]["value"]
+    #expect(problem["code"].string == code.rawValue)
+    #expect(problem["status"].integer == code.status)
+    #expect(problem["title"].string == code.title)
+    let shown = components["responses"].keys.filter { name in
+      Self.content(components["responses"][name])["examples"].keys.contains(code.rawValue)
+    }
+    #expect(!shown.isEmpty)
+    for name in shown {
+      #expect(Self.refinement(components["responses"][name])["status"]["const"].integer == code.status)
+    }
+  }
+
+  @Test func eachErrorStandsUnderItsStatus() {
+    let responses = description["components"]["responses"]
+    for name in responses.keys {
+      let refinement = Self.refinement(responses[name])
+      guard let status = refinement["status"]["const"].integer else { continue }
+      let codes = refinement["code"]["enum"].elements + [refinement["code"]["const"]]
+      for code in codes.compactMap(\.string) {
+        // What does not answer has no code of its own: the web server speaks for it.
+        if status == 502, code == "overloaded" { continue }
+        let expected = ErrorCode(rawValue: code)?.status ?? Self.webServers[code]
+        #expect(expected == status, "\(name): \(code)")
+      }
+    }
+  }
+
+  /// The codes that nginx answers by itself, with their statuses.
+  private static let webServers = ["forbidden": 403, "rate_limited": 429]
+
+  private static func content(_ response: JSON) -> JSON { response["content"]["application/problem+json"] }
+
+  /// What a response says beyond the schema of all problems.
+  private static func refinement(_ response: JSON) -> JSON { content(response)["schema"]["allOf"][1]["properties"] }
+}
