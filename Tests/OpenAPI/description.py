@@ -5,6 +5,7 @@ import re
 import urllib.parse
 
 from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
@@ -68,9 +69,9 @@ class Description:
                 registry=self.registry,
                 format_checker=Draft202012Validator.FORMAT_CHECKER,
             )
-        return [
-            f"{error.json_path}: {error.message[:300]}" for error in self.validators[schema.pointer].iter_errors(value)
-        ]
+        # The cause lies deeper where a value is none of several schemas.
+        causes = (best_match([error]) for error in self.validators[schema.pointer].iter_errors(value))
+        return [f"{cause.json_path}: {cause.message[:300]}" for cause in causes]
 
     def operations(self):
         """Each with its method and its path."""
