@@ -112,9 +112,9 @@ class Answers(ShopTests):
         answer = ask("GET", "/v1/cart", user=user, guest=guest, If_None_Match="*")
         outcomes |= {line["outcome"] for line in answer.json["merge"]["lines"]}
         guest = self.added(scarce).headers["Guest-Cart-Id"]
-        answer = ask("POST", "/v1/cart/merge?view=summary", user=user, guest=guest)
+        answer = ask("POST", "/v1/cart/merge?view=summary", {}, user=user, guest=guest)
         self.assertEqual(answer.status, 200)
-        self.refused(ask("POST", "/v1/cart/merge"), 409, "nothing_to_merge")
+        self.refused(ask("POST", "/v1/cart/merge", {}), 409, "nothing_to_merge")
         self.assertEqual(outcomes, {"summed", "overwritten", "kept", "added", "dropped"})
 
     def test_a_merge_before_another_request(self):

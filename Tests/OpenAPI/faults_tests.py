@@ -79,7 +79,7 @@ class Faults(unittest.TestCase):
             pending = ask("GET", "/v1/cart", url=url, user=user, guest=newcomer)
             self.assertEqual(pending.json["merge"], {"pending": True})
             self.assertIsNone(pending.headers["Set-Cookie"])
-            self.assertEqual(ask("POST", "/v1/cart/merge", url=url, user=user, guest=newcomer).status, 503)
+            self.assertEqual(ask("POST", "/v1/cart/merge", {}, url=url, user=user, guest=newcomer).status, 503)
 
     def test_a_request_past_its_deadline(self):
         with Cartd(workers=1, gates=True, REQUEST_DEADLINE=1) as pool:

@@ -73,13 +73,12 @@ extension CartService {
   }
 }
 
-/// The body of `POST /v1/cart/merge`: nothing, `{}`, or a strategy.
+/// The body of `POST /v1/cart/merge`: `{}`, or a strategy.
 private struct MergeBody {
   private(set) var strategy: MergeStrategy?
 
   /// - Throws: everything that is wrong with the fields.
   init(_ call: Call) throws(Problem) {
-    if call.request.body.isEmpty { return }
     let document = try call.document()
     var faults = BodyFaults()
     if document.root.kind != .object { faults.add(.invalidField, at: .root) }

@@ -86,8 +86,8 @@ import Testing
   @Test func aRetriedMergeIsAReplay() throws {
     let (shop, pass) = try shopWithGuest()
     let headers = pass.merging([.idempotencyKey: "k"]) { $1 }
-    #expect(shop.send("POST", "/v1/cart/merge", user: "u", headers: headers).status == 200)
-    let again = shop.send("POST", "/v1/cart/merge", user: "u", headers: headers)
+    #expect(shop.send("POST", "/v1/cart/merge", "{}", user: "u", headers: headers).status == 200)
+    let again = shop.send("POST", "/v1/cart/merge", "{}", user: "u", headers: headers)
     #expect(again.status == 200 && again["Idempotent-Replayed"] == "true")
     expectProblem(
       shop.send("POST", "/v1/cart/merge", #"{"strategy":"max"}"#, user: "u", headers: headers), 422,
@@ -96,11 +96,12 @@ import Testing
 
   @Test func withoutAGuestThereIsNothingToMerge() throws {
     let (shop, pass) = try shopWithGuest()
-    expectProblem(shop.send("POST", "/v1/cart/merge", user: "u"), 409, "nothing_to_merge", hasCart: true)
-    expectProblem(shop.send("POST", "/v1/cart/merge", headers: pass), 409, "nothing_to_merge", hasCart: true)
-    expectProblem(shop.send("POST", "/v1/cart/merge"), 409, "nothing_to_merge", hasCart: true)
-    shop.send("POST", "/v1/cart/merge", user: "u", headers: pass)
-    expectProblem(shop.send("POST", "/v1/cart/merge", user: "v", headers: pass), 409, "nothing_to_merge")
+    expectProblem(shop.send("POST", "/v1/cart/merge", "{}", user: "u"), 409, "nothing_to_merge", hasCart: true)
+    expectProblem(shop.send("POST", "/v1/cart/merge", "{}", headers: pass), 409, "nothing_to_merge", hasCart: true)
+    expectProblem(shop.send("POST", "/v1/cart/merge", "{}"), 409, "nothing_to_merge", hasCart: true)
+    shop.send("POST", "/v1/cart/merge", "{}", user: "u", headers: pass)
+    expectProblem(shop.send("POST", "/v1/cart/merge", "{}", user: "v", headers: pass), 409, "nothing_to_merge")
+    expectProblem(shop.send("POST", "/v1/cart/merge", user: "u"), 400, "malformed_json")
     expectProblem(
       shop.send("POST", "/v1/cart/merge", #"{"strategy":"most"}"#, user: "u"), 422, "invalid_field",
       pointer: "/strategy")
@@ -111,7 +112,7 @@ import Testing
   @Test func anEmptyGuestIsClaimedToo() throws {
     let (shop, pass) = try shopWithGuest()
     shop.send("DELETE", "/v1/cart", headers: pass)
-    let answer = shop.send("POST", "/v1/cart/merge", user: "u", headers: pass)
+    let answer = shop.send("POST", "/v1/cart/merge", "{}", user: "u", headers: pass)
     expectMerged(answer, 200)
     #expect(answer.json["merge"] == ["strategy": "sum", "lines": []])
     #expect(shop.send("POST", "/v1/cart/lines", #"{"sku":"A"}"#, headers: pass)["Guest-Cart-Id"] != pass[.guestCartID])
