@@ -1,0 +1,98 @@
+// Elements, patched in place, so that focus and what is being typed outlive each new rendering. Data reach the page as
+// text, never as markup.
+
+const properties = ['checked', 'indeterminate', 'value'];
+const svgNames = new Set(['svg', 'use', 'ellipse', 'path', 'text']);
+/** Inputs that hold what has not been sent yet. */
+const edited = new WeakSet();
+
+document.addEventListener('input', ({ target }) => edited.add(target));
+for (const type of ['change', 'focusout']) {
+  document.addEventListener(type, ({ target }) => edited.delete(target), { capture: true });
+}
+
+/**
+ * An element. An attribute or child that is null, undefined or false is left out, `true` is an attribute without a value;
+ * `data` holds data-* attributes, `key` tells an element from its like when the page is patched.
+ */
+export function h(name, attributes = {}, ...children) {
+  const node = svgNames.has(name)
+    ? document.createElementNS('http://www.w3.org/2000/svg', name) : document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value == null || value === false) continue;
+    if (key === 'data') Object.entries(value).forEach(([each, text]) => text != null && (node.dataset[each] = text));
+    else if (key === 'key') node.dataset.key = value;
+    else if (properties.includes(key)) node[key] = value;
+    else node.setAttribute(key, value === true ? '' : value);
+  }
+  node.append(...children.flat(2).filter(child => child != null && child !== false));
+  return node;
+}
+
+const keyOf = node => node.dataset?.key;
+
+function patchNode(old, next) {
+  if (old.nodeName !== next.nodeName || keyOf(old) !== keyOf(next)) return old.replaceWith(next);
+  if (old.nodeType === Node.TEXT_NODE) {
+    if (old.data !== next.data) old.data = next.data;
+    return;
+  }
+  for (const { name } of [...old.attributes]) if (!next.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of next.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  if (next.nodeName === 'INPUT' && !edited.has(old)) {
+    for (const name of properties) if (old[name] !== next[name]) old[name] = next[name];
+  }
+  patchChildren(old, [...next.childNodes]);
+}
+
+function patchChildren(parent, children) {
+  const wanted = new Set(children.map(keyOf));
+  const kept = new Map();
+  for (const child of [...parent.childNodes]) {
+    const key = keyOf(child);
+    if (key && !wanted.has(key)) child.remove();
+    else if (key) kept.set(key, child);
+  }
+  let at = parent.firstChild;
+  for (const child of children) {
+    const key = keyOf(child);
+    const match = key ? kept.get(key) : at && !keyOf(at) ? at : null;
+    if (!match) {
+      parent.insertBefore(child, at);
+      continue;
+    }
+    if (match === at) at = at.nextSibling;
+    else parent.insertBefore(match, at);
+    patchNode(match, child);
+  }
+  while (at) {
+    const { nextSibling } = at;
+    at.remove();
+    at = nextSibling;
+  }
+}
+
+const like = node => [...document.querySelectorAll(`main [data-action="${CSS.escape(node.dataset.action)}"]`)];
+
+/** Shows these children. If the control in use goes away, the next of its kind has the focus, or else the heading. */
+export function patch(parent, ...children) {
+  const used = document.activeElement;
+  const place = parent.contains(used) && used.dataset.action ? like(used).indexOf(used) : -1;
+  patchChildren(parent, children.flat().filter(Boolean));
+  if (place < 0 || parent.contains(document.activeElement)) return;
+  const others = like(used);
+  (others[Math.min(place, others.length - 1)] ?? parent.querySelector('h1')).focus();
+}
+
+/** An amount in minor units; the exponent is the cart's or order's own, or else what the browser knows of the currency. */
+export function money(amount, currency, minorUnit) {
+  const format = new Intl.NumberFormat('en-GB', { style: 'currency', currency, minimumFractionDigits: minorUnit,
+    maximumFractionDigits: minorUnit });
+  return format.format(amount / 10 ** (minorUnit ?? format.resolvedOptions().maximumFractionDigits));
+}
+
+export const date = (text, more) =>
+  new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', ...more }).format(new Date(text));
+
+/** "1 piece", "2 pieces". */
+export const count = (number, one) => `${number.toLocaleString('en-GB')} ${one}${number === 1 ? '' : 's'}`;
