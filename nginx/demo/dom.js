@@ -2,26 +2,22 @@
 // text, never as markup.
 
 const properties = ['checked', 'indeterminate', 'value'];
-const svgNames = new Set(['svg', 'use', 'ellipse', 'path', 'text']);
+const inData = ['action', 'key', 'merchant', 'outcome', 'sku', 'to'];
+const inSVG = ['svg', 'use', 'ellipse', 'text'];
 /** Inputs that hold what has not been sent yet. */
 const edited = new WeakSet();
-
 document.addEventListener('input', ({ target }) => edited.add(target));
-for (const type of ['change', 'focusout']) {
-  document.addEventListener(type, ({ target }) => edited.delete(target), { capture: true });
-}
+for (const type of ['change', 'focusout']) document.addEventListener(type, ({ target }) => edited.delete(target), true);
 
 /**
- * An element. An attribute or child that is null, undefined or false is left out, `true` is an attribute without a value;
- * `data` holds data-* attributes, `key` tells an element from its like when the page is patched.
+ * An element. An attribute or child that is null, undefined or false is left out, `true` is an attribute without a
+ * value; some are kept in data-*, of which `key` tells an element from its like when the page is patched.
  */
 export function h(name, attributes = {}, ...children) {
-  const node = svgNames.has(name)
-    ? document.createElementNS('http://www.w3.org/2000/svg', name) : document.createElement(name);
+  const node = document.createElementNS(`http://www.w3.org/${inSVG.includes(name) ? '2000/svg' : '1999/xhtml'}`, name);
   for (const [key, value] of Object.entries(attributes)) {
     if (value == null || value === false) continue;
-    if (key === 'data') Object.entries(value).forEach(([each, text]) => text != null && (node.dataset[each] = text));
-    else if (key === 'key') node.dataset.key = value;
+    if (inData.includes(key)) node.dataset[key] = value;
     else if (properties.includes(key)) node[key] = value;
     else node.setAttribute(key, value === true ? '' : value);
   }
@@ -57,42 +53,33 @@ function patchChildren(parent, children) {
   for (const child of children) {
     const key = keyOf(child);
     const match = key ? kept.get(key) : at && !keyOf(at) ? at : null;
-    if (!match) {
-      parent.insertBefore(child, at);
-      continue;
-    }
-    if (match === at) at = at.nextSibling;
-    else parent.insertBefore(match, at);
-    patchNode(match, child);
+    if (match && match === at) at = at.nextSibling;
+    else parent.insertBefore(match ?? child, at);
+    if (match) patchNode(match, child);
   }
-  while (at) {
-    const { nextSibling } = at;
-    at.remove();
-    at = nextSibling;
-  }
+  while (parent.childNodes.length > children.length) parent.lastChild.remove();
 }
-
-const like = node => [...document.querySelectorAll(`main [data-action="${CSS.escape(node.dataset.action)}"]`)];
 
 /** Shows these children. If the control in use goes away, the next of its kind has the focus, or else the heading. */
 export function patch(parent, ...children) {
   const used = document.activeElement;
-  const place = parent.contains(used) && used.dataset.action ? like(used).indexOf(used) : -1;
+  const isHere = used !== parent && parent.contains(used);
+  const like = () => [...parent.querySelectorAll(`[data-action="${used.dataset.action}"]`)];
+  const place = isHere ? like().indexOf(used) : -1;
   patchChildren(parent, children.flat().filter(Boolean));
-  if (place < 0 || parent.contains(document.activeElement)) return;
-  const others = like(used);
-  (others[Math.min(place, others.length - 1)] ?? parent.querySelector('h1')).focus();
+  if (isHere && !parent.contains(used)) (like()[place] ?? like().at(-1) ?? parent.querySelector('h1')).focus();
 }
 
-/** An amount in minor units; the exponent is the cart's or order's own, or else what the browser knows of the currency. */
-export function money(amount, currency, minorUnit) {
-  const format = new Intl.NumberFormat('en-GB', { style: 'currency', currency, minimumFractionDigits: minorUnit,
-    maximumFractionDigits: minorUnit });
-  return format.format(amount / 10 ** (minorUnit ?? format.resolvedOptions().maximumFractionDigits));
+/** An amount in minor units; their exponent is the cart's or order's own, or else what the browser knows. */
+export function money(amount, { currency, minorUnit: digits }) {
+  const format = new Intl.NumberFormat('en-GB',
+    { style: 'currency', currency, minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return format.format(amount / 10 ** (digits ?? format.resolvedOptions().maximumFractionDigits));
 }
 
-export const date = (text, more) =>
-  new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', ...more }).format(new Date(text));
+export const date = (text, more = { dateStyle: 'long' }) => new Intl.DateTimeFormat('en-GB', more).format(new Date(text));
+
+export const figure = number => number.toLocaleString('en-GB');
 
 /** "1 piece", "2 pieces". */
-export const count = (number, one) => `${number.toLocaleString('en-GB')} ${one}${number === 1 ? '' : 's'}`;
+export const count = (number, one) => `${figure(number)} ${one}${number === 1 ? '' : 's'}`;

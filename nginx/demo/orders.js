@@ -1,49 +1,92 @@
-// The views of the shopper's orders.
-import { briefLine } from './cart-view.js';
-import { count, date, h, money } from './dom.js';
+// The views of an order that is to be placed, and of those that were.
+import { count, date, figure, h, money } from './dom.js';
+import { picture } from './pictures.js';
 import { merchantName } from './products.js';
-import { pieces } from './words.js';
+import { problem } from './words.js';
 
 const states = { placed: 'Placed', accepted: 'Accepted', cancelled: 'Cancelled' };
 const time = { dateStyle: 'medium', timeStyle: 'short' };
-const badge = status => h('span', { class: `tag ${status}` }, states[status] ?? status);
-const amountIn = order => value => money(value, order.currency, order.minorUnit);
+const badge = status => h('span', { class: `tag ${status}` }, states[status]);
 
-/** @param list `orders` so far and `next`, null while they are on their way; `failure` in words */
+/** What the shopper sees before an order, to be compared with what the shop says then. */
+export const review = cart => ({
+  currency: cart.currency, minorUnit: cart.minorUnit, total: cart.totals.selected,
+  lines: cart.lines.filter(line => line.selected && line.current?.purchasable)
+    .map(line => ({ ...line, ...line.snapshot, unitPrice: line.current.unitPrice })),
+});
+
+/** What differs between the order that was reviewed and the one that there would be now, in words. */
+export function differences(before, now) {
+  const old = new Map(before.lines.map(line => [line.sku, line]));
+  const said = now.lines.flatMap(({ sku, name, quantity, unitPrice }) => {
+    const was = old.get(sku);
+    old.delete(sku);
+    if (!was) return [`${name} has come: ${figure(quantity)}.`];
+    return [
+      was.unitPrice !== unitPrice && `${name}: ${money(unitPrice, now)} now, not ${money(was.unitPrice, now)}.`,
+      was.quantity !== quantity && `${name}: ${figure(quantity)} now, not ${figure(was.quantity)}.`,
+    ].filter(Boolean);
+  });
+  return [...said, ...[...old.values()].map(line => `${line.name} is no longer part of it.`)];
+}
+
+/**
+ * @param step `order` is what was reviewed, `changes` and `problems` what came in between, `isSent` that it is under way
+ * @param productOf what is known of a SKU, for words
+ */
+export function checkoutView({ order, changes, problems, isSent }, productOf) {
+  const title = h('h1', { tabindex: -1 }, 'Check your order');
+  if (!order) return [title, h('p', { class: 'empty' }, 'Loading the cart…')];
+  const total = money(order.total, order);
+  const note = (kind, text, list) => h('section', { key: kind, class: `note ${kind}`, 'aria-label': 'What has changed' },
+    h('p', {}, text), h('ul', {}, list.map(each => h('li', {}, each))));
+  return [h('div', { class: 'narrow' }, title,
+    changes && note('warn', `The order comes to ${total} now, not ${money(changes.from, order)}.`, changes.said),
+    problems && note('bad', 'The order cannot be placed as it is:', problems.map(each => problem(each, productOf(each.sku)))),
+    sheet(order, 'Total',
+      h('a', { class: 'button', href: '#/cart' }, 'Back to the cart'),
+      !problems && h('button', { class: 'main', action: 'confirm', title: 'The order is on its way.',
+        'aria-disabled': isSent && 'true' }, `${changes ? 'Order anew' : 'Order'} for ${total}`)))];
+}
+
+function sheet(order, label, ...actions) {
+  const merchants = [...new Set(order.lines.map(line => line.merchantId))];
+  return h('div', { class: 'panel' },
+    merchants.map(id => [h('h2', {}, merchantName(id)), h('ul', { class: 'lines brief' },
+      order.lines.filter(line => line.merchantId === id).map(line => h('li', { key: line.sku, sku: line.sku },
+        picture(line),
+        h('div', { class: 'what' }, h('h3', {}, line.name),
+          h('p', { class: 'soft' }, `${figure(line.quantity)} × ${money(line.unitPrice, order)}`)),
+        h('b', { class: 'amount' }, money(line.lineTotal, order)))))]),
+    h('p', { class: 'total' }, h('span', {}, label), h('b', {}, money(order.total, order))),
+    h('div', { class: 'actions' }, actions));
+}
+
+/** @param list `orders` so far and `next`; `failure` in words */
 export function ordersView({ orders, next, failure }) {
   return [h('h1', { tabindex: -1 }, 'Orders'),
-    failure ? h('p', { class: 'empty' }, failure, ' ', h('button', { data: { action: 'reload' } }, 'Try again'))
-      : !orders ? h('p', { class: 'empty' }, 'Loading the orders…')
-        : !orders.length && h('p', { class: 'empty' }, 'There are no orders yet. ', h('a', { href: '#/' }, 'See the products')),
+    !orders?.length && h('div', { class: 'empty' }, h('p', {}, failure ?? (orders ? 'There are no orders yet.' : 'Loading the orders…')),
+      failure ? h('button', { action: 'reload' }, 'Try again')
+        : orders && h('a', { class: 'button', href: '#/' }, 'See the products')),
     orders?.length > 0 && h('ul', { class: 'orders' }, orders.map(order => h('li', { key: order.id },
-      h('a', { href: `#/orders/${encodeURIComponent(order.id)}` },
+      h('a', { href: `#/orders/${order.id}` },
         h('b', {}, date(order.placedAt, time)),
-        h('span', { class: 'soft' }, order.lines.map(line => line.name).join(', ')),
+        h('span', { class: 'soft' }, order.lines.map(line => line.name).join(' · ')),
         badge(order.status),
-        h('b', { class: 'amount' }, amountIn(order)(order.total)))))),
-    next && h('p', { class: 'more' }, h('span', {}, count(orders.length, 'order')),
-      h('button', { data: { action: 'more-orders' } }, 'Show more'))];
+        h('b', { class: 'amount' }, money(order.total, order)))))),
+    next && h('p', { class: 'more' }, count(orders.length, 'order'), h('button', { action: 'more-orders' }, 'Show more'))];
 }
 
 /** @param isNew whether it has just been placed */
 export function orderView({ order, failure }, isNew) {
-  if (!order) {
-    return [h('h1', { tabindex: -1 }, 'Order'),
-      h('p', { class: 'empty' }, failure ?? 'Loading the order…', ' ', h('a', { href: '#/orders' }, 'All orders'))];
-  }
-  const amount = amountIn(order);
-  const merchants = [...new Set(order.lines.map(line => line.merchantId))];
-  const quantity = order.lines.reduce((sum, line) => sum + line.quantity, 0);
-  return [h('h1', { tabindex: -1 }, isNew ? 'Thank you' : 'Order'),
-    isNew && h('p', { class: 'note good' }, 'The order is placed. It has left your cart.'),
+  const title = h('h1', { tabindex: -1 }, isNew && order ? 'Thank you' : 'Order');
+  const back = h('a', { class: 'button', href: '#/orders' }, 'All orders');
+  if (!order) return [title, h('div', { class: 'empty' }, h('p', {}, failure ?? 'Loading the order…'), back)];
+  const isPlaced = order.status === 'placed';
+  return [h('div', { class: 'narrow' }, title,
+    isNew && isPlaced && h('p', { key: 'new', class: 'note' }, 'Your order is placed, and has left the cart.'),
     h('p', { class: 'facts' }, badge(order.status), h('span', {}, date(order.placedAt, time)),
       h('span', { class: 'soft' }, `No. ${order.id}`)),
-    h('div', { class: 'panel narrow' },
-      merchants.map(id => [h('h2', {}, merchantName(id)),
-        h('ul', { class: 'lines brief' }, order.lines.filter(line => line.merchantId === id)
-          .map(line => briefLine(line, amount)))]),
-      h('p', { class: 'total' }, h('span', {}, `Total of ${pieces(quantity)}`), h('b', {}, amount(order.total))),
-      h('div', { class: 'actions' },
-        h('a', { class: 'button', href: '#/orders' }, 'All orders'),
-        order.status === 'placed' && h('button', { class: 'quiet', data: { action: 'cancel-order' } }, 'Cancel this order')))];
+    sheet(order, `Total of ${count(order.lines.reduce((sum, line) => sum + line.quantity, 0), 'piece')}`, back,
+      isPlaced && h('button', { class: 'quiet', action: 'cancel-order' }, 'Cancel this order')))];
 }

@@ -1,117 +1,91 @@
 // The view of the products: found by words and merchant, and rendered some at a time.
-import { count, h, money } from './dom.js';
+import { count, figure, h, money } from './dom.js';
 import { picture } from './pictures.js';
-import { limits, stock } from './words.js';
+import { isOffSale, limits, stock } from './words.js';
 
 const screenful = 60;
 let all = null;
-let failed = false;
+let isMissing = false;
 let bySKU = new Map();
 let merchants = [];
-let words = '';
-let merchant = '';
-let shown = screenful;
+let [words, merchant, shown] = ['', '', screenful];
 
 export async function load() {
   try {
-    const answer = await fetch('catalog.json');
-    if (!answer.ok) throw new Error(answer.statusText);
-    all = await answer.json();
-    failed = false;
+    all = await (await fetch('catalog.json')).json();
   } catch {
-    failed = true;
+    isMissing = true;
     return;
   }
+  isMissing = false;
   bySKU = new Map(all.map(product => [product.sku, product]));
   merchants = [...new Set(all.map(product => product.merchantId))];
   for (const product of all) product.words = `${product.name} ${product.sku} ${product.merchantId}`.toLowerCase();
 }
 
 export const isLoaded = () => all !== null;
-export const product = sku => bySKU.get(sku);
+export const bySku = sku => bySKU.get(sku);
 export const merchantName = id => id.charAt(0).toUpperCase() + id.slice(1);
-
-export function search(text) { [words, shown] = [text.trim().toLowerCase(), screenful]; }
-export function filter(id) { [merchant, shown] = [id, screenful]; }
-export function more() { shown += screenful; }
+export const search = text => [words, shown] = [text.trim().toLowerCase(), screenful];
+export const filter = id => [merchant, shown] = [id, screenful];
+export const more = () => shown += screenful;
 export const found = () => count(matches().length, 'product');
 
-const matches = () => {
-  const each = words.split(/\s+/);
-  return all.filter(product => (!merchant || product.merchantId === merchant) &&
-    each.every(word => product.words.includes(word)));
-};
+const matches = () => all?.filter(product => (!merchant || product.merchantId === merchant) &&
+  words.split(/\s+/).every(word => product.words.includes(word))) ?? [];
 
-/** What a first click takes: the least that is sold. Later ones go on by the step. */
-export function quantityToAdd(product, line) {
-  const { minimumQuantity = 1, quantityStep = 1 } = product;
-  return line ? quantityStep : Math.ceil(minimumQuantity / quantityStep) * quantityStep;
-}
+/** What a click takes: at first the least that is sold, later the step. */
+export const quantityToAdd = ({ minimumQuantity = 1, quantityStep = 1 }, line) =>
+  line ? quantityStep : Math.ceil(minimumQuantity / quantityStep) * quantityStep;
 
 export function productsView(cart) {
-  const head = [
-    h('h1', { tabindex: -1 }, 'Products'),
-    h('div', { class: 'tools', role: 'search' },
-      h('label', { class: 'hidden', for: 'search' }, 'Find a product'),
-      h('input', { id: 'search', type: 'search', placeholder: 'Find a product', value: words, data: { action: 'search' } }),
-      merchants.length > 1 && filters()),
-  ];
-  if (failed) {
-    return [...head, h('p', { class: 'empty' }, 'The list of products did not arrive. ',
-      h('button', { data: { action: 'reload' } }, 'Try again'))];
-  }
-  if (!all) return [...head, skeleton()];
   const list = matches();
-  if (!list.length) {
-    return [...head, h('p', { class: 'empty' }, all.length ? 'No product fits. Other words, or all merchants, may do.'
-      : 'The shop has no products yet. “cartctl catalog import FILE” brings some; they are here after a new start.')];
-  }
   const lines = new Map(cart?.lines.map(line => [line.sku, line]));
   const part = list.slice(0, shown);
-  const groups = merchants.filter(id => part.some(product => product.merchantId === id));
-  return [...head,
-    ...groups.map(id => h('section', { key: `of ${id}`, 'aria-label': merchantName(id) },
+  const of = id => part.filter(product => product.merchantId === id);
+  return [
+    h('h1', { tabindex: -1 }, 'Products'),
+    h('div', { class: 'tools', role: 'search' },
+      h('input', { id: 'search', type: 'search', 'aria-label': 'Find a product', placeholder: 'Find a product', value: words,
+        action: 'search' }),
+      merchants.length > 1 && filters()),
+    merchants.filter(id => of(id).length).map(id => h('section', { key: `of ${id}`, 'aria-label': merchantName(id) },
       h('h2', {}, merchantName(id)),
-      h('ul', { class: 'products' }, part.filter(product => product.merchantId === id)
-        .map(product => card(product, lines.get(product.sku), cart))))),
-    list.length > part.length && h('p', { class: 'more' },
-      h('span', {}, `${part.length} of ${count(list.length, 'product')}`),
-      h('button', { data: { action: 'more-products' } }, 'Show more')),
-  ];
+      h('ul', { class: 'products' }, of(id).map(product => card(product, lines.get(product.sku), cart))))),
+    list.length > part.length && h('p', { class: 'more' }, `${part.length} of ${count(list.length, 'product')}`,
+      h('button', { action: 'more-products' }, 'Show more')),
+    isMissing ? h('p', { class: 'empty' }, 'The list of products did not arrive. ', h('button', { action: 'reload' }, 'Try again'))
+      : !all ? h('p', { class: 'empty' }, 'Loading the products…')
+        : !list.length && h('p', { class: 'empty' }, all.length ? 'No product fits. Try other words, or all merchants.'
+          : 'The shop has no products yet. “cartctl catalog import FILE” brings some; they are here after a new start.'),
+  ].flat();
 }
 
 function filters() {
   const options = ['', ...merchants];
   const name = id => id ? merchantName(id) : 'All';
+  // Some chips can be looked over, many can't.
   if (options.length > 9) {
-    return [h('label', { class: 'hidden', for: 'merchant' }, 'Merchant'),
-      h('select', { id: 'merchant', data: { action: 'filter' } },
-        options.map(id => h('option', { value: id, selected: id === merchant }, name(id))))];
+    return h('select', { 'aria-label': 'Merchant', action: 'filter' },
+      options.map(id => h('option', { value: id, selected: id === merchant }, name(id))));
   }
   return h('div', { class: 'chips', role: 'group', 'aria-label': 'Merchant' }, options.map(id =>
-    h('button', { data: { action: 'filter', merchant: id }, 'aria-pressed': String(id === merchant) }, name(id))));
+    h('button', { action: 'filter', merchant: id, 'aria-pressed': `${id === merchant}` }, name(id))));
 }
 
 function card(product, line, cart) {
-  const current = line?.current;
-  const price = current?.unitPrice ?? product.unitPrice;
-  const left = stock(current ? current.availableQuantity : product.stock);
-  const isElsewhere = cart?.currency && cart.currency !== product.currency;
-  const now = Date.now();
-  const isOff = left?.[1] === 'bad' || isElsewhere || Date.parse(product.availableFrom) > now ||
-    Date.parse(product.availableUntil) < now;
-  return h('li', { key: product.sku, class: isOff && 'off', data: { sku: product.sku } },
+  // What the list knows is as old as the page's start; what the cart knows is not.
+  const { unitPrice, availableQuantity: left } = line?.current ?? { ...product, availableQuantity: product.stock };
+  const { sku, name, currency } = product;
+  const isElsewhere = cart?.currency && cart.currency !== currency;
+  const isOff = left === 0 || isElsewhere || isOffSale(product);
+  const tags = [stock(left), ...limits(product).map(text => [text, '']), isElsewhere && [`Sold in ${currency}`, '']];
+  return h('li', { key: sku, sku, class: isOff && 'off' },
     picture(product),
-    h('h3', {}, product.name),
-    h('p', { class: 'tags' }, left && h('span', { class: `tag ${left[1]}` }, left[0]),
-      limits(product).map(text => h('span', { class: 'tag' }, text)),
-      isElsewhere && h('span', { class: 'tag' }, `Sold in ${product.currency}`)),
+    h('h3', {}, name),
+    h('p', { class: 'tags' }, tags.filter(Boolean).map(([text, kind]) => h('span', { class: `tag ${kind}` }, text))),
     h('p', { class: 'buy' },
-      h('b', {}, price ? money(price, product.currency) : 'Free'),
-      line && h('span', { class: 'soft' }, `${line.quantity.toLocaleString('en-GB')} in the cart`),
-      h('button', { class: isOff ? '' : 'main', data: { action: 'add', sku: product.sku },
-        'aria-label': `Add ${product.name}` }, 'Add')));
+      h('b', {}, unitPrice ? money(unitPrice, { currency }) : 'Free'),
+      line && h('span', { class: 'soft' }, `${figure(line.quantity)} in the cart`),
+      h('button', { class: !isOff && 'main', action: 'add', sku, 'aria-label': `Add ${name}` }, 'Add')));
 }
-
-const skeleton = () => h('ul', { class: 'products skeleton', 'aria-label': 'Loading the products' },
-  Array.from({ length: 8 }, () => h('li', {}, h('span', { class: 'picture' }))));

@@ -1,9 +1,9 @@
-// The example shop: which view is shown, what its controls do, and what is said about it. Each control names what it does
-// in data-action; one that can do nothing is `aria-disabled`, so that it keeps the focus and can say why.
+// The example shop: which view is shown, what its controls do, and what is said about it. Each control names in
+// data-action what it does; one that can do nothing now is `aria-disabled`, so that it keeps the focus and can say why.
 import { Cart } from './v1/cart.js';
-import { cartView, checkoutView, differences, known, review } from './cart-view.js';
-import { h, patch } from './dom.js';
-import { orderView, ordersView } from './orders.js';
+import { cartView } from './cart-view.js';
+import { figure, h, money, patch } from './dom.js';
+import { checkoutView, differences, orderView, ordersView, review } from './orders.js';
 import * as products from './products.js';
 import * as words from './words.js';
 
@@ -12,16 +12,17 @@ const main = $('main');
 const cart = new Cart();
 
 let route = { view: 'products' };
-/** What the view of this moment has fetched or is about: orders, an order, or a checkout. */
+/** What the view has fetched or is about: orders, an order, or a checkout. */
 let page = {};
-/** The order that was placed last. */
+/** The id of the order that was placed last. */
 let placed = null;
 /** What became of the guest's cart. */
 let merge = null;
-/** Whether the shop did not answer of late; whether it takes long right now. */
+/** Whether the shop did not answer of late; whether an answer is long in coming. */
 let [isAway, isSlow] = [false, false];
+const isReadOnly = () => cart.source === 'database';
 
-// --- what is said -----------------------------------------------------------------------------------------------------
+// --- what is said
 
 let forgetting;
 
@@ -29,26 +30,28 @@ function say(text, isBad = false) {
   clearTimeout(forgetting);
   $('message').replaceChildren(text);
   $('message').className = isBad ? 'bad' : '';
-  if (text && !isBad) forgetting = setTimeout(() => say(''), 8000);
+  if (!isBad) forgetting = setTimeout(() => say(''), 8000);
 }
 
+const lineOf = sku => cart.state?.lines.find(line => line.sku === sku);
+
+/** What is known of a SKU, for words. */
 function productOf(sku) {
-  const line = cart.state?.lines.find(line => line.sku === sku);
-  return line ? known(line) : { name: products.product(sku)?.name ?? sku ?? 'This' };
+  const { snapshot, extraData } = lineOf(sku) ?? {};
+  return { name: snapshot?.name ?? products.bySku(sku)?.name ?? sku ?? 'This', from: extraData?.availableFrom,
+    until: extraData?.availableUntil };
 }
 
 const nameOf = sku => productOf(sku).name;
 
 function fail(error) {
   if (['shopper_changed', 'closed'].includes(error.code)) return;
-  if (!(error.status < 500 && error.status > 0)) {
-    isAway = true;
-    lookAgain();
-  }
+  isAway = !error.status || error.status >= 500;
+  if (isAway) lookAgain();
   say(words.error(error, productOf), true);
 }
 
-/** Does something that takes a while. A cart that it changes shows itself by an event. */
+/** Does what takes a while; undefined if it failed. A cart that it changes shows itself by an event. */
 async function work(task, done) {
   const slow = setTimeout(() => render(isSlow = true), 2500);
   try {
@@ -65,22 +68,21 @@ async function work(task, done) {
   }
 }
 
-let looking;
+let looking = null;
 
 /** Asks for the cart until the shop answers as usual. */
-function lookAgain(seconds = 4) {
+function lookAgain(seconds = 3) {
   looking ??= setTimeout(async () => {
+    const wasAway = isAway;
     await cart.refresh().then(() => isAway = false, () => {});
     looking = null;
     if (isAway || isReadOnly() || merge?.pending) lookAgain(Math.min(seconds * 1.5, 20));
-    else if (route.view !== 'checkout') enter();
+    else if (wasAway && route.view !== 'checkout') enter();
     render();
   }, seconds * 1000);
 }
 
-const isReadOnly = () => cart.source === 'database';
-
-// --- what is shown ----------------------------------------------------------------------------------------------------
+// --- what is shown
 
 const user = () => document.cookie.split('; ').find(part => part.startsWith('demoUser='))?.slice('demoUser='.length) ?? '';
 
@@ -88,41 +90,41 @@ function showHeader() {
   $('login').hidden = user() !== '';
   $('logout').hidden = user() === '';
   $('who').textContent = user();
-  for (const link of document.querySelectorAll('header a')) {
+  for (const link of document.querySelectorAll('nav a, .mini')) {
     const isHere = link.hash === '#/' ? route.view === 'products' : location.hash.startsWith(link.hash);
-    if (isHere && !link.matches('.brand')) link.setAttribute('aria-current', 'page');
+    if (isHere) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
-  const { counts, totals } = cart.state ?? {};
-  const [count, total] = ['count', 'total'].map(name => document.querySelector(`.mini [data-${name}]`));
-  count.textContent = counts?.quantity.toLocaleString('en-GB') ?? '…';
-  count.dataset.count = counts?.quantity ?? '';
-  total.textContent = !cart.state ? '' : cart.state.currency ? words.amount(cart.state, totals.all) : 'empty';
-  total.dataset.total = totals?.all ?? '';
+  const { counts, totals, currency } = cart.state ?? {};
+  const [count, total] = document.querySelectorAll('[data-count], [data-total]');
+  count.textContent = counts ? figure(counts.quantity) : '…';
+  total.textContent = currency ? money(totals.all, cart.state) : counts ? 'empty' : '';
+  [count.dataset.count, total.dataset.total] = [counts?.quantity ?? '', totals?.all ?? ''];
 }
 
 function trouble() {
   const text = !navigator.onLine ? 'You are offline. The shop comes back with your connection.'
-    : isReadOnly() ? 'The cart can be read but not changed at the moment. This page tries again by itself.'
+    : isReadOnly() ? 'The cart can be looked at, but not changed at the moment. This page tries again by itself.'
     : isAway ? 'The shop does not answer at the moment. This page tries again by itself.'
-    : isSlow ? 'Waiting for the shop…' : '';
-  return text && h('p', { key: 'trouble', class: 'note warn' }, text);
+    : isSlow && 'Waiting for the shop…';
+  return text && h('p', { key: 'trouble', id: 'trouble', class: 'note warn' }, text);
 }
 
 function mergeNotice() {
   if (!merge) return null;
+  const { pending, lines = [] } = merge;
   return h('section', { key: 'merge', id: 'merge', class: 'note', 'aria-labelledby': 'merge-title' },
-    h('h2', { id: 'merge-title' }, merge.pending ? 'Your guest cart will come along a little later'
-      : merge.lines.length ? 'Your guest cart came along' : 'Your guest cart was empty'),
-    merge.lines?.length > 0 && h('ul', {}, merge.lines.map(line => h('li', { data: { sku: line.sku, outcome: line.outcome } },
-      h('b', {}, nameOf(line.sku)), ' – ', words.outcome(line)))),
-    h('button', { class: 'quiet', data: { action: 'dismiss' } }, 'All right'));
+    h('h2', { id: 'merge-title' }, pending ? 'Your guest cart will come along a little later'
+      : lines.length ? 'Your guest cart came along' : 'Your guest cart was empty'),
+    lines.length > 0 && h('ul', {}, lines.map(line => h('li', { sku: line.sku, outcome: line.outcome },
+      h('b', {}, nameOf(line.sku)), ` – ${words.outcome(line)}`))),
+    h('button', { action: 'dismiss' }, 'All right'));
 }
 
 const views = {
   products: () => products.productsView(cart.state),
-  cart: () => cartView(cart.state),
-  checkout: () => page.order ? checkoutView(page, productOf) : cartView(null),
+  cart: () => cartView(cart.state, productOf),
+  checkout: () => checkoutView(page, productOf),
   orders: () => ordersView(page),
   order: () => orderView(page, placed === route.id),
 };
@@ -130,13 +132,14 @@ const views = {
 function render() {
   showHeader();
   patch(main, trouble(), mergeNotice(), views[route.view]());
+  document.title = `${main.querySelector('h1').textContent} · Wayside`;
 }
 
-// --- which view -------------------------------------------------------------------------------------------------------
+// --- which view
 
 function readHash() {
   const [, view = '', id] = location.hash.split('/');
-  if (view === 'orders' && id) return { view: 'order', id: decodeURIComponent(id) };
+  if (view === 'orders' && id) return { view: 'order', id };
   return { view: ['cart', 'checkout', 'orders'].includes(view) ? view : 'products' };
 }
 
@@ -146,9 +149,7 @@ async function go() {
   say('');
   main.replaceChildren();
   render();
-  const title = main.querySelector('h1');
-  document.title = `${title.textContent} · Wayside`;
-  title.focus({ preventScroll: true });
+  main.querySelector('h1').focus({ preventScroll: true });
   scrollTo(0, 0);
   await enter();
 }
@@ -157,22 +158,20 @@ async function go() {
 async function enter() {
   const here = page;
   const { view, id } = route;
-  const fetchInto = async (task, name) => {
-    const result = await work(task);
-    Object.assign(here, result ? { failure: null, ...name ? { [name]: result } : result } : { failure: $('message').textContent });
-    if (page === here) render();
-  };
-  if (view === 'orders') await fetchInto(() => cart.orders({ limit: 10 }));
-  if (view === 'order') await fetchInto(() => cart.getOrder(id), 'order');
+  if (view === 'products' && !products.isLoaded()) await products.load();
   if (view === 'checkout') await startCheckout(here);
-  if (view === 'products' && !products.isLoaded()) await products.load().then(render);
+  if (view === 'orders' || view === 'order') {
+    const got = await work(() => view === 'orders' ? cart.orders({ limit: 10 }) : cart.getOrder(id));
+    Object.assign(here, { failure: got ? null : $('message').textContent }, view === 'orders' ? got : { order: got });
+  }
+  if (page === here) render();
 }
 
 async function startCheckout(here) {
   if (!cart.state) await work(() => cart.refresh());
   if (!cart.state || page !== here) return;
   if (!cart.state.counts.selectedLines) return location.replace('#/cart');
-  Object.assign(here, { order: review(cart.state) });
+  here.order = review(cart.state);
   render();
   const checked = await work(() => cart.validate());
   if (checked && !checked.ok && page === here) showRefusal(here, checked.problems);
@@ -182,29 +181,50 @@ async function startCheckout(here) {
 function showRefusal(here, problems) {
   const order = review(cart.state);
   const said = differences(here.order, order);
-  Object.assign(here, {
-    isSent: false, order, problems: problems.length ? problems : null,
-    changes: said.length || order.total !== here.order.total ? { from: here.order.total, said } : null,
-  });
+  const hasChanged = said.length || order.total !== here.order.total;
+  Object.assign(here, { order, problems: problems.length ? problems : null,
+    changes: hasChanged ? { from: here.order.total, said } : null });
   render();
 }
 
-// --- what the controls do ---------------------------------------------------------------------------------------------
+async function confirm() {
+  const here = page;
+  here.isSent = true;
+  render();
+  try {
+    const order = await cart.order({ expectedTotal: here.order.total });
+    placed = order.id;
+    addEventListener('hashchange', () => say('The order is placed.'), { once: true });
+    if (page === here) location.replace(`#/orders/${order.id}`);
+  } catch (error) {
+    fail(error);
+    if (['cart_empty', 'cart_not_ready', 'total_changed', 'version_mismatch'].includes(error.code)) {
+      showRefusal(here, error.code === 'cart_not_ready' ? error.problem.errors : []);
+    }
+  } finally {
+    here.isSent = false;
+    render();
+  }
+}
 
-const line = sku => cart.state.lines.find(line => line.sku === sku);
-const step = ({ sku, to }) => work(() => cart.set(sku, { delta: to - line(sku).quantity }), `${nameOf(sku)}: ${to}.`);
+// --- what the controls do
+
+const step = ({ sku, to }) => work(() => cart.set(sku, { delta: to - lineOf(sku).quantity }), `${nameOf(sku)}: ${figure(+to)}.`);
 const select = (box, what, name) => work(() => cart.select(box.checked, what), `${name}: ${box.checked ? 'checked' : 'unchecked'}.`);
 
 /** Those that change the cart. */
 const changes = {
-  add: ({ sku }) => work(() => cart.add(sku, products.quantityToAdd(products.product(sku), cart.state && line(sku))),
+  add: ({ sku }) => work(() => cart.add(sku, products.quantityToAdd(products.bySku(sku), lineOf(sku))),
     `${nameOf(sku)} is in the cart.`),
   more: step,
   less: step,
   quantity({ sku }, input) {
-    if (!input.reportValidity()) return say('A quantity is a whole number up to 1,000,000.', true);
+    const { valueMissing, badInput } = input.validity;
+    // Emptied, to be filled in anew.
+    if (valueMissing && !badInput) return null;
+    if (!input.reportValidity()) return render(say(input.validationMessage, true));
     const quantity = input.valueAsNumber;
-    return work(() => cart.set(sku, quantity), quantity ? `${nameOf(sku)}: ${quantity}.` : `${nameOf(sku)} is removed.`);
+    return work(() => cart.set(sku, quantity), `${nameOf(sku)}${quantity ? `: ${figure(quantity)}` : ' is removed'}.`);
   },
   remove: ({ sku }) => work(() => cart.remove(sku), `${nameOf(sku)} is removed.`),
   'remove-selected': () => work(() => cart.remove({ selected: true }), 'What was checked is removed.'),
@@ -212,48 +232,33 @@ const changes = {
   select: ({ sku }, box) => select(box, sku, nameOf(sku)),
   'select-merchant': ({ merchant: merchantId }, box) => select(box, { merchantId }, products.merchantName(merchantId)),
   'select-all': (_, box) => select(box, 'all', 'All'),
-  acknowledge: ({ sku }) => work(() => cart.acknowledgePrices(sku && [sku]), 'The new price is accepted.'),
-  async confirm() {
-    const here = page;
-    here.isSent = true;
-    render();
-    try {
-      const order = await cart.order({ expectedTotal: here.order.total });
-      placed = order.id;
-      location.replace(`#/orders/${encodeURIComponent(order.id)}`);
-    } catch (error) {
-      here.isSent = false;
-      const isAnswered = ['cart_empty', 'cart_not_ready', 'total_changed', 'version_mismatch'].includes(error.code);
-      if (isAnswered) showRefusal(here, error.code === 'cart_not_ready' ? error.problem.errors : []);
-      fail(error);
-      render();
-    }
-  },
+  acknowledge: ({ sku }) => work(() => cart.acknowledgePrices(sku && [sku]), 'Accepted.'),
+  confirm,
 };
 
 const others = {
   checkout: () => location.hash = '#/checkout',
   dismiss: () => render(merge = null),
   filter: ({ merchant }, control) => render(products.filter(merchant ?? control.value)),
-  search: (_, input) => {
+  search(_, input) {
     products.search(input.value);
     render();
-    say(products.found());
+    say(`${products.found()} found.`);
   },
   'more-products': () => render(products.more()),
-  'more-orders': () => {
+  'more-orders'() {
     const here = page;
     return work(async () => {
-      const more = await cart.orders({ limit: 10, before: here.next });
-      Object.assign(here, { orders: [...here.orders, ...more.orders], next: more.next });
+      const { orders, next } = await cart.orders({ limit: 10, before: here.next });
+      Object.assign(here, { orders: [...here.orders, ...orders], next });
     });
   },
-  'cancel-order': async () => {
+  async 'cancel-order'() {
     const here = page;
     const order = await work(() => cart.cancelOrder(route.id), 'The order is cancelled.');
     if (order) render(here.order = order);
   },
-  reload: () => enter(),
+  reload: enter,
   async login() {
     const name = $('user').value.trim();
     if (!name || /[;\p{Cc}]/u.test(name) || new TextEncoder().encode(name).length > 128) {
@@ -281,35 +286,30 @@ async function newShopper(text) {
 function act(control) {
   const { action } = control.dataset;
   if (control.getAttribute('aria-disabled')) {
-    return say(control.title || $(control.getAttribute('aria-describedby'))?.textContent || 'Not now.', true);
+    return say(control.title || $(control.getAttribute('aria-describedby')).textContent, true);
   }
-  if (changes[action] && isReadOnly()) {
-    say('The cart cannot be changed at the moment.', true);
-    return render();
-  }
-  return (changes[action] ?? others[action])?.(control.dataset, control);
+  if (changes[action] && isReadOnly()) return render(say('The cart cannot be changed at the moment.', true));
+  return (changes[action] ?? others[action])(control.dataset, control);
 }
 
-const closest = event => event.target.closest?.('[data-action]');
-
-document.addEventListener('click', event => {
-  if (event.target.matches('.skip')) {
-    event.preventDefault();
-    main.focus();
-  }
-  const control = closest(event);
-  if (control?.matches('button') && !control.form) act(control);
+const on = (type, use) => document.addEventListener(type, event => {
+  const control = (event.submitter ?? event.target).closest?.('[data-action]');
+  if (control) use(control, event);
 });
-document.addEventListener('submit', event => {
+on('click', control => control.matches('button') && !control.form && act(control));
+on('change', control => control.matches('select, input:not([type=search])') && act(control));
+on('input', control => control.matches('[type=search]') && act(control));
+on('submit', (control, event) => {
   event.preventDefault();
-  act(event.submitter);
+  act(control);
 });
-document.addEventListener('change', event => closest(event)?.matches(':not([type=search])') && act(closest(event)));
-document.addEventListener('input', event => closest(event)?.matches('[type=search]') && act(closest(event)));
+document.querySelector('.skip').addEventListener('click', event => {
+  event.preventDefault();
+  main.focus();
+});
 addEventListener('hashchange', () => /^#\/|^$/.test(location.hash) && go());
 addEventListener('offline', render);
 addEventListener('online', render);
-
 cart.addEventListener('change', ({ detail }) => {
   if (detail.merge) merge = detail.merge;
   else if (merge?.pending) merge = null;
@@ -319,7 +319,5 @@ cart.addEventListener('change', ({ detail }) => {
 
 route = readHash();
 render();
-document.title = `${main.querySelector('h1').textContent} · Wayside`;
 await Promise.all([products.load(), work(() => cart.refresh())]);
-render();
 await enter();
