@@ -4,8 +4,7 @@ import { picture } from './pictures.js';
 import { merchantName } from './products.js';
 import { isOffSale, limits, problem, room, stock } from './words.js';
 
-/** @param productOf what is known of a SKU, for words */
-export function cartView(cart, productOf) {
+export function cartView(cart, nameOf) {
   const head = h('h1', { tabindex: -1 }, 'Cart');
   if (!cart) return [head, h('p', { class: 'empty' }, 'Loading the cart…')];
   const { counts, lines, merchants } = cart;
@@ -32,7 +31,7 @@ export function cartView(cart, productOf) {
             h('span', { class: 'soft' }, `Checked: ${money(selectedTotal, cart)}`)),
           h('ul', { class: 'lines' },
             lines.filter(line => line.merchantId === merchantId).map(line => showLine(line, cart)))))),
-    summary(cart, productOf))];
+    summary(cart, nameOf))];
 }
 
 const checkbox = (control, label, some, all) => h('label', { class: 'check' },
@@ -84,7 +83,7 @@ function stepper(line) {
     h('p', { id, class: 'soft' }, why));
 }
 
-function summary(cart, productOf) {
+function summary(cart, nameOf) {
   const { counts, totals, problems, merchants } = cart;
   const why = !counts.selectedLines ? 'Check what you would like to order.'
     : problems.length ? 'Change what is listed above, or uncheck it, to check out.' : null;
@@ -96,7 +95,7 @@ function summary(cart, productOf) {
       merchants.map(each => row(merchantName(each.merchantId), money(each.selectedTotal, cart))),
       row('Total', money(totals.selected, cart), 'total')),
     problems.length > 0 && h('ul', { class: 'problems', 'aria-label': 'What stands in the way' },
-      problems.map(each => h('li', {}, problem(each, productOf(each.sku))))),
+      problems.map(each => h('li', {}, problem(each, nameOf)))),
     why && h('p', { id: 'why-not', class: 'soft' }, why),
     h('button', { class: 'main', action: 'checkout', ...why && { 'aria-disabled': 'true', 'aria-describedby': 'why-not' } },
       'Check out'));

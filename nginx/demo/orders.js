@@ -30,11 +30,8 @@ export function differences(before, now) {
   return [...said, ...[...old.values()].map(line => `${line.name} is no longer part of it.`)];
 }
 
-/**
- * @param step `order` is what was reviewed, `changes` and `problems` what came in between, `isSent` that it is under way
- * @param productOf what is known of a SKU, for words
- */
-export function checkoutView({ order, changes, problems, isSent }, productOf) {
+/** `order` is what was reviewed, `changes` and `problems` what came in between. */
+export function checkoutView({ order, changes, problems, isSent }, nameOf) {
   const title = h('h1', { tabindex: -1 }, 'Check your order');
   if (!order) return [title, h('p', { class: 'empty' }, 'Loading the cart…')];
   const total = money(order.total, order);
@@ -42,7 +39,7 @@ export function checkoutView({ order, changes, problems, isSent }, productOf) {
     h('p', {}, text), h('ul', {}, list.map(each => h('li', {}, each))));
   return [h('div', { class: 'narrow' }, title,
     changes && note('warn', `The order comes to ${total} now, not ${money(changes.from, order)}.`, changes.said),
-    problems && note('bad', 'The order cannot be placed as it is:', problems.map(each => problem(each, productOf(each.sku)))),
+    problems && note('bad', 'The order cannot be placed as it is:', problems.map(each => problem(each, nameOf))),
     sheet(order, 'Total',
       h('a', { class: 'button', href: '#/cart' }, 'Back to the cart'),
       !problems && h('button', { class: 'main', action: 'confirm', title: 'The order is on its way.',
@@ -62,7 +59,6 @@ function sheet(order, label, ...actions) {
     h('div', { class: 'actions' }, actions));
 }
 
-/** @param list `orders` so far and `next`; `failure` in words */
 export function ordersView({ orders, next, failure }) {
   return [h('h1', { tabindex: -1 }, 'Orders'),
     !orders?.length && h('div', { class: 'empty' }, h('p', {}, failure ?? (orders ? 'There are no orders yet.' : 'Loading the orders…')),
@@ -77,7 +73,6 @@ export function ordersView({ orders, next, failure }) {
     next && h('p', { class: 'more' }, count(orders.length, 'order'), h('button', { action: 'more-orders' }, 'Show more'))];
 }
 
-/** @param isNew whether it has just been placed */
 export function orderView({ order, failure }, isNew) {
   const title = h('h1', { tabindex: -1 }, isNew && order ? 'Thank you' : 'Order');
   const back = h('a', { class: 'button', href: '#/orders' }, 'All orders');

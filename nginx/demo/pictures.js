@@ -1,13 +1,13 @@
-// Pictures: drawn by kind, as a product's name tells it, or its first letter; a picture that does load lies over that.
+// Pictures: drawn by what a product's name says, or its first letter; one of its own that does load lies over that.
 import { h } from './dom.js';
 
 const kinds = Object.entries({
-  towel: /towel/, blanket: /blanket|throw|scarf/, rug: /\brug\b|doormat/, swatches: /fabric|sample/, hammock: /hammock/,
-  lamp: /lamp|lantern|light holder/, bulb: /leuchtmittel|bulb (?!pl)|fairy light/, trowel: /planter|trowel|spade/,
-  tray: /tray|seedling/, packet: /seeds/, can: /watering/, twine: /twine|yarn|ribbon/, canes: /cane/, knife: /knife/,
+  towel: /towel/, blanket: /blanket|fabric|scarf/, rug: /\brug\b|doormat/, hammock: /hammock/,
+  lamp: /lamp|lantern/, bulb: /leuchtmittel|bulb (?!pl)|fairy light/, trowel: /planter|trowel|spade/,
+  tray: /tray|seedling/, packet: /seeds/, can: /watering/, twine: /twine|ribbon/, canes: /cane/, knife: /knife/,
   wreath: /wreath|christmas/, jar: /hon[ei]y?g?\b|\bjars?\b|jam\b/, bottle: /öl\b|bottle/, soap: /soap/,
-  lavender: /lavender|flower/, candle: /candle|t-?light/, voucher: /voucher/, calendar: /calendar/, pen: /pen\b|pencil/,
-  notebook: /notebook|journal/, envelope: /envelope|letter|writing/, book: /book|atlas/, card: /\bcards?\b/,
+  lavender: /lavender|flower/, candle: /candle|t-?light/, calendar: /calendar/, pen: /pen\b|pencil/,
+  notebook: /notebook/, envelope: /envelope|letter/, book: /book|atlas/, card: /\bcards?\b/,
   teapot: /teapot|kettle/, whisk: /whisk/, chime: /chime/, cup: /cup|mug|bowl/, tin: /\btins?\b|\btea\b|sencha|matcha/,
   stool: /hocker|stool|chair/, hook: /haken|hook|hanger/, pot: /\bpot\b/, bag: /\bbags?\b|shopper|purse/,
   gift: /gift|\bbox|\bset\b|wrap|kit\b/,
@@ -28,7 +28,7 @@ export function picture({ sku, name, picture: address }) {
     h('svg', { viewBox: '0 0 120 90', 'aria-hidden': 'true' },
       h('ellipse', { cx: 60, cy: 75, rx: 36, ry: 4 }),
       kind ? h('use', { href: `pictures.svg#${kind}` }) : h('text', { x: 60, y: 64 }, Array.from(name)[0].toUpperCase())),
-    // Those below /p/ that the example catalogue names are the drawn ones.
+    // What the example catalogue names below /p/ are the drawn ones.
     address && !address.startsWith('/p/') && !broken.has(address) && h('img', { src: address, alt: '', loading: 'lazy' }));
 }
 

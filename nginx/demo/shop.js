@@ -35,20 +35,13 @@ function say(text, isBad = false) {
 
 const lineOf = sku => cart.state?.lines.find(line => line.sku === sku);
 
-/** What is known of a SKU, for words. */
-function productOf(sku) {
-  const { snapshot, extraData } = lineOf(sku) ?? {};
-  return { name: snapshot?.name ?? products.bySku(sku)?.name ?? sku ?? 'This', from: extraData?.availableFrom,
-    until: extraData?.availableUntil };
-}
-
-const nameOf = sku => productOf(sku).name;
+const nameOf = sku => lineOf(sku)?.snapshot.name ?? products.bySku(sku)?.name ?? sku;
 
 function fail(error) {
   if (['shopper_changed', 'closed'].includes(error.code)) return;
   isAway = !error.status || error.status >= 500;
   if (isAway) lookAgain();
-  say(words.error(error, productOf), true);
+  say(words.error(error, nameOf), true);
 }
 
 /** Does what takes a while; undefined if it failed. A cart that it changes shows itself by an event. */
@@ -104,18 +97,18 @@ function showHeader() {
 
 function trouble() {
   const text = !navigator.onLine ? 'You are offline. The shop comes back with your connection.'
-    : isReadOnly() ? 'The cart can be looked at, but not changed at the moment. This page tries again by itself.'
+    : isReadOnly() ? 'The cart can be read, but not changed at the moment. This page tries again by itself.'
     : isAway ? 'The shop does not answer at the moment. This page tries again by itself.'
     : isSlow && 'Waiting for the shop…';
   return text && h('p', { key: 'trouble', id: 'trouble', class: 'note warn' }, text);
 }
 
 function mergeNotice() {
-  if (!merge) return null;
-  const { pending, lines = [] } = merge;
+  const { pending, lines = [] } = merge ?? {};
+  if (!pending && !lines.length) return null;
   return h('section', { key: 'merge', id: 'merge', class: 'note', 'aria-labelledby': 'merge-title' },
-    h('h2', { id: 'merge-title' }, pending ? 'Your guest cart will come along a little later'
-      : lines.length ? 'Your guest cart came along' : 'Your guest cart was empty'),
+    h('h2', { id: 'merge-title' }, pending ? 'Your guest cart comes along a little later'
+      : 'Your guest cart came along'),
     lines.length > 0 && h('ul', {}, lines.map(line => h('li', { sku: line.sku, outcome: line.outcome },
       h('b', {}, nameOf(line.sku)), ` – ${words.outcome(line)}`))),
     h('button', { action: 'dismiss' }, 'All right'));
@@ -123,8 +116,8 @@ function mergeNotice() {
 
 const views = {
   products: () => products.productsView(cart.state),
-  cart: () => cartView(cart.state, productOf),
-  checkout: () => checkoutView(page, productOf),
+  cart: () => cartView(cart.state, nameOf),
+  checkout: () => checkoutView(page, nameOf),
   orders: () => ordersView(page),
   order: () => orderView(page, placed === route.id),
 };

@@ -2,18 +2,17 @@
 import { date, figure } from './dom.js';
 
 const ofProducts = {
-  not_purchasable: ({ name }) => `${name} is no longer sold.`,
-  out_of_stock: ({ name }) => `${name} is sold out.`,
-  insufficient_stock: ({ name, available, requested }) =>
-    `${available ? `Only ${figure(available)}` : 'None'} of ${name} left${requested ? `, not ${figure(requested)}` : ''}.`,
-  purchase_limit: ({ name, limit }) => `${name}: at most ${limit} in one order.`,
-  customer_limit: ({ name, limit }) => `${name}: at most ${limit} for a customer, earlier orders included.`,
-  minimum_quantity: ({ name, limit }) => `${name} is sold from ${limit} on.`,
-  quantity_step: ({ name, limit }) => `${name} is sold in steps of ${limit}.`,
-  not_on_sale_yet: ({ name, from }) => `${name} is not on sale ${from ? `before ${date(from)}` : 'yet'}.`,
-  no_longer_on_sale: ({ name, until }) => `${name} is not on sale ${until ? `since ${date(until)}` : 'any more'}.`,
-  unknown_sku: ({ name }) => `The shop does not know ${name}.`,
-  currency_mismatch: ({ name }) => `${name} has another currency than the cart. Order what is in it first, or clear it.`,
+  not_purchasable: () => 'is no longer sold',
+  out_of_stock: () => 'is sold out',
+  insufficient_stock: ({ available, requested }) => `: only ${figure(available)} left${requested ? `, not ${figure(requested)}` : ''}`,
+  purchase_limit: ({ limit }) => `: at most ${figure(limit)} in one order`,
+  customer_limit: ({ limit }) => `: at most ${figure(limit)} for a customer, earlier orders included`,
+  minimum_quantity: ({ limit }) => `is sold from ${figure(limit)} on`,
+  quantity_step: ({ limit }) => `is sold in steps of ${figure(limit)}`,
+  not_on_sale_yet: () => 'is not on sale yet',
+  no_longer_on_sale: () => 'is no longer on sale',
+  unknown_sku: () => 'is unknown to the shop',
+  currency_mismatch: () => 'has another currency than the cart. Order what is in it first, or clear it',
 };
 // Where the API's own sentence is for developers.
 const ofRequests = {
@@ -29,26 +28,27 @@ const ofRequests = {
   network: 'The shop cannot be reached. Please try again.',
 };
 
-/** `product` is what is known of the SKU: its name, `from` and `until` of its sale. */
-export const problem = (each, product) =>
-  ofProducts[each.code]?.({ ...product, ...each }) ?? ofRequests[each.code] ?? `${product.name}: ${each.code}.`;
+/** A problem of the cart, or one fault of an error. */
+export function problem(each, nameOf) {
+  const text = ofProducts[each.code]?.(each);
+  return text ? `${nameOf(each.sku)}${text.startsWith(':') ? '' : ' '}${text}.` : ofRequests[each.code] ?? each.code;
+}
 
-/** An error of the client in words. `productOf` tells what is known of a SKU. */
-export function error(failure, productOf) {
-  const faults = (failure.problem?.errors ?? []).filter(fault => fault.sku && ofProducts[fault.code]);
-  if (faults.length) return faults.map(fault => problem(fault, productOf(fault.sku))).join(' ');
-  return ofRequests[failure.code] ?? failure.message;
+/** An error of the client in words. */
+export function error({ code, problem: given, message }, nameOf) {
+  const faults = (given?.errors ?? []).filter(fault => fault.sku && ofProducts[fault.code]);
+  return faults.map(fault => problem(fault, nameOf)).join(' ') || (ofRequests[code] ?? message);
 }
 
 /** What became of one line of a guest's cart. */
 export const outcome = ({ outcome, quantity }) => ({
-  added: `added: ${figure(quantity)}`,
-  summed: `added to what you had: now ${figure(quantity)}`,
-  overwritten: `the guest’s quantity stands: ${figure(quantity)}`,
-  kept: `your quantity stands: ${figure(quantity)}`,
-  capped: `no more than ${figure(quantity)} can be had`,
+  added: 'added: #',
+  summed: 'added to what you had: # now',
+  overwritten: 'the guest’s quantity stands: #',
+  kept: 'your quantity stands: #',
+  capped: 'no more than # can be had',
   dropped: 'left out: the cart is full, or in another currency',
-})[outcome];
+})[outcome].replace('#', figure(quantity));
 
 /** What limits a product, in a few words each. */
 export function limits({ purchaseLimit, customerLimit, minimumQuantity, quantityStep, availableFrom, availableUntil }) {
