@@ -7,7 +7,7 @@ const kinds = Object.entries({
   tray: /tray|seedling/, packet: /seeds/, can: /watering/, twine: /twine|ribbon/, canes: /cane/, knife: /knife/,
   wreath: /wreath|christmas/, jar: /hon[ei]y?g?\b|\bjars?\b|jam\b/, bottle: /öl\b|bottle/, soap: /soap/,
   lavender: /lavender|flower/, candle: /candle|t-?light/, calendar: /calendar/, pen: /pen\b|pencil/,
-  notebook: /notebook/, envelope: /envelope|letter/, book: /book|atlas/, card: /\bcards?\b/,
+  notebook: /notebook/, envelope: /envelope|letter/, book: /book|atlas|soup/, card: /\bcards?\b/,
   teapot: /teapot|kettle/, whisk: /whisk/, chime: /chime/, cup: /cup|mug|bowl/, tin: /\btins?\b|\btea\b|sencha|matcha/,
   stool: /hocker|stool|chair/, hook: /haken|hook|hanger/, pot: /\bpot\b/, bag: /\bbags?\b|shopper|purse/,
   gift: /gift|\bbox|\bset\b|wrap|kit\b/,

@@ -70,7 +70,10 @@ function lookAgain(seconds = 3) {
     await cart.refresh().then(() => isAway = false, () => {});
     looking = null;
     if (isAway || isReadOnly() || merge?.pending) lookAgain(Math.min(seconds * 1.5, 20));
-    else if (wasAway && route.view !== 'checkout') enter();
+    else if (wasAway) {
+      say('The shop is back.');
+      if (route.view !== 'checkout') enter();
+    }
     render();
   }, seconds * 1000);
 }
@@ -103,12 +106,15 @@ function trouble() {
   return text && h('p', { key: 'trouble', id: 'trouble', class: 'note warn' }, text);
 }
 
+const mergeTitle = () => merge?.pending ? 'Your guest cart comes along a little later.'
+  : merge?.lines.length ? 'Your guest cart came along.' : '';
+
 function mergeNotice() {
-  const { pending, lines = [] } = merge ?? {};
-  if (!pending && !lines.length) return null;
+  const title = mergeTitle();
+  const { lines = [] } = merge ?? {};
+  if (!title) return null;
   return h('section', { key: 'merge', id: 'merge', class: 'note', 'aria-labelledby': 'merge-title' },
-    h('h2', { id: 'merge-title' }, pending ? 'Your guest cart comes along a little later'
-      : 'Your guest cart came along'),
+    h('h2', { id: 'merge-title' }, title),
     lines.length > 0 && h('ul', {}, lines.map(line => h('li', { sku: line.sku, outcome: line.outcome },
       h('b', {}, nameOf(line.sku)), ` – ${words.outcome(line)}`))),
     h('button', { action: 'dismiss' }, 'All right'));
@@ -192,7 +198,7 @@ async function confirm() {
   } catch (error) {
     fail(error);
     if (['cart_empty', 'cart_not_ready', 'total_changed', 'version_mismatch'].includes(error.code)) {
-      showRefusal(here, error.code === 'cart_not_ready' ? error.problem.errors : []);
+      showRefusal(here, error.problem.errors.filter(fault => fault.sku));
     }
   } finally {
     here.isSent = false;
@@ -272,7 +278,7 @@ const others = {
 
 async function newShopper(text) {
   [merge, placed, page] = [null, null, {}];
-  await work(() => cart.reset(), text);
+  await work(() => cart.reset().then(() => say(`${text} ${mergeTitle()}`)));
   await enter();
 }
 
@@ -304,7 +310,7 @@ addEventListener('hashchange', () => /^#\/|^$/.test(location.hash) && go());
 addEventListener('offline', render);
 addEventListener('online', render);
 cart.addEventListener('change', ({ detail }) => {
-  if (detail.merge) merge = detail.merge;
+  if (detail.merge) say(mergeTitle(merge = detail.merge));
   else if (merge?.pending) merge = null;
   if (isReadOnly() || merge?.pending) lookAgain();
   render();
