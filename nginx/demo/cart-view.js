@@ -1,11 +1,11 @@
 // The view of the cart: its lines by merchant, what is wrong with them, and what the checked ones cost.
-import { count, figure, h, money } from './dom.js';
+import { count, figure, h, heading, money, tags } from './dom.js';
 import { picture } from './pictures.js';
 import { merchantName } from './products.js';
 import { isOffSale, limits, problem, room, stock } from './words.js';
 
 export function cartView(cart, nameOf) {
-  const head = h('h1', { tabindex: -1 }, 'Cart');
+  const head = heading('Cart');
   if (!cart) return [head, h('p', { class: 'empty' }, 'Loading the cart…')];
   const { counts, lines, merchants } = cart;
   if (!counts.lines) {
@@ -22,7 +22,7 @@ export function cartView(cart, nameOf) {
         checkbox({ action: 'select-all' }, 'All', counts.selectedLines, counts.lines),
         h('button', { class: 'quiet', action: 'remove-selected', title: 'Nothing is checked.',
           'aria-disabled': counts.selectedLines === 0 && 'true' }, 'Remove checked'),
-        h('button', { class: 'quiet', action: 'clear' }, 'Clear the cart')),
+        h('button', { class: 'quiet', action: 'clear' }, 'Clear all')),
       merchants.map(({ merchantId, selection, selectedTotal }) =>
         h('section', { class: 'panel', key: `of ${merchantId}`, 'aria-label': merchantName(merchantId) },
           h('div', { class: 'head' },
@@ -48,7 +48,7 @@ function showLine(line, cart) {
     h('div', { class: 'what' },
       h('h3', {}, name),
       h('p', { class: 'soft' }, `${money((current ?? snapshot).unitPrice, cart)} each · ${sku}`),
-      h('p', { class: 'tags' }, marks(line).map(([text, kind]) => h('span', { class: `tag ${kind}` }, text))),
+      tags(marks(line)),
       change && h('p', { class: `price ${isUp ? 'bad' : 'good'}` },
         `${isUp ? '▲ Up' : '▼ Down'} from `, h('s', {}, money(change.from, cart)), ` to ${money(change.to, cart)}`,
         h('button', { class: 'quiet', action: 'acknowledge', sku, 'aria-label': `Accept the new price of ${name}` }, 'Accept'))),
@@ -64,7 +64,7 @@ function marks({ current, extraData }) {
   if (!current.purchasable && !isOffSale(extraData)) return [['No longer sold', 'bad']];
   const left = current.availableQuantity;
   const few = extraData.stock === 'insufficient' ? [`Only ${figure(left)} left`, 'bad'] : stock(left);
-  return [few, ...limits(extraData).map(text => [text, current.purchasable ? '' : 'bad'])].filter(Boolean);
+  return [few, ...limits(extraData).map(text => [text, !current.purchasable && 'bad'])];
 }
 
 function stepper(line) {

@@ -25,6 +25,12 @@ export function h(name, attributes = {}, ...children) {
   return node;
 }
 
+/** The heading of a view; it has the focus when the view is entered. */
+export const heading = text => h('h1', { tabindex: -1 }, text);
+
+/** Some words each, and how they are to look. */
+export const tags = list => h('p', { class: 'tags' }, list.map(each => each && h('span', { class: `tag ${each[1] || ''}` }, each[0])));
+
 const keyOf = node => node.dataset?.key;
 
 function patchNode(old, next) {
@@ -70,9 +76,11 @@ export function patch(parent, ...children) {
   if (isHere && !parent.contains(used)) (like()[place] ?? like().at(-1) ?? parent.querySelector('h1')).focus();
 }
 
+const formats = {};
+
 /** An amount in minor units; their exponent is the cart's or order's own, or else what the browser knows. */
 export function money(amount, { currency, minorUnit: digits }) {
-  const format = new Intl.NumberFormat('en-GB',
+  const format = formats[currency + digits] ??= new Intl.NumberFormat('en-GB',
     { style: 'currency', currency, minimumFractionDigits: digits, maximumFractionDigits: digits });
   return format.format(amount / 10 ** (digits ?? format.resolvedOptions().maximumFractionDigits));
 }

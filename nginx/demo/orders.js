@@ -1,5 +1,5 @@
 // The views of an order that is to be placed, and of those that were.
-import { count, date, figure, h, money } from './dom.js';
+import { count, date, figure, h, heading, money } from './dom.js';
 import { picture } from './pictures.js';
 import { merchantName } from './products.js';
 import { problem } from './words.js';
@@ -32,7 +32,7 @@ export function differences(before, now) {
 
 /** `order` is what was reviewed, `changes` and `problems` what came in between. */
 export function checkoutView({ order, changes, problems, isSent }, nameOf) {
-  const title = h('h1', { tabindex: -1 }, 'Check your order');
+  const title = heading('Check your order');
   if (!order) return [title, h('p', { class: 'empty' }, 'Loading the cart…')];
   const total = money(order.total, order);
   const note = (kind, text, list) => h('section', { key: kind, class: `note ${kind}`, 'aria-label': 'What has changed' },
@@ -60,7 +60,7 @@ function sheet(order, label, ...actions) {
 }
 
 export function ordersView({ orders, next, failure }) {
-  return [h('h1', { tabindex: -1 }, 'Orders'),
+  return [heading('Orders'),
     !orders?.length && h('div', { class: 'empty' }, h('p', {}, failure ?? (orders ? 'There are no orders yet.' : 'Loading the orders…')),
       failure ? h('button', { action: 'reload' }, 'Try again')
         : orders && h('a', { class: 'button', href: '#/' }, 'See the products')),
@@ -74,7 +74,7 @@ export function ordersView({ orders, next, failure }) {
 }
 
 export function orderView({ order, failure }, isNew) {
-  const title = h('h1', { tabindex: -1 }, isNew && order ? 'Thank you' : 'Order');
+  const title = heading(isNew && order ? 'Thank you' : 'Order');
   const back = h('a', { class: 'button', href: '#/orders' }, 'All orders');
   if (!order) return [title, h('div', { class: 'empty' }, h('p', {}, failure ?? 'Loading the order…'), back)];
   const isPlaced = order.status === 'placed';

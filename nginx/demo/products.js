@@ -1,5 +1,5 @@
 // The view of the products: found by words and merchant, and rendered some at a time.
-import { count, figure, h, money } from './dom.js';
+import { count, figure, h, heading, money, tags } from './dom.js';
 import { picture } from './pictures.js';
 import { isOffSale, limits, stock } from './words.js';
 
@@ -11,6 +11,7 @@ let merchants = [];
 let [words, merchant, shown] = ['', '', screenful];
 
 export async function load() {
+  if (all) return;
   try {
     all = await (await fetch('catalog.json')).json();
   } catch {
@@ -23,7 +24,6 @@ export async function load() {
   for (const product of all) product.words = `${product.name} ${product.sku} ${product.merchantId}`.toLowerCase();
 }
 
-export const isLoaded = () => all !== null;
 export const bySku = sku => bySKU.get(sku);
 export const merchantName = id => id.charAt(0).toUpperCase() + id.slice(1);
 export const search = text => [words, shown] = [text.trim().toLowerCase(), screenful];
@@ -44,34 +44,25 @@ export function productsView(cart) {
   const part = list.slice(0, shown);
   const of = id => part.filter(product => product.merchantId === id);
   return [
-    h('h1', { tabindex: -1 }, 'Products'),
+    heading('Products'),
     h('div', { class: 'tools', role: 'search' },
-      h('input', { id: 'search', type: 'search', 'aria-label': 'Find a product', placeholder: 'Find a product', value: words,
-        action: 'search' }),
-      merchants.length > 1 && filters()),
+      h('input', { id: 'search', type: 'search', 'aria-label': 'Find products or a merchant', value: words, action: 'search',
+        placeholder: 'Find products or a merchant' }),
+      // Of many, the search finds one.
+      merchants.length > 1 && merchants.length < 13 && filters()),
     merchants.filter(id => of(id).length).map(id => h('section', { key: `of ${id}`, 'aria-label': merchantName(id) },
       h('h2', {}, merchantName(id)),
       h('ul', { class: 'products' }, of(id).map(product => card(product, lines.get(product.sku), cart))))),
     list.length > part.length && h('p', { class: 'more' }, `${part.length} of ${count(list.length, 'product')}`,
       h('button', { action: 'more-products' }, 'Show more')),
-    isMissing ? h('p', { class: 'empty' }, 'The list of products did not arrive. ', h('button', { action: 'reload' }, 'Try again'))
-      : !all ? h('p', { class: 'empty' }, 'Loading the products…')
-        : !list.length && h('p', { class: 'empty' }, all.length ? 'No product fits. Try other words, or all merchants.'
-          : 'The shop has no products yet. “cartctl catalog import FILE” brings some; they are here after a new start.'),
+    !list.length && h('p', { class: 'empty' }, isMissing ? 'The list of products did not arrive. Please load the page again.'
+      : !all ? 'Loading the products…' : all.length ? 'No product fits. Try other words, or all merchants.'
+      : 'The shop has no products yet. “cartctl catalog import FILE” brings some; they are here after a new start.'),
   ].flat();
 }
 
-function filters() {
-  const options = ['', ...merchants];
-  const name = id => id ? merchantName(id) : 'All';
-  // Some chips can be looked over, many can't.
-  if (options.length > 9) {
-    return h('select', { 'aria-label': 'Merchant', action: 'filter' },
-      options.map(id => h('option', { value: id, selected: id === merchant }, name(id))));
-  }
-  return h('div', { class: 'chips', role: 'group', 'aria-label': 'Merchant' }, options.map(id =>
-    h('button', { action: 'filter', merchant: id, 'aria-pressed': `${id === merchant}` }, name(id))));
-}
+const filters = () => h('div', { class: 'chips', role: 'group', 'aria-label': 'Merchant' }, ['', ...merchants].map(id =>
+  h('button', { action: 'filter', merchant: id, 'aria-pressed': `${id === merchant}` }, id ? merchantName(id) : 'All')));
 
 function card(product, line, cart) {
   // What the list knows is as old as the page's start; what the cart knows is not.
@@ -79,11 +70,10 @@ function card(product, line, cart) {
   const { sku, name, currency } = product;
   const isElsewhere = cart?.currency && cart.currency !== currency;
   const isOff = left === 0 || isElsewhere || isOffSale(product);
-  const tags = [stock(left), ...limits(product).map(text => [text, '']), isElsewhere && [`Sold in ${currency}`, '']];
   return h('li', { key: sku, sku, class: isOff && 'off' },
     picture(product),
     h('h3', {}, name),
-    h('p', { class: 'tags' }, tags.filter(Boolean).map(([text, kind]) => h('span', { class: `tag ${kind}` }, text))),
+    tags([stock(left), ...limits(product).map(text => [text]), isElsewhere && [`Sold in ${currency}`]]),
     h('p', { class: 'buy' },
       h('b', {}, unitPrice ? money(unitPrice, { currency }) : 'Free'),
       line && h('span', { class: 'soft' }, `${figure(line.quantity)} in the cart`),

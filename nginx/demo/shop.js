@@ -16,6 +16,7 @@ let route = { view: 'products' };
 let page = {};
 /** The id of the order that was placed last. */
 let placed = null;
+let shopper = null;
 /** What became of the guest's cart. */
 let merge = null;
 /** Whether the shop did not answer of late; whether an answer is long in coming. */
@@ -157,7 +158,7 @@ async function go() {
 async function enter() {
   const here = page;
   const { view, id } = route;
-  if (view === 'products' && !products.isLoaded()) await products.load();
+  if (view === 'products') await products.load();
   if (view === 'checkout') await startCheckout(here);
   if (view === 'orders' || view === 'order') {
     const got = await work(() => view === 'orders' ? cart.orders({ limit: 10 }) : cart.getOrder(id));
@@ -193,15 +194,16 @@ async function confirm() {
   try {
     const order = await cart.order({ expectedTotal: here.order.total });
     placed = order.id;
-    addEventListener('hashchange', () => say('The order is placed.'), { once: true });
-    if (page === here) location.replace(`#/orders/${order.id}`);
+    const done = () => say('The order is placed.');
+    if (page !== here) return done();
+    addEventListener('hashchange', done, { once: true });
+    location.replace(`#/orders/${order.id}`);
   } catch (error) {
+    here.isSent = false;
     fail(error);
     if (['cart_empty', 'cart_not_ready', 'total_changed', 'version_mismatch'].includes(error.code)) {
       showRefusal(here, error.problem.errors.filter(fault => fault.sku));
     }
-  } finally {
-    here.isSent = false;
     render();
   }
 }
@@ -238,7 +240,7 @@ const changes = {
 const others = {
   checkout: () => location.hash = '#/checkout',
   dismiss: () => render(merge = null),
-  filter: ({ merchant }, control) => render(products.filter(merchant ?? control.value)),
+  filter: ({ merchant }) => render(products.filter(merchant)),
   search(_, input) {
     products.search(input.value);
     render();
@@ -263,23 +265,29 @@ const others = {
     if (!name || /[;\p{Cc}]/u.test(name) || new TextEncoder().encode(name).length > 128) {
       return say('A user is 1 to 128 bytes without a semicolon.', true);
     }
-    // Only the demo's nginx takes this cookie at its word.
-    document.cookie = `demoUser=${name}; path=/; SameSite=Lax`;
-    await newShopper(`Logged in as ${name}.`);
+    await become(name, `Logged in as ${name}.`);
     document.querySelector('#logout button').focus();
   },
   async logout() {
     await work(() => cart.sync());
-    document.cookie = 'demoUser=; path=/; max-age=0; SameSite=Lax';
-    await newShopper('Logged out.');
+    await become('', 'Logged out.');
     $('user').focus();
   },
 };
 
-async function newShopper(text) {
-  [merge, placed, page] = [null, null, {}];
+/** Only the demo's nginx takes this cookie at its word. */
+async function become(name, text) {
+  document.cookie = `demoUser=${name}; path=/; SameSite=Lax${name ? '' : '; max-age=0'}`;
   await work(() => cart.reset().then(() => say(`${text} ${mergeTitle()}`)));
-  await enter();
+  meetShopper();
+}
+
+/** Forgets what was another's, when somebody logged in or out here or in another tab. */
+function meetShopper() {
+  if (shopper === user()) return;
+  shopper = user();
+  [merge, placed, page] = [null, null, {}];
+  enter();
 }
 
 function act(control) {
@@ -296,7 +304,7 @@ const on = (type, use) => document.addEventListener(type, event => {
   if (control) use(control, event);
 });
 on('click', control => control.matches('button') && !control.form && act(control));
-on('change', control => control.matches('select, input:not([type=search])') && act(control));
+on('change', control => control.matches('input:not([type=search])') && act(control));
 on('input', control => control.matches('[type=search]') && act(control));
 on('submit', (control, event) => {
   event.preventDefault();
@@ -310,12 +318,14 @@ addEventListener('hashchange', () => /^#\/|^$/.test(location.hash) && go());
 addEventListener('offline', render);
 addEventListener('online', render);
 cart.addEventListener('change', ({ detail }) => {
+  meetShopper();
   if (detail.merge) say(mergeTitle(merge = detail.merge));
   else if (merge?.pending) merge = null;
   if (isReadOnly() || merge?.pending) lookAgain();
   render();
 });
 
+shopper = user();
 route = readHash();
 render();
 await Promise.all([products.load(), work(() => cart.refresh())]);

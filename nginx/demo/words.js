@@ -55,10 +55,10 @@ export function limits({ purchaseLimit, customerLimit, minimumQuantity, quantity
   return [
     Date.parse(availableFrom) > Date.now() && `On sale from ${date(availableFrom)}`,
     availableUntil && `${Date.parse(availableUntil) > Date.now() ? 'On sale until' : 'Off sale since'} ${date(availableUntil)}`,
-    quantityStep > 1 && `Sold in ${figure(quantityStep)}s`,
-    minimumQuantity > 1 && minimumQuantity !== quantityStep && `From ${figure(minimumQuantity)} on`,
-    purchaseLimit && `At most ${figure(purchaseLimit)} an order`,
-    customerLimit && `At most ${figure(customerLimit)} a customer`,
+    quantityStep > 1 && `Sold in ${quantityStep}s`,
+    minimumQuantity > 1 && minimumQuantity !== quantityStep && `From ${minimumQuantity} on`,
+    purchaseLimit && `At most ${purchaseLimit} an order`,
+    customerLimit && `At most ${customerLimit} a customer`,
   ].filter(Boolean);
 }
 
