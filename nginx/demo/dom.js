@@ -10,8 +10,8 @@ document.addEventListener('input', ({ target }) => edited.add(target));
 for (const type of ['change', 'focusout']) document.addEventListener(type, ({ target }) => edited.delete(target), true);
 
 /**
- * An element. An attribute or child that is null, undefined or false is left out, `true` is an attribute without a
- * value; some are kept in data-*, of which `key` tells an element from its like when the page is patched.
+ * An element. What is null, undefined or false is left out; some attributes are kept in data-*, of which `key` tells an
+ * element from its like when the page is patched.
  */
 export function h(name, attributes = {}, ...children) {
   const node = document.createElementNS(`http://www.w3.org/${inSVG.includes(name) ? '2000/svg' : '1999/xhtml'}`, name);
@@ -19,7 +19,7 @@ export function h(name, attributes = {}, ...children) {
     if (value == null || value === false) continue;
     if (inData.includes(key)) node.dataset[key] = value;
     else if (properties.includes(key)) node[key] = value;
-    else node.setAttribute(key, value === true ? '' : value);
+    else node.setAttribute(key, value);
   }
   node.append(...children.flat(2).filter(child => child != null && child !== false));
   return node;
@@ -29,7 +29,8 @@ export function h(name, attributes = {}, ...children) {
 export const heading = text => h('h1', { tabindex: -1 }, text);
 
 /** Some words each, and how they are to look. */
-export const tags = list => h('p', { class: 'tags' }, list.map(each => each && h('span', { class: `tag ${each[1] || ''}` }, each[0])));
+export const tags = list => h('p', { class: 'tags' },
+  list.map(each => each && h('span', { class: `tag ${each[1] || ''}` }, each[0])));
 
 const keyOf = node => node.dataset?.key;
 
@@ -73,7 +74,8 @@ export function patch(parent, ...children) {
   const like = () => [...parent.querySelectorAll(`[data-action="${used.dataset.action}"]`)];
   const place = isHere ? like().indexOf(used) : -1;
   patchChildren(parent, children.flat().filter(Boolean));
-  if (isHere && !parent.contains(used)) (like()[place] ?? like().at(-1) ?? parent.querySelector('h1')).focus();
+  if (!isHere || parent.contains(used)) return;
+  (like()[place] ?? like().at(-1) ?? parent.querySelector('h1')).focus({ preventScroll: true });
 }
 
 const formats = {};

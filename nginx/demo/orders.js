@@ -39,11 +39,11 @@ export function checkoutView({ order, changes, problems, isSent }, nameOf) {
     h('p', {}, text), h('ul', {}, list.map(each => h('li', {}, each))));
   return [h('div', { class: 'narrow' }, title,
     changes && note('warn', `The order comes to ${total} now, not ${money(changes.from, order)}.`, changes.said),
-    problems && note('bad', 'The order cannot be placed as it is:', problems.map(each => problem(each, nameOf))),
+    problems?.length > 0 && note('bad', 'The order cannot be placed as it is:', problems.map(each => problem(each, nameOf))),
     sheet(order, 'Total',
       h('a', { class: 'button', href: '#/cart' }, 'Back to the cart'),
-      !problems && h('button', { class: 'main', action: 'confirm', title: 'The order is on its way.',
-        'aria-disabled': isSent && 'true' }, `${changes ? 'Order anew' : 'Order'} for ${total}`)))];
+      !problems?.length && h('button', { class: 'main', action: 'confirm' },
+        isSent ? 'One moment…' : `${changes ? 'Order anew' : 'Order'} for ${total}`)))];
 }
 
 function sheet(order, label, ...actions) {
@@ -61,7 +61,8 @@ function sheet(order, label, ...actions) {
 
 export function ordersView({ orders, next, failure }) {
   return [heading('Orders'),
-    !orders?.length && h('div', { class: 'empty' }, h('p', {}, failure ?? (orders ? 'There are no orders yet.' : 'Loading the orders…')),
+    !orders?.length && h('div', { class: 'empty' },
+      h('p', {}, failure ?? (orders ? 'There are no orders yet.' : 'Loading the orders…')),
       failure ? h('button', { action: 'reload' }, 'Try again')
         : orders && h('a', { class: 'button', href: '#/' }, 'See the products')),
     orders?.length > 0 && h('ul', { class: 'orders' }, orders.map(order => h('li', { key: order.id },

@@ -48,14 +48,13 @@ export function productsView(cart) {
     h('div', { class: 'tools', role: 'search' },
       h('input', { id: 'search', type: 'search', 'aria-label': 'Find products or a merchant', value: words, action: 'search',
         placeholder: 'Find products or a merchant' }),
-      // Of many, the search finds one.
       merchants.length > 1 && merchants.length < 13 && filters()),
     merchants.filter(id => of(id).length).map(id => h('section', { key: `of ${id}`, 'aria-label': merchantName(id) },
       h('h2', {}, merchantName(id)),
       h('ul', { class: 'products' }, of(id).map(product => card(product, lines.get(product.sku), cart))))),
     list.length > part.length && h('p', { class: 'more' }, `${part.length} of ${count(list.length, 'product')}`,
       h('button', { action: 'more-products' }, 'Show more')),
-    !list.length && h('p', { class: 'empty' }, isMissing ? 'The list of products did not arrive. Please load the page again.'
+    !list.length && h('p', { class: 'empty' }, isMissing ? 'The list of products did not arrive. Load the page again.'
       : !all ? 'Loading the products…' : all.length ? 'No product fits. Try other words, or all merchants.'
       : 'The shop has no products yet. “cartctl catalog import FILE” brings some; they are here after a new start.'),
   ].flat();

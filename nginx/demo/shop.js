@@ -1,5 +1,5 @@
-// The example shop: which view is shown, what its controls do, and what is said about it. Each control names in
-// data-action what it does; one that can do nothing now is `aria-disabled`, so that it keeps the focus and can say why.
+// The example shop: which view is shown, and what its controls do. Each control names that in data-action; one that can
+// do nothing now is `aria-disabled`, so that it keeps the focus and can say why.
 import { Cart } from './v1/cart.js';
 import { cartView } from './cart-view.js';
 import { figure, h, money, patch } from './dom.js';
@@ -7,18 +7,18 @@ import { checkoutView, differences, orderView, ordersView, review } from './orde
 import * as products from './products.js';
 import * as words from './words.js';
 
+const user = () => /(?:^|; )demoUser=([^;]*)/.exec(document.cookie)?.[1] ?? '';
 const $ = id => document.getElementById(id);
 const main = $('main');
 const cart = new Cart();
 
-let route = { view: 'products' };
+let route = readHash();
 /** What the view has fetched or is about: orders, an order, or a checkout. */
 let page = {};
-/** The id of the order that was placed last. */
-let placed = null;
-let shopper = null;
-/** What became of the guest's cart. */
-let merge = null;
+/** The id of the order that was placed last, and what became of the guest's cart. */
+let [placed, merge] = [null, null];
+/** Whose page this was when last seen. */
+let shopper = user();
 /** Whether the shop did not answer of late; whether an answer is long in coming. */
 let [isAway, isSlow] = [false, false];
 const isReadOnly = () => cart.source === 'database';
@@ -73,15 +73,13 @@ function lookAgain(seconds = 3) {
     if (isAway || isReadOnly() || merge?.pending) lookAgain(Math.min(seconds * 1.5, 20));
     else if (wasAway) {
       say('The shop is back.');
-      if (route.view !== 'checkout') enter();
+      if (!page.order) enter();
     }
     render();
   }, seconds * 1000);
 }
 
 // --- what is shown
-
-const user = () => document.cookie.split('; ').find(part => part.startsWith('demoUser='))?.slice('demoUser='.length) ?? '';
 
 function showHeader() {
   $('login').hidden = user() !== '';
@@ -180,17 +178,17 @@ async function startCheckout(here) {
 /** Shows what has come between the shopper and the order, to be confirmed anew or changed in the cart. */
 function showRefusal(here, problems) {
   const order = review(cart.state);
+  if (!order.lines.length && !problems.length) return location.replace('#/cart');
   const said = differences(here.order, order);
   const hasChanged = said.length || order.total !== here.order.total;
-  Object.assign(here, { order, problems: problems.length ? problems : null,
-    changes: hasChanged ? { from: here.order.total, said } : null });
+  Object.assign(here, { order, problems, changes: hasChanged && { from: here.order.total, said } });
   render();
 }
 
 async function confirm() {
   const here = page;
-  here.isSent = true;
-  render();
+  if (here.isSent) return;
+  render(here.isSent = true);
   try {
     const order = await cart.order({ expectedTotal: here.order.total });
     placed = order.id;
@@ -211,7 +209,15 @@ async function confirm() {
 // --- what the controls do
 
 const step = ({ sku, to }) => work(() => cart.set(sku, { delta: to - lineOf(sku).quantity }), `${nameOf(sku)}: ${figure(+to)}.`);
-const select = (box, what, name) => work(() => cart.select(box.checked, what), `${name}: ${box.checked ? 'checked' : 'unchecked'}.`);
+const select = (box, what, name) => work(() => cart.select(box.checked, what),
+  `${name}: ${box.checked ? 'checked' : 'unchecked'}.`);
+
+/** The first of those that come has the focus. */
+async function showMore(selector, load) {
+  const { length } = document.querySelectorAll(selector);
+  await load();
+  document.querySelectorAll(selector)[length]?.focus();
+}
 
 /** Those that change the cart. */
 const changes = {
@@ -246,18 +252,17 @@ const others = {
     render();
     say(`${products.found()} found.`);
   },
-  'more-products': () => render(products.more()),
-  'more-orders'() {
+  'more-products': () => showMore('.products button', () => render(products.more())),
+  'more-orders': () => showMore('.orders a', () => work(async () => {
     const here = page;
-    return work(async () => {
-      const { orders, next } = await cart.orders({ limit: 10, before: here.next });
-      Object.assign(here, { orders: [...here.orders, ...orders], next });
-    });
-  },
+    const { orders, next } = await cart.orders({ limit: 10, before: here.next });
+    Object.assign(here, { orders: [...here.orders, ...orders], next });
+  })),
   async 'cancel-order'() {
     const here = page;
     const order = await work(() => cart.cancelOrder(route.id), 'The order is cancelled.');
     if (order) render(here.order = order);
+    else enter();
   },
   reload: enter,
   async login() {
@@ -325,8 +330,6 @@ cart.addEventListener('change', ({ detail }) => {
   render();
 });
 
-shopper = user();
-route = readHash();
 render();
 await Promise.all([products.load(), work(() => cart.refresh())]);
 await enter();

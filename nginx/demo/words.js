@@ -4,7 +4,8 @@ import { date, figure } from './dom.js';
 const ofProducts = {
   not_purchasable: () => 'is no longer sold',
   out_of_stock: () => 'is sold out',
-  insufficient_stock: ({ available, requested }) => `: only ${figure(available)} left${requested ? `, not ${figure(requested)}` : ''}`,
+  insufficient_stock: ({ available, requested }) =>
+    `: only ${figure(available)} left${requested ? `, not ${figure(requested)}` : ''}`,
   purchase_limit: ({ limit }) => `: at most ${figure(limit)} in one order`,
   customer_limit: ({ limit }) => `: at most ${figure(limit)} for a customer, earlier orders included`,
   minimum_quantity: ({ limit }) => `is sold from ${figure(limit)} on`,
@@ -20,11 +21,8 @@ const ofRequests = {
   cart_not_ready: 'The order cannot be placed as it is.',
   total_changed: 'The total has changed.',
   version_mismatch: 'The cart has changed meanwhile.',
-  bad_token: 'You are no longer logged in.',
-  rate_limited: 'That was a lot at once. Please wait a moment.',
+  order_not_found: 'You have no such order.',
   store_unavailable: 'The shop cannot do that at the moment. Please try again soon.',
-  overloaded: 'The shop is very busy. Please try again soon.',
-  deadline_exceeded: 'That took too long. Please try again.',
   network: 'The shop cannot be reached. Please try again.',
 };
 
