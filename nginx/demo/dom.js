@@ -1,5 +1,4 @@
-// Elements, patched in place, so that focus and what is being typed outlive each new rendering. Data reach the page as
-// text, never as markup.
+// Elements, patched in place, so that focus and typing outlive a rendering. Data become text, never markup.
 
 const properties = ['checked', 'indeterminate', 'value'];
 const inData = ['action', 'key', 'merchant', 'outcome', 'sku', 'to'];

@@ -38,7 +38,7 @@ export function checkoutView({ order, changes, problems, isSent }, nameOf) {
   const note = (kind, text, list) => h('section', { key: kind, class: `note ${kind}`, 'aria-label': 'What has changed' },
     h('p', {}, text), h('ul', {}, list.map(each => h('li', {}, each))));
   return [h('div', { class: 'narrow' }, title,
-    changes && note('warn', `The order comes to ${total} now, not ${money(changes.from, order)}.`, changes.said),
+    changes && note('warn', `It comes to ${total} now, not ${money(changes.from, order)}.`, changes.said),
     problems?.length > 0 && note('bad', 'The order cannot be placed as it is:', problems.map(each => problem(each, nameOf))),
     sheet(order, 'Total',
       h('a', { class: 'button', href: '#/cart' }, 'Back to the cart'),

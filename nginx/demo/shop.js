@@ -39,7 +39,7 @@ const lineOf = sku => cart.state?.lines.find(line => line.sku === sku);
 const nameOf = sku => lineOf(sku)?.snapshot.name ?? products.bySku(sku)?.name ?? sku;
 
 function fail(error) {
-  if (['shopper_changed', 'closed'].includes(error.code)) return;
+  if (error.code === 'shopper_changed') return;
   isAway = !error.status || error.status >= 500;
   if (isAway) lookAgain();
   say(words.error(error, nameOf), true);
@@ -98,11 +98,11 @@ function showHeader() {
 }
 
 function trouble() {
-  const text = !navigator.onLine ? 'You are offline. The shop comes back with your connection.'
-    : isReadOnly() ? 'The cart can be read, but not changed at the moment. This page tries again by itself.'
-    : isAway ? 'The shop does not answer at the moment. This page tries again by itself.'
-    : isSlow && 'Waiting for the shop…';
-  return text && h('p', { key: 'trouble', id: 'trouble', class: 'note warn' }, text);
+  const text = !navigator.onLine ? 'You are offline'
+    : isReadOnly() ? 'The cart can be read, but not changed at the moment'
+    : isAway ? 'The shop does not answer at the moment' : null;
+  return (text || isSlow) && h('p', { key: 'trouble', id: 'trouble', class: 'note warn' },
+    text ? `${text}. This page tries again by itself.` : 'Waiting for the shop…');
 }
 
 const mergeTitle = () => merge?.pending ? 'Your guest cart comes along a little later.'
@@ -111,8 +111,7 @@ const mergeTitle = () => merge?.pending ? 'Your guest cart comes along a little 
 function mergeNotice() {
   const title = mergeTitle();
   const { lines = [] } = merge ?? {};
-  if (!title) return null;
-  return h('section', { key: 'merge', id: 'merge', class: 'note', 'aria-labelledby': 'merge-title' },
+  return title && h('section', { key: 'merge', id: 'merge', class: 'note', 'aria-labelledby': 'merge-title' },
     h('h2', { id: 'merge-title' }, title),
     lines.length > 0 && h('ul', {}, lines.map(line => h('li', { sku: line.sku, outcome: line.outcome },
       h('b', {}, nameOf(line.sku)), ` – ${words.outcome(line)}`))),
