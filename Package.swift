@@ -53,7 +53,7 @@ let package = Package(
     .executableTarget(
       name: "cartctl",
       dependencies: [
-        "CartAPI", "CartDomain", "CartJSON", "CartStores",
+        "CartAPI", "CartDomain", "CartJSON", "CartStores", "FastCGIServer",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict,

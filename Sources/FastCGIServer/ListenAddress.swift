@@ -27,6 +27,11 @@ package enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
     self = .inet(host: String(host), port: port)
   }
 
+  /// Where the status responder of a pool at this address listens, unless it is told otherwise; nil: nowhere.
+  package var ofStatusResponder: ListenAddress? {
+    if case .unix(let path) = self { .unix(path: path + ".ops") } else { nil }
+  }
+
   package var description: String {
     switch self {
     case .unix(let path): "unix:\(path)"

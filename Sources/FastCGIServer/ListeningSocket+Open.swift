@@ -36,8 +36,8 @@ extension ListeningSocket {
     if try hasListener(path) { throw inUse(.unix(path: path)) }
     let draft = "\(path).\(getpid())"
     _ = unsafe unlink(draft)
-    let socket = try streamSocket(AF_UNIX)
-    try unsafe withAddress(draft) { (address, length) throws(SystemError) in
+    let socket = try SocketAddress.streamSocket(AF_UNIX)
+    try unsafe SocketAddress.withUnix(draft) { (address, length) throws(SystemError) in
       _ = try System.retrying("bind \(path)") { unsafe bind(socket.raw, address, length) }
     }
     do {
@@ -74,9 +74,9 @@ extension ListeningSocket {
     // Workers whose master was killed finish what they have; their socket dies with the last of them.
     let patience = System.now() + .seconds(3)
     while true {
-      let probe = try streamSocket(AF_UNIX)
+      let probe = try SocketAddress.streamSocket(AF_UNIX)
       var code: Int32 = 0
-      try unsafe withAddress(path) { (address, length) throws(SystemError) in
+      try unsafe SocketAddress.withUnix(path) { (address, length) throws(SystemError) in
         if unsafe connect(probe.raw, address, length) != 0 { code = errno }
       }
       if code == ECONNREFUSED || code == ENOENT { return false }
@@ -106,68 +106,24 @@ extension ListeningSocket {
     _ = try System.retrying("chmod \(path)") { unsafe chmod(path, mode_t(permissions.mode)) }
   }
 
-  /// A path longer than the address has room for is reached through its directory.
-  private static func withAddress(
-    _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) throws(SystemError) -> Void
-  ) throws(SystemError) {
-    var address = sockaddr_un()
-    let room = MemoryLayout.size(ofValue: address.sun_path) - 1
-    var name = path
-    var directory: Int32 = -1
-    defer { if directory >= 0 { _ = close(directory) } }
-    if path.utf8.count > room {
-      let cut = path.lastIndex(of: "/") ?? path.startIndex
-      let folder = String(path[..<cut])
-      directory = try System.retrying("open \(folder)") {
-        unsafe Glibc.open(folder.isEmpty ? "/" : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-      }
-      name = "/proc/self/fd/\(directory)/\(path[path.index(after: cut)...])"
-      if name.utf8.count > room { throw SystemError("socket name too long: \(path)", ENAMETOOLONG) }
-    }
-    address.sun_family = sa_family_t(AF_UNIX)
-    unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: name.utf8) }
-    var result: Result<Void, SystemError> = .success(())
-    unsafe withUnsafePointer(to: &address) { pointer in
-      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { rebound in
-        do throws(SystemError) {
-          try unsafe body(rebound, socklen_t(MemoryLayout<sockaddr_un>.size))
-        } catch {
-          result = .failure(error)
-        }
-      }
-    }
-    try result.get()
-  }
-
   // MARK: - TCP
 
   private static func openInet(_ host: String, _ port: UInt16, _ backlog: Int32) throws(SystemError) -> Descriptor {
     let name = "\(ListenAddress.inet(host: host, port: port))"
-    var hints = unsafe addrinfo()
-    unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-    unsafe hints.ai_flags = AI_PASSIVE
-    var list: UnsafeMutablePointer<addrinfo>?
-    guard unsafe getaddrinfo(host, "\(port)", &hints, &list) == 0, let first = unsafe list else {
-      throw SystemError("resolve \(name)", EADDRNOTAVAIL)
-    }
-    defer { unsafe freeaddrinfo(first) }
-    let socket = try streamSocket(unsafe first.pointee.ai_family)
-    var on: Int32 = 1
-    _ = unsafe setsockopt(socket.raw, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
-    do {
-      _ = try System.retrying("bind \(name)") {
-        unsafe bind(socket.raw, first.pointee.ai_addr, first.pointee.ai_addrlen)
+    var opened: Int32 = -1
+    try unsafe SocketAddress.withInet(host, port) { (address, length) throws(SystemError) in
+      let socket = try SocketAddress.streamSocket(Int32(unsafe address.pointee.sa_family))
+      var on: Int32 = 1
+      _ = unsafe setsockopt(socket.raw, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
+      do throws(SystemError) {
+        _ = try System.retrying("bind \(name)") { unsafe bind(socket.raw, address, length) }
+        _ = try System.retrying("listen \(name)") { Glibc.listen(socket.raw, backlog) }
+      } catch {
+        if error.code == EADDRINUSE { throw inUse(.inet(host: host, port: port)) }
+        throw error
       }
-      _ = try System.retrying("listen \(name)") { Glibc.listen(socket.raw, backlog) }
-    } catch {
-      if error.code == EADDRINUSE { throw inUse(.inet(host: host, port: port)) }
-      throw error
+      opened = try socket.high().release()
     }
-    return try socket.high()
-  }
-
-  private static func streamSocket(_ family: Int32) throws(SystemError) -> Descriptor {
-    let flags = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
-    return Descriptor(try System.retrying("socket") { socket(family, flags, 0) })
+    return Descriptor(opened)
   }
 }

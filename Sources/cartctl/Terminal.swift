@@ -1,5 +1,6 @@
 import CartDomain
 import CartJSON
+import CartStores
 import Glibc
 
 /// Standard output and standard error. Text that came from outside can't steer the terminal.
@@ -44,6 +45,23 @@ enum Terminal {
     }
     return String(shown)
   }
+
+  /// How much a word matters.
+  enum Tone: String {
+    case good = "32"
+    case doubtful = "33"
+    case bad = "31"
+  }
+
+  /// In colour where standard output is a terminal that has some and nobody asked for none (https://no-color.org).
+  static func toned(_ text: String, _ tone: Tone) -> String {
+    hasColours ? "\u{1B}[\(tone.rawValue)m\(text)\u{1B}[0m" : text
+  }
+
+  private static let hasColours: Bool = {
+    let value = Settings.processEnvironment
+    return isatty(STDOUT_FILENO) == 1 && (value("NO_COLOR") ?? "").isEmpty && (value("TERM") ?? "dumb") != "dumb"
+  }()
 
   static func write(_ bytes: [UInt8], to descriptor: Int32) {
     var rest = bytes[...]

@@ -22,10 +22,8 @@ struct PoolSettings {
           "\(SettingKey.operationsListen.rawValue): neither unix:/path nor host:port, or the pool's own")
       }
       operationsListen = address
-    } else if case .unix(let path) = listen {
-      operationsListen = .unix(path: path + ".ops")
     } else {
-      operationsListen = nil
+      operationsListen = listen.ofStatusResponder
     }
     let requests = try settings.integer(.maximumRequests, in: 0...1_000_000_000)
     maximumRequests = requests == 0 ? nil : requests

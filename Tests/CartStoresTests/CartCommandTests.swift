@@ -103,7 +103,10 @@ struct CartCommandTests {
     #expect(status.status == 0, "\(status)")
     #expect((status.json["sync"] as? [String: Any])?["dirty"] as? Int == 1)
     #expect((status.json["redis"] as? [String: Any])?["up"] as? Bool == true)
+    // On a host whose workers somebody else starts there is no responder.
+    #expect((status.json["pool"] as? [String: Any])?["up"] as? Bool == false)
     let away = try bench.run("status", environment: ["CART_REDIS": "unix:/nonexistent"])
     #expect(away.status == 1 && away.output.contains("redis       away: ") && away.output.contains("postgres    1"))
+    #expect(!away.output.contains("\u{1B}"), "no colours where there is no terminal")
   }
 }

@@ -29,6 +29,24 @@ import Testing
     return try JSONDecoder().decode(Status.self, from: Data(answer.body))
   }
 
+  @Test func aProgramOfOursCanAskToo() throws {
+    let pool = try pool(2)
+    func address(_ name: String) throws -> ListenAddress { try #require(ListenAddress("unix:\(pool.folder)/\(name)")) }
+    let body = try PoolClient.get("/status", from: address("ops"))
+    #expect(try JSONDecoder().decode(Status.self, from: Data(body)).pool.workers == 2)
+    #expect(try PoolClient.get("/big/200000", from: address("s")).count == 200_000)
+    func failure(_ target: String, _ name: String) throws -> Int32? {
+      let address = try address(name)
+      return #expect(throws: SystemError.self) {
+        try PoolClient.get(target, from: address, patience: .milliseconds(100))
+      }?.code
+    }
+    #expect(try failure("/nothing", "s") == EPROTO)
+    #expect(try failure("/status", "nobody") == ENOENT)
+    #expect(try failure("/sleep/1000", "s") == ETIMEDOUT)
+    #expect(try failure("/crash", "s") == ECONNRESET)
+  }
+
   @Test func itIsToldWhenEveryWorkerIsBusy() throws {
     let pool = try pool(2)
     let busy = try (0..<2).map { _ in try pool.peer() }

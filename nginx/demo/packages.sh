@@ -2,6 +2,19 @@
 # Installs Debian packages without starting their services. Sourced; its user defines say and die, and calls
 # allow_services at its end, however that comes.
 
+# What the build and the servers need, and the command or file by which one sees that it is there.
+# shellcheck disable=SC2034
+readonly system_packages=(
+  'libfcgi-dev    /usr/include/fcgiapp.h'
+  'libjansson-dev /usr/include/jansson.h'
+  'libhiredis-dev /usr/include/hiredis/hiredis.h'
+  'libpq-dev      /usr/include/postgresql/libpq-fe.h'
+  'libssl-dev     /usr/include/openssl/ssl.h'
+  'redis-server   redis-server'
+  'postgresql     /usr/lib/postgresql/1[5-9]/bin/postgres'
+  'nginx          nginx'
+)
+
 made_policy='' policy_root=()
 
 # missing_packages 'PACKAGE SIGN'…: those whose sign, a command or a path, which may have wildcards, is not there.

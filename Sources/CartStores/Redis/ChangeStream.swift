@@ -83,6 +83,14 @@ package final class ChangeStream {
     }
   }
 
+  /// Lets the list of readers show that this one lives: Redis before 7.2 does not count a read that found nothing, unless
+  /// it asks for what the reader has already.
+  package func showLife() throws(StoreError) {
+    let command = RedisCommand("XREADGROUP", "GROUP", Self.group, reader, "COUNT", "1", "STREAMS", key, "0")
+    let replies = try connection.exchange(command, .reading)
+    if !replies.isError(0, code: "NOGROUP") { try replies.check(0) }
+  }
+
   /// Takes this reader off the list of readers; it must have acknowledged all that it took.
   package func leave() throws(StoreError) {
     let command = RedisCommand("XGROUP", "DELCONSUMER", key, Self.group, reader)

@@ -3,7 +3,7 @@ import CartDomain
 extension Syncer {
   /// What is to be done from time to time.
   enum Chore: CaseIterable {
-    /// Notes that the database is where it was, or finds that it is not.
+    /// Shows that this syncer lives; notes that the database is where it was, or finds that it is not.
     case heartbeat
     /// Tells workers when Redis's memory runs out.
     case memory
@@ -43,7 +43,9 @@ extension Syncer {
 
   func carryOut(_ chore: Chore) throws(StoreError) {
     switch chore {
-    case .heartbeat: try sync([])
+    case .heartbeat:
+      try stream.showLife()
+      try sync([])
     case .memory: try connection.announcePressure()
     case .catalogue: try catalogue.publish()
     case .stock: try publishStock()

@@ -41,8 +41,8 @@ struct Doctor: ParsableCommand {
   }
 
   private static func print(_ finding: Finding) {
-    let head = Table.padded(finding.weight.rawValue, 9) + Table.padded(finding.subject, 22)
-    Terminal.print(head + Terminal.escaped(finding.text))
+    let weight = Terminal.toned(Table.padded(finding.weight.rawValue, 9), finding.weight.tone)
+    Terminal.print(weight + Table.padded(finding.subject, 22) + Terminal.escaped(finding.text))
     if let advice = finding.advice {
       Terminal.print(String(repeating: " ", count: 31) + "-> " + Terminal.escaped(advice))
     }
@@ -59,6 +59,14 @@ struct Doctor: ParsableCommand {
 struct Finding {
   enum Weight: String {
     case ok, note, warning, failure
+
+    var tone: Terminal.Tone {
+      switch self {
+      case .ok: .good
+      case .note, .warning: .doubtful
+      case .failure: .bad
+      }
+    }
   }
 
   var weight: Weight

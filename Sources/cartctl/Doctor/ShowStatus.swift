@@ -6,11 +6,14 @@ import CartStores
 /// `cartctl status`
 struct ShowStatus: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "status", abstract: "Shows the stores, the carts, and how far PostgreSQL is behind.",
+    commandName: "status", abstract: "Shows the pool, the stores, the carts, and how far PostgreSQL is behind.",
     discussion: """
-      What the workers do is on /ops/status. Exit code 1 where a store does not answer.
+      The pool is asked where CART_OPS_LISTEN, or else CART_LISTEN, says that it is; each worker is on /ops/status. \
+      Exit code 1 where a store does not answer.
 
         cartctl status
+        watch -n 2 cartctl status
+        cartctl status --json
       """)
 
   @OptionGroup var stores: StoreOptions
@@ -18,7 +21,7 @@ struct ShowStatus: ParsableCommand {
 
   func run() throws {
     let both = try BothStores(stores)
-    var status = Status()
+    var status = Status(pool: PoolGlance(try stores.settings()))
     do throws(StoreError) {
       status.redis = try both.redis.examine()
       status.sync = try SyncState(of: both.redis)
@@ -35,22 +38,39 @@ struct ShowStatus: ParsableCommand {
       json.status(status)
       Terminal.print(json: json)
     } else {
-      for (name, text) in status.rows { Terminal.print(Table.padded(name, 12) + Terminal.escaped(text)) }
+      for row in status.rows {
+        let text = Terminal.escaped(row.text)
+        Terminal.print(Table.padded(row.name, 12) + (row.tone.map { Terminal.toned(text, $0) } ?? text))
+      }
     }
-    if status.redisFailure != nil || status.postgresFailure != nil { throw ExitCode.failure }
+    if status.isStoreAway { throw ExitCode.failure }
   }
 }
 
 /// What stands on the one screen.
 private struct Status {
+  var pool: PoolGlance
   var redis: RedisExamination?
   var sync: SyncState?
   var postgres: PostgresExamination?
   var redisFailure: String?
   var postgresFailure: String?
 
-  var rows: [(String, String)] {
-    [("redis", redisText), ("postgres", postgresText)] + syncRows
+  var isStoreAway: Bool { redisFailure != nil || postgresFailure != nil }
+
+  struct Row {
+    var name: String
+    var text: String
+    /// Nil: nothing to be said for or against it.
+    var tone: Terminal.Tone?
+  }
+
+  var rows: [Row] {
+    [
+      Row(name: "pool", text: pool.text, tone: pool.failure == nil ? .good : .doubtful),
+      Row(name: "redis", text: redisText, tone: redisFailure == nil ? .good : .bad),
+      Row(name: "postgres", text: postgresText, tone: postgresFailure == nil ? .good : .bad),
+    ] + syncRows
   }
 
   private var redisText: String {
@@ -73,17 +93,24 @@ private struct Status {
     return version + (postgres.isWritable ? "" : ", can't be written")
   }
 
-  private var syncRows: [(String, String)] {
-    var rows: [(String, String)] = []
+  private var syncRows: [Row] {
+    var rows: [Row] = []
     let kept = postgres.map { ", \($0.carts) in PostgreSQL" } ?? ""
     if let sync {
-      rows.append(("carts", "\(sync.active) in use in Redis\(kept)"))
-      rows.append(("lag", "\(sync.lag) ms: \(sync.dirty) carts to persist, \(sync.waiting) changes to record"))
-      rows.append(("refused", "\(sync.quarantined) carts"))
+      rows.append(Row(name: "carts", text: "\(sync.active) in use in Redis\(kept)"))
+      rows.append(
+        Row(
+          name: "lag", text: "\(sync.lag) ms: \(sync.dirty) carts to persist, \(sync.waiting) changes to record",
+          tone: sync.lag < 5_000 ? nil : .doubtful))
+      rows.append(
+        Row(name: "refused", text: "\(sync.quarantined) carts", tone: sync.quarantined == 0 ? nil : .doubtful))
       let names = sync.readers.map { "\($0.name) (\($0.idle) ms ago, \($0.inHand) in hand)" }
-      rows.append(("syncers", names.isEmpty ? "none" : names.joined(separator: ", ")))
+      rows.append(
+        Row(
+          name: "syncers", text: names.isEmpty ? "none" : names.joined(separator: ", "),
+          tone: sync.isSyncerAlive ? nil : .doubtful))
     }
-    if let postgres { rows.append(("commands", "\(postgres.commands) wait for carts")) }
+    if let postgres { rows.append(Row(name: "commands", text: "\(postgres.commands) wait for carts")) }
     return rows
   }
 }
@@ -91,6 +118,17 @@ private struct Status {
 extension JSONWriter {
   fileprivate mutating func status(_ status: Status) {
     beginObject()
+    key("pool")
+    beginObject()
+    key("up")
+    boolean(status.pool.failure == nil)
+    key("error")
+    string(status.pool.failure)
+    for (name, value) in status.pool.counts {
+      key(name)
+      integer(value)
+    }
+    endObject()
     key("redis")
     beginObject()
     key("up")

@@ -109,4 +109,18 @@ struct DrainTests {
     #expect(try stores.restorer.missing(users + [guest]) == [users[2]])
     #expect(try stores.store.cart(of: users[0]).cart.version == 1_000_000)
   }
+
+  @Test("A syncer that has had nothing to do for long is seen to live")
+  func idleButAlive() throws {
+    let stores = try TwoStores()
+    stores.shop.put("A")
+    try stores.add(CartOwner.anyUser(), "A")
+    let syncer = try syncer(stores)
+    func idle() throws -> Int64 { try #require(try SyncState(of: stores.redis).readers.first).idle }
+    try syncer.turn()
+    while try idle() < 20 {}
+    let before = try idle()
+    try syncer.carryOut(.heartbeat)
+    #expect(try idle() < before)
+  }
 }

@@ -62,6 +62,7 @@ extension EndToEnd {
       #expect(status.status == 0, "\(status.errors)")
       let json = try JSONParser.parse(Array(status.output.utf8))
       #expect(json["redis"]["up"] == true && json["postgres"]["pendingMigrations"] == 0)
+      #expect(json["pool"]["up"] == true && json["pool"]["workers"] == 4)
       let doctor = try TestSystem.cartctl("doctor", "--json")
       let findings = try JSONParser.parse(Array(doctor.output.utf8)).elements
       #expect(!findings.isEmpty && !findings.contains { $0["weight"] == "failure" }, "\(doctor.output)")
