@@ -12,13 +12,10 @@ let [words, merchant, shown] = ['', '', screenful];
 
 export async function load() {
   if (all) return;
-  try {
-    all = await (await fetch('catalog.json')).json();
-  } catch {
-    isMissing = true;
-    return;
-  }
-  isMissing = false;
+  const answer = await fetch('catalog.json').catch(() => null);
+  isMissing = !answer?.ok;
+  if (isMissing) return;
+  all = await answer.json();
   bySKU = new Map(all.map(product => [product.sku, product]));
   merchants = [...new Set(all.map(product => product.merchantId))];
   for (const product of all) product.words = `${product.name} ${product.sku} ${product.merchantId}`.toLowerCase();
