@@ -1,7 +1,6 @@
 // The view of the cart: its lines by merchant, what is wrong with them, and what the checked ones cost.
-import { count, figure, h, heading, money, tags } from './dom.js';
+import { capital, count, figure, h, heading, money, tags } from './dom.js';
 import { picture } from './pictures.js';
-import { merchantName } from './products.js';
 import { isOffSale, limits, problem, room, stock } from './words.js';
 
 export function cartView(cart, nameOf) {
@@ -24,9 +23,9 @@ export function cartView(cart, nameOf) {
           'aria-disabled': counts.selectedLines === 0 && 'true' }, 'Remove checked'),
         h('button', { class: 'quiet', action: 'clear' }, 'Clear all')),
       merchants.map(({ merchantId, selection, selectedTotal }) =>
-        h('section', { class: 'panel', key: `of ${merchantId}`, 'aria-label': merchantName(merchantId) },
+        h('section', { class: 'panel', key: `of ${merchantId}`, 'aria-label': capital(merchantId) },
           h('div', { class: 'head' },
-            h('h2', {}, checkbox({ action: 'select-merchant', merchant: merchantId }, merchantName(merchantId),
+            h('h2', {}, checkbox({ action: 'select-merchant', merchant: merchantId }, capital(merchantId),
               { all: 2, some: 1 }[selection] ?? 0, 2)),
             h('span', { class: 'soft' }, `Checked: ${money(selectedTotal, cart)}`)),
           h('ul', { class: 'lines' },
@@ -92,7 +91,7 @@ function summary(cart, nameOf) {
     h('h2', { id: 'summary' }, 'Summary'),
     h('dl', {},
       row('Checked', `${figure(counts.selectedQuantity)} of ${count(counts.quantity, 'piece')}`),
-      merchants.map(each => row(merchantName(each.merchantId), money(each.selectedTotal, cart))),
+      merchants.map(each => row(capital(each.merchantId), money(each.selectedTotal, cart))),
       row('Total', money(totals.selected, cart), 'total')),
     problems.length > 0 && h('ul', { class: 'problems', 'aria-label': 'What stands in the way' },
       problems.map(each => h('li', {}, problem(each, nameOf)))),

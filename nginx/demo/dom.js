@@ -90,5 +90,7 @@ export const date = (text, more = { dateStyle: 'long' }) => new Intl.DateTimeFor
 
 export const figure = number => number.toLocaleString('en-GB');
 
+export const capital = text => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** "1 piece", "2 pieces". */
 export const count = (number, one) => `${figure(number)} ${one}${number === 1 ? '' : 's'}`;

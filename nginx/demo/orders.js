@@ -1,12 +1,10 @@
 // The views of an order that is to be placed, and of those that were.
-import { count, date, figure, h, heading, money } from './dom.js';
+import { capital, count, date, figure, h, heading, money } from './dom.js';
 import { picture } from './pictures.js';
-import { merchantName } from './products.js';
 import { problem } from './words.js';
 
-const states = { placed: 'Placed', accepted: 'Accepted', cancelled: 'Cancelled' };
 const time = { dateStyle: 'medium', timeStyle: 'short' };
-const badge = status => h('span', { class: `tag ${status}` }, states[status]);
+const badge = status => h('span', { class: `tag ${status}` }, capital(status));
 
 /** What the shopper sees before an order, to be compared with what the shop says then. */
 export const review = cart => ({
@@ -49,7 +47,7 @@ export function checkoutView({ order, changes, problems, isSent }, nameOf) {
 function sheet(order, label, ...actions) {
   const merchants = [...new Set(order.lines.map(line => line.merchantId))];
   return h('div', { class: 'panel' },
-    merchants.map(id => [h('h2', {}, merchantName(id)), h('ul', { class: 'lines brief' },
+    merchants.map(id => [h('h2', {}, capital(id)), h('ul', { class: 'lines brief' },
       order.lines.filter(line => line.merchantId === id).map(line => h('li', { key: line.sku, sku: line.sku },
         picture(line),
         h('div', { class: 'what' }, h('h3', {}, line.name),

@@ -1,5 +1,5 @@
 // The view of the products: found by words and merchant, and rendered some at a time.
-import { count, figure, h, heading, money, tags } from './dom.js';
+import { capital, count, figure, h, heading, money, tags } from './dom.js';
 import { picture } from './pictures.js';
 import { isOffSale, limits, stock } from './words.js';
 
@@ -22,7 +22,6 @@ export async function load() {
 }
 
 export const bySku = sku => bySKU.get(sku);
-export const merchantName = id => id.charAt(0).toUpperCase() + id.slice(1);
 export const search = text => [words, shown] = [text.trim().toLowerCase(), screenful];
 export const filter = id => [merchant, shown] = [id, screenful];
 export const more = () => shown += screenful;
@@ -46,8 +45,8 @@ export function productsView(cart) {
       h('input', { id: 'search', type: 'search', 'aria-label': 'Find products or a merchant', value: words, action: 'search',
         placeholder: 'Find products or a merchant' }),
       merchants.length > 1 && merchants.length < 13 && filters()),
-    merchants.filter(id => of(id).length).map(id => h('section', { key: `of ${id}`, 'aria-label': merchantName(id) },
-      h('h2', {}, merchantName(id)),
+    merchants.filter(id => of(id).length).map(id => h('section', { key: `of ${id}`, 'aria-label': capital(id) },
+      h('h2', {}, capital(id)),
       h('ul', { class: 'products' }, of(id).map(product => card(product, lines.get(product.sku), cart))))),
     list.length > part.length && h('p', { class: 'more' }, `${part.length} of ${count(list.length, 'product')}`,
       h('button', { action: 'more-products' }, 'Show more')),
@@ -58,7 +57,7 @@ export function productsView(cart) {
 }
 
 const filters = () => h('div', { class: 'chips', role: 'group', 'aria-label': 'Merchant' }, ['', ...merchants].map(id =>
-  h('button', { action: 'filter', merchant: id, 'aria-pressed': `${id === merchant}` }, id ? merchantName(id) : 'All')));
+  h('button', { action: 'filter', merchant: id, 'aria-pressed': `${id === merchant}` }, id ? capital(id) : 'All')));
 
 function card(product, line, cart) {
   // What the list knows is as old as the page's start; what the cart knows is not.

@@ -2,7 +2,7 @@
 // do nothing now is `aria-disabled`, so that it keeps the focus and can say why.
 import { Cart } from './v1/cart.js';
 import { cartView } from './cart-view.js';
-import { figure, h, money, patch } from './dom.js';
+import { capital, figure, h, money, patch } from './dom.js';
 import { checkoutView, differences, orderView, ordersView, review } from './orders.js';
 import * as products from './products.js';
 import * as words from './words.js';
@@ -207,7 +207,10 @@ async function confirm() {
 
 // --- what the controls do
 
-const step = ({ sku, to }) => work(() => cart.set(sku, { delta: to - lineOf(sku).quantity }), `${nameOf(sku)}: ${figure(+to)}.`);
+const step = ({ sku, to }) => work(async () => {
+  await cart.set(sku, { delta: to - lineOf(sku).quantity });
+  say(`${nameOf(sku)}: ${figure(lineOf(sku)?.quantity ?? 0)}.`);
+});
 const select = (box, what, name) => work(() => cart.select(box.checked, what),
   `${name}: ${box.checked ? 'checked' : 'unchecked'}.`);
 
@@ -226,7 +229,7 @@ const changes = {
   less: step,
   quantity({ sku }, input) {
     const { valueMissing, badInput } = input.validity;
-    // Emptied, to be filled in anew.
+    // Emptied to be filled.
     if (valueMissing && !badInput) return null;
     if (!input.reportValidity()) return render(say(input.validationMessage, true));
     const quantity = input.valueAsNumber;
@@ -236,7 +239,7 @@ const changes = {
   'remove-selected': () => work(() => cart.remove({ selected: true }), 'What was checked is removed.'),
   clear: () => work(() => cart.clear(), 'The cart is empty now.'),
   select: ({ sku }, box) => select(box, sku, nameOf(sku)),
-  'select-merchant': ({ merchant: merchantId }, box) => select(box, { merchantId }, products.merchantName(merchantId)),
+  'select-merchant': ({ merchant: merchantId }, box) => select(box, { merchantId }, capital(merchantId)),
   'select-all': (_, box) => select(box, 'all', 'All'),
   acknowledge: ({ sku }) => work(() => cart.acknowledgePrices(sku && [sku]), 'Accepted.'),
   confirm,
@@ -273,7 +276,8 @@ const others = {
     document.querySelector('#logout button').focus();
   },
   async logout() {
-    await work(() => cart.sync());
+    // Nobody is kept for long.
+    await work(() => Promise.race([cart.sync(), new Promise(done => setTimeout(done, 4000))]));
     await become('', 'Logged out.');
     $('user').focus();
   },
@@ -304,15 +308,15 @@ function act(control) {
 }
 
 const on = (type, use) => document.addEventListener(type, event => {
-  const control = (event.submitter ?? event.target).closest?.('[data-action]');
-  if (control) use(control, event);
+  const control = event.target.closest?.('[data-action]');
+  if (control) use(control);
 });
 on('click', control => control.matches('button') && !control.form && act(control));
 on('change', control => control.matches('input:not([type=search])') && act(control));
 on('input', control => control.matches('[type=search]') && act(control));
-on('submit', (control, event) => {
+document.addEventListener('submit', event => {
   event.preventDefault();
-  act(control);
+  act(event.target.querySelector('button'));
 });
 document.querySelector('.skip').addEventListener('click', event => {
   event.preventDefault();
@@ -330,5 +334,5 @@ cart.addEventListener('change', ({ detail }) => {
 });
 
 render();
-await Promise.all([products.load(), work(() => cart.refresh())]);
+await Promise.all([products.load().then(render), work(() => cart.refresh())]);
 await enter();
