@@ -144,6 +144,8 @@ start_cartd() {
 
 start_nginx() {
   local user=''
+  # Somebody may have taken it during the build; his answers would pass for ours.
+  need_port
   ((EUID != 0)) || user='user www-data;'
   identity=()
   ln -sfn -- "$root/nginx" "$state/web/snippets"
@@ -160,6 +162,8 @@ answers() (
 )
 
 port_is_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
+
+need_port() { ! port_is_taken || die "port $port is taken; choose another with --port"; }
 
 # stop NAME SIGNAL SECONDS LAST-SIGNAL: waits for the server to end; when time is up, or at a second Ctrl-C, it gets
 # the last signal, and what is left of its process group is killed.
