@@ -26,6 +26,7 @@ class Looks(ShopTests):
         for sku in LINES:
             shopper.click("add", sku)
             shopper.sees(f'main li[data-sku="{sku}"]', "in the cart")
+        self.browser.execute_script("scrollTo(0, 0)")
         yield "products"
         shopper.go("#/cart")
         shopper.find('[data-action="checkout"]')

@@ -192,6 +192,25 @@ class Devices(ShopTests):
         second.look_again()
         second.has(0)
 
+    def test_what_came_in_at_the_same_price_is_told_before_it_is_ordered(self):
+        pot, rug = self.sell("Terracotta pot"), self.sell("Wool rug")
+        shopper = self.shopper.open()
+        shopper.click("add", pot)
+        shopper.has(1)
+        shopper.go("#/checkout")
+        shopper.find('[data-action="confirm"]')
+        shopper.send("DELETE", f"/v1/cart/lines/{pot}")
+        shopper.send("POST", "/v1/cart/lines", {"sku": rug, "quantity": 2})
+        shopper.send("PATCH", f"/v1/cart/lines/{rug}", {"quantity": 1})
+        # The page knows the new cart by now; the shopper still sees the old one.
+        self.browser.run("new BroadcastChannel(`cart ${location.origin}/v1`).postMessage({ version: 4, owner: 'guest' })")
+        self.proxy.wait_for("GET /v1/cart$", 2)
+        shopper.click("confirm")
+        shopper.sees(".note.warn", "Wool rug")
+        shopper.click("confirm")
+        shopper.sees("h1", "Thank you")
+        shopper.sees("main", "Wool rug")
+
     def test_a_guest_who_logs_in_brings_the_cart_along(self):
         pot, rug, lamp = self.sell("Terracotta pot"), self.sell("Wool rug", purchaseLimit=3), self.sell("Brass lamp")
         shopper = self.shopper.open()

@@ -8,7 +8,7 @@ const badge = status => h('span', { class: `tag ${status}` }, capital(status));
 
 /** What the shopper sees before an order, to be compared with what the shop says then. */
 export const review = cart => ({
-  currency: cart.currency, minorUnit: cart.minorUnit, total: cart.totals.selected,
+  version: cart.version, currency: cart.currency, minorUnit: cart.minorUnit, total: cart.totals.selected,
   lines: cart.lines.filter(line => line.selected && line.current?.purchasable)
     .map(line => ({ ...line, ...line.snapshot, unitPrice: line.current.unitPrice })),
 });

@@ -189,7 +189,7 @@ async function confirm() {
   if (here.isSent) return;
   render(here.isSent = true);
   try {
-    const order = await cart.order({ expectedTotal: here.order.total });
+    const order = await cart.order({ expectedTotal: here.order.total, cartVersion: here.order.version });
     placed = order.id;
     const done = () => say('The order is placed.');
     if (page !== here) return done();
