@@ -118,7 +118,7 @@ class Answers(ShopTests):
         self.assertEqual(outcomes, {"summed", "overwritten", "kept", "added", "dropped"})
 
     def test_a_merge_before_another_request(self):
-        """Whatever that comes to, the cookie is cleared."""
+        # Whatever that comes to, the cookie is cleared.
         (sku,) = self.sell({"stock": 3})
         order = "/v1/orders/4NqLr8h2Qm7TzP0xWc9YbE"
         for method, target, body, status in [

@@ -77,7 +77,7 @@ class Description:
         """Each with its method and its path."""
         for path, item in self.root["paths"].items():
             for method, operation in item.items():
-                if method != "parameters":
+                if method not in ("parameters", "servers"):
                     yield method.upper(), path, operation
 
     def operation(self, method, target):

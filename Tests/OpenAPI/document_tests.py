@@ -24,7 +24,7 @@ class Document(unittest.TestCase):
         self.assertEqual(faults, [])
 
     def test_its_schemas_are_closed(self):
-        """What an answer holds beyond them would go unseen."""
+        # What an answer holds beyond them would go unseen.
         free = {"Values", "ClientData", "ExtraData"}
         for name, schema in self.description.root["components"]["schemas"].items():
             for node in self.nodes(schema):
@@ -43,7 +43,7 @@ class Document(unittest.TestCase):
         self.assertGreater(count, 100)
 
     def test_everything_that_has_a_name_is_used(self):
-        """MethodNotAllowed is the answer where nothing is described."""
+        # MethodNotAllowed is the answer where nothing is described.
         names = {
             f"#/components/{kind}/{name}"
             for kind, members in self.description.document["components"].items()
@@ -55,7 +55,7 @@ class Document(unittest.TestCase):
         self.assertEqual(used - names, set())
 
     def test_every_request_and_every_answer_has_an_example(self):
-        """But for files, pages and metrics."""
+        # But for files, pages and metrics.
         for method, path, operation in self.description.operations():
             contents = [operation["requestBody"]] if "requestBody" in operation else []
             contents += [response for _, response in operation["responses"].items() if "content" in response]

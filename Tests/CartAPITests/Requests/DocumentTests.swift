@@ -8,7 +8,10 @@ import Testing
 @Suite struct Documents {
   let shop: Shop
 
-  init() throws { shop = try Shop() }
+  init() throws {
+    shop = try Shop()
+    description = try Self.served.get()
+  }
 
   @Test(arguments: [
     ("/v1/openapi.json", "application/json"), ("/v1/cart.js", "text/javascript; charset=utf-8"),
@@ -40,20 +43,25 @@ import Testing
 
   @Test(arguments: [("", "/"), ("/shop", "/shop"), ("/my \"shop\"/ä", "/my%20%22shop%22/%C3%A4")])
   func theDescriptionKnowsWhereItIs(basePath: String, url: String) throws {
+    let atRoot = shop.send("GET", "/v1/openapi.json").text
+    let server = #""servers": [{"url": "/"#
+    #expect(atRoot.contains(server + #"","#))
     let shop = try Shop(try Shop.configuration(basePath: basePath))
-    let document = shop.send("GET", url == "/" ? "/v1/openapi.json" : url + "/v1/openapi.json").json
-    #expect(document["servers"].elements.map(\.["url"].string) == [url])
-    #expect(document["paths"] != .absent)
+    let document = shop.send("GET", (url == "/" ? "" : url) + "/v1/openapi.json").text
+    #expect(document == atRoot.replacing(server, with: server.dropLast() + url, maxReplacements: 1))
   }
 
   // MARK: What it says
 
-  private var description: JSON { shop.send("GET", "/v1/openapi.json").json }
+  /// Read once: it is long.
+  private static let served = Result { try Shop().send("GET", "/v1/openapi.json").json }
+
+  private let description: JSON
 
   @Test func itSpeaksOfEachRouteAndOfNothingElse() {
     let paths = description["paths"]
     let described = paths.keys.flatMap { path in
-      paths[path].keys.subtracting(["parameters"]).map { "\($0.uppercased()) \(path)" }
+      paths[path].keys.subtracting(["parameters", "servers"]).map { "\($0.uppercased()) \(path)" }
     }
     #expect(described.sorted() == CartService.routes.sorted())
   }
