@@ -114,17 +114,18 @@ load_catalog() {
   run "$state/bin/cartctl" catalog import "${format[@]}" "$file" || die "cannot load the catalogue $file"
 }
 
-# The page at / shows what the catalogue holds at this moment; a thousand products are enough to look at.
+# The page at / lists what the catalogue holds at this moment; ten thousand products are enough to look at.
 write_page() {
   local www=$state/web/www
   rm -rf "$www"
   mkdir -m 755 "$www"
-  install -m 644 "$root"/nginx/demo/*.{html,css,js} "$www"
+  install -m 644 "$root"/nginx/demo/*.{html,css,js,svg} "$www"
   sql >"$www/catalog.json" <<'SQL' || echo '[]' >"$www/catalog.json"
 SELECT coalesce(json_agg(json_strip_nulls(to_json(product))), '[]') FROM (
-  SELECT sku, merchant_id AS "merchantId", name, picture, unit_price AS "unitPrice", currency,
-    minimum_quantity AS "minimumQuantity", quantity_step AS "quantityStep"
-  FROM :"schema".skus WHERE active ORDER BY merchant_id, name, sku LIMIT 1000) AS product;
+  SELECT sku, merchant_id AS "merchantId", name, picture, unit_price AS "unitPrice", currency, stock,
+    purchase_limit AS "purchaseLimit", customer_limit AS "customerLimit", minimum_quantity AS "minimumQuantity",
+    quantity_step AS "quantityStep", available_from AS "availableFrom", available_until AS "availableUntil"
+  FROM :"schema".skus WHERE active ORDER BY merchant_id, name, sku LIMIT 10000) AS product;
 SQL
   chmod 644 "$www/catalog.json"
 }
@@ -143,6 +144,8 @@ start_cartd() {
 
 start_nginx() {
   local user=''
+  # Somebody may have taken it during the build; his answers would pass for ours.
+  need_port
   ((EUID != 0)) || user='user www-data;'
   identity=()
   ln -sfn -- "$root/nginx" "$state/web/snippets"
@@ -159,6 +162,8 @@ answers() (
 )
 
 port_is_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
+
+need_port() { ! port_is_taken || die "port $port is taken; choose another with --port"; }
 
 # stop NAME SIGNAL SECONDS LAST-SIGNAL: waits for the server to end; when time is up, or at a second Ctrl-C, it gets
 # the last signal, and what is left of its process group is killed.

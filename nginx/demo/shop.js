@@ -1,303 +1,338 @@
-// The demo page: lists the catalogue and works the cart through /v1. Data reach the page as text, never as markup.
-'use strict';
+// The example shop: which view is shown, and what its controls do. Each control names that in data-action; one that can
+// do nothing now is `aria-disabled`, so that it keeps the focus and can say why.
+import { Cart } from './v1/cart.js';
+import { cartView } from './cart-view.js';
+import { capital, figure, h, money, patch } from './dom.js';
+import { checkoutView, differences, orderView, ordersView, review } from './orders.js';
+import * as products from './products.js';
+import * as words from './words.js';
 
+const user = () => /(?:^|; )demoUser=([^;]*)/.exec(document.cookie)?.[1] ?? '';
 const $ = id => document.getElementById(id);
-let products = [];
-let cart = null;
+const main = $('main');
+const cart = new Cart();
 
-/** An element with properties, among them `data` for data-* attributes, and children; a string child becomes text. */
-function element(name, properties = {}, ...children) {
-  const node = document.createElement(name);
-  for (const [key, value] of Object.entries(properties)) {
-    if (key === 'data') Object.assign(node.dataset, value);
-    else if (key.startsWith('aria-')) node.setAttribute(key, value);
-    else node[key] = value;
-  }
-  node.append(...children.filter(child => child !== null));
-  return node;
+let route = readHash();
+/** What the view has fetched or is about: orders, an order, or a checkout. */
+let page = {};
+/** The id of the order that was placed last, and what became of the guest's cart. */
+let [placed, merge] = [null, null];
+/** Whose page this was when last seen. */
+let shopper = user();
+/** Whether the shop did not answer of late; whether an answer is long in coming. */
+let [isAway, isSlow] = [false, false];
+const isReadOnly = () => cart.source === 'database';
+
+// --- what is said
+
+let forgetting;
+
+function say(text, isBad = false) {
+  clearTimeout(forgetting);
+  $('message').replaceChildren(text);
+  $('message').className = isBad ? 'bad' : '';
+  if (!isBad) forgetting = setTimeout(() => say(''), 8000);
 }
 
-/** An amount in minor units; the exponent is the cart's own, or else what the browser knows of the currency. */
-function money(amount, currency, minorUnit) {
-  const format = new Intl.NumberFormat(undefined, { style: 'currency', currency });
-  return format.format(amount / 10 ** (minorUnit ?? format.resolvedOptions().maximumFractionDigits));
+const lineOf = sku => cart.state?.lines.find(line => line.sku === sku);
+
+const nameOf = sku => lineOf(sku)?.snapshot.name ?? products.bySku(sku)?.name ?? sku;
+
+function fail(error) {
+  if (error.code === 'shopper_changed') return;
+  isAway = !error.status || error.status >= 500;
+  if (isAway) lookAgain();
+  say(words.error(error, nameOf), true);
 }
 
-function say(text, bad = false) {
-  $('message').textContent = text;
-  $('message').classList.toggle('bad', bad);
-}
-
-// --- requests: one at a time, so that fast clicks arrive in their order ---------------------------------------------
-
-let queue = Promise.resolve();
-
-function inTurn(task) {
-  queue = queue.then(task).catch(error => say(error.message, true));
-  return queue;
-}
-
-function randomKey() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('');
-}
-
-const pause = seconds => new Promise(resolve => setTimeout(resolve, seconds * 1000));
-
-/** Sends a request; a change whose outcome is unknown is repeated under the same key, which has no second effect. */
-async function send(method, path, body) {
-  const headers = {};
-  if (method !== 'GET') headers['Idempotency-Key'] = randomKey();
-  if (body !== undefined) headers['Content-Type'] = 'application/json';
-  for (let attempt = 1; ; attempt++) {
-    let answer = null;
-    try {
-      answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
-    } catch {
-      if (attempt === 3) throw new Error('The shop does not answer. Please try again.');
-    }
-    if (answer && (![502, 503, 504].includes(answer.status) || attempt === 3)) return answer;
-    await pause(Number(answer?.headers.get('Retry-After')) || attempt);
+/** Does what takes a while; undefined if it failed. A cart that it changes shows itself by an event. */
+async function work(task, done) {
+  const slow = setTimeout(() => render(isSlow = true), 2500);
+  try {
+    const result = await task();
+    isAway = false;
+    if (done) say(done);
+    return result;
+  } catch (error) {
+    fail(error);
+  } finally {
+    clearTimeout(slow);
+    isSlow = false;
+    render();
   }
 }
 
-/** Makes a change and shows the cart that comes back; says what happened, or why it did not. */
-function change(method, path, body, done) {
-  return inTurn(async () => {
-    const answer = await send(method, path, body);
-    const content = await answer.json();
-    if (answer.ok) {
-      show(content);
-      say(content.merge ? merged(content.merge) : done);
-    } else {
-      if (content.cart) show(content.cart);
-      else if (cart) show(cart);
-      say(refusal(content), true);
+let looking = null;
+
+/** Asks for the cart until the shop answers as usual. */
+function lookAgain(seconds = 3) {
+  looking ??= setTimeout(async () => {
+    const wasAway = isAway;
+    await cart.refresh().then(() => isAway = false, () => {});
+    looking = null;
+    if (isAway || isReadOnly() || merge?.pending) lookAgain(Math.min(seconds * 1.5, 20));
+    else if (wasAway) {
+      say('The shop is back.');
+      if (!page.order) enter();
     }
-  });
+    render();
+  }, seconds * 1000);
 }
 
-function refresh() {
-  return inTurn(async () => {
-    const answer = await send('GET', '/v1/cart');
-    const content = await answer.json();
-    if (!answer.ok) return say(refusal(content), true);
-    show(content);
-    if (content.merge) say(merged(content.merge));
-  });
+// --- what is shown
+
+function showHeader() {
+  $('login').hidden = user() !== '';
+  $('logout').hidden = user() === '';
+  $('who').textContent = user();
+  for (const link of document.querySelectorAll('nav a, .mini')) {
+    const isHere = link.hash === '#/' ? route.view === 'products' : location.hash.startsWith(link.hash);
+    if (isHere) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  }
+  const { counts, totals, currency } = cart.state ?? {};
+  const [count, total] = document.querySelectorAll('[data-count], [data-total]');
+  count.textContent = counts ? figure(counts.quantity) : '…';
+  total.textContent = currency ? money(totals.all, cart.state) : counts ? 'empty' : '';
+  [count.dataset.count, total.dataset.total] = [counts?.quantity ?? '', totals?.all ?? ''];
 }
 
-const reasons = {
-  not_purchasable: 'is not for sale', out_of_stock: 'is sold out', insufficient_stock: 'is not there in that number',
-  purchase_limit: 'is limited for each order', customer_limit: 'is limited for each customer',
-  minimum_quantity: 'is sold from a minimum on', quantity_step: 'is sold in steps',
-  not_on_sale_yet: 'is not on sale yet', no_longer_on_sale: 'is no longer on sale',
-  unknown_sku: 'is not in the catalogue', currency_mismatch: 'is in another currency than the cart',
-  invalid_quantity: 'cannot be had in that quantity', total_too_large: 'makes the total too large',
+function trouble() {
+  const text = !navigator.onLine ? 'You are offline'
+    : isReadOnly() ? 'The cart can be read, but not changed at the moment'
+    : isAway ? 'The shop does not answer at the moment' : null;
+  return (text || isSlow) && h('p', { key: 'trouble', id: 'trouble', class: 'note warn' },
+    text ? `${text}. This page tries again by itself.` : 'Waiting for the shop…');
+}
+
+const mergeTitle = () => merge?.pending ? 'Your guest cart comes along a little later.'
+  : merge?.lines.length ? 'Your guest cart came along.' : '';
+
+function mergeNotice() {
+  const title = mergeTitle();
+  const { lines = [] } = merge ?? {};
+  return title && h('section', { key: 'merge', id: 'merge', class: 'note', 'aria-labelledby': 'merge-title' },
+    h('h2', { id: 'merge-title' }, title),
+    lines.length > 0 && h('ul', {}, lines.map(line => h('li', { sku: line.sku, outcome: line.outcome },
+      h('b', {}, nameOf(line.sku)), ` – ${words.outcome(line)}`))),
+    h('button', { action: 'dismiss' }, 'All right'));
+}
+
+const views = {
+  products: () => products.productsView(cart.state),
+  cart: () => cartView(cart.state, nameOf),
+  checkout: () => checkoutView(page, nameOf),
+  orders: () => ordersView(page),
+  order: () => orderView(page, placed === route.id),
 };
 
-/** One problem or error of the API as a sentence. */
-function reason(problem) {
-  const line = cart?.lines.find(line => line.sku === problem.sku);
-  const name = line?.snapshot.name ?? products.find(product => product.sku === problem.sku)?.name ?? problem.sku;
-  const facts = ['requested', 'available', 'limit'].filter(key => problem[key] !== undefined && problem[key] !== null)
-    .map(key => `${key} ${problem[key]}`);
-  return `${name ?? 'This'} ${reasons[problem.code] ?? problem.code}${facts.length ? ` (${facts.join(', ')})` : ''}.`;
+function render() {
+  showHeader();
+  patch(main, trouble(), mergeNotice(), views[route.view]());
+  document.title = `${main.querySelector('h1').textContent} · Wayside`;
 }
 
-function refusal(content) {
-  const known = (content.errors ?? []).filter(error => reasons[error.code] && error.sku);
-  return known.length ? known.map(reason).join(' ') : content.detail || content.title || content.code || 'Refused.';
+// --- which view
+
+function readHash() {
+  const [, view = '', id] = location.hash.split('/');
+  if (view === 'orders' && id) return { view: 'order', id };
+  return { view: ['cart', 'checkout', 'orders'].includes(view) ? view : 'products' };
 }
 
-function merged(merge) {
-  if (merge.pending) return 'The guest cart will be added later.';
-  return `The guest cart came along: ${merge.lines.map(l => `${l.sku} ${l.outcome} (${l.quantity})`).join(', ') || 'it was empty'}.`;
+async function go() {
+  route = readHash();
+  page = {};
+  say('');
+  main.replaceChildren();
+  render();
+  main.querySelector('h1').focus({ preventScroll: true });
+  scrollTo(0, 0);
+  await enter();
 }
 
-// --- the cart -------------------------------------------------------------------------------------------------------
-
-const linePath = sku => `/v1/cart/lines/${encodeURIComponent(sku)}`;
-
-function show(newCart) {
-  cart = newCart;
-  const focus = document.activeElement?.dataset.focus;
-  const amount = value => money(value, cart.currency, cart.minorUnit);
-  const filled = cart.lines.length > 0;
-  $('empty').hidden = filled;
-  $('filled').hidden = !filled;
-  $('count').textContent = cart.counts.quantity;
-  check($('all'), cart.counts.selectedLines, cart.counts.lines);
-  $('acknowledge').hidden = !cart.lines.some(line => line.priceChange);
-  $('remove-selected').disabled = cart.counts.selectedLines === 0;
-  $('lines').replaceChildren(...cart.merchants.map(merchant => showMerchant(merchant, amount)));
-  $('problems').replaceChildren(...cart.problems.map(problem => element('li', { className: 'bad' }, reason(problem))));
-  $('total').textContent = filled
-    ? `Checked: ${amount(cart.totals.selected)} for ${cart.counts.selectedQuantity} of ${cart.counts.quantity}` : '';
-  // What was in use is built anew; whoever works by keyboard stays where they were, or at the cart if it is gone.
-  if (focus) (document.querySelector(`[data-focus="${CSS.escape(focus)}"]:not([hidden])`) ?? $('cart')).focus();
-}
-
-function check(box, some, all) {
-  box.checked = all > 0 && some === all;
-  box.indeterminate = some > 0 && some < all;
-}
-
-function showMerchant(merchant, amount) {
-  const box = element('input', { type: 'checkbox', data: { focus: `merchant ${merchant.merchantId}` } });
-  check(box, { all: 2, some: 1 }[merchant.selection] ?? 0, 2);
-  box.onchange = () => change('PUT', '/v1/cart/selection', { selected: box.checked, merchantId: merchant.merchantId },
-    `${merchant.merchantId}: ${box.checked ? 'checked' : 'unchecked'}.`);
-  const lines = cart.lines.filter(line => line.merchantId === merchant.merchantId);
-  return element('section', { 'aria-label': merchant.merchantId },
-    element('h3', {}, element('label', {}, box, ` ${merchant.merchantId}`)),
-    element('ul', { className: 'lines' }, ...lines.map(line => showLine(line, amount))),
-    element('p', { className: 'soft' }, `Checked: ${amount(merchant.selectedTotal)}`));
-}
-
-function showLine(line, amount) {
-  const { sku, quantity, snapshot } = line;
-  const name = snapshot.name;
-  const path = linePath(sku);
-  const control = (kind, properties) => ({ data: { focus: `${kind} ${sku}` }, ...properties });
-  const box = element('input', control('check', { type: 'checkbox', checked: line.selected, 'aria-label': `Check ${name}` }));
-  box.onchange = () => change('PATCH', path, { selected: box.checked }, `${name}: ${box.checked ? 'checked' : 'unchecked'}.`);
-  const step = line.extraData.quantityStep ?? 1;
-  const stepper = (sign, label) => element('button', control(label, {
-    type: 'button', 'aria-label': `${label} ${name}`,
-    onclick: () => change('PATCH', path, { delta: sign * step }, `${name}: ${label}.`),
-  }), sign > 0 ? '+' : '−');
-  const number = element('input', control('quantity', {
-    type: 'number', min: 0, max: 1000000, step: 1, value: quantity, required: true, 'aria-label': `Quantity of ${name}`,
-  }));
-  number.onchange = () => {
-    if (number.reportValidity()) change('PATCH', path, { quantity: number.valueAsNumber }, `${name}: ${number.value}.`);
-  };
-  const remove = element('button', control('remove', {
-    type: 'button', 'aria-label': `Remove ${name}`, onclick: () => change('DELETE', path, undefined, `${name} removed.`),
-  }), 'Remove');
-  return element('li', {}, box,
-    element('span', {}, name, ...marks(line, amount)),
-    element('strong', {}, amount(line.lineTotal)),
-    element('span', { className: 'row' }, stepper(-1, 'less of'), number, stepper(1, 'more of'), remove));
-}
-
-/** What a shopper should know of a line: its price and how it moved, what is left, whether it can be bought. */
-function marks(line, amount) {
-  const texts = [[`${amount(line.current?.unitPrice ?? line.snapshot.unitPrice)} each`, 'soft']];
-  if (line.priceChange) {
-    const up = line.priceChange.direction === 'increase';
-    texts.push([`${up ? '▲ up' : '▼ down'} from ${amount(line.priceChange.from)}`, up ? 'bad' : 'good']);
+/** Fetches what the view is about. */
+async function enter() {
+  const here = page;
+  const { view, id } = route;
+  if (view === 'products') await products.load();
+  if (view === 'checkout') await startCheckout(here);
+  if (view === 'orders' || view === 'order') {
+    const got = await work(() => view === 'orders' ? cart.orders({ limit: 10 }) : cart.getOrder(id));
+    Object.assign(here, { failure: got ? null : $('message').textContent }, view === 'orders' ? got : { order: got });
   }
-  const { stock, purchaseLimit, customerLimit, minimumQuantity, quantityStep } = line.extraData;
-  if (!line.current?.purchasable) texts.push(['not for sale now', 'bad']);
-  if (stock === 'out') texts.push(['sold out', 'bad']);
-  if (stock === 'low' || stock === 'insufficient') texts.push([`only ${line.current?.availableQuantity} left`, 'bad']);
-  if (purchaseLimit) texts.push([`at most ${purchaseLimit} an order`, 'soft']);
-  if (customerLimit) texts.push([`at most ${customerLimit} a customer`, 'soft']);
-  if (minimumQuantity) texts.push([`from ${minimumQuantity}`, 'soft']);
-  if (quantityStep) texts.push([`in steps of ${quantityStep}`, 'soft']);
-  return texts.map(([text, className]) => element('span', { className }, ` · ${text}`));
+  if (page === here) render();
 }
 
-// --- the catalogue --------------------------------------------------------------------------------------------------
-
-/** A picture for a product that has none: its first letter on a colour of its own. */
-function picture(product) {
-  const hue = Array.from(product.sku).reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 360, 7);
-  const svg = (name, attributes, text = '') => {
-    const node = document.createElementNS('http://www.w3.org/2000/svg', name);
-    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-    node.textContent = text;
-    return node;
-  };
-  const image = svg('svg', { viewBox: '0 0 160 90', 'aria-hidden': 'true', preserveAspectRatio: 'xMidYMid slice' });
-  image.append(svg('rect', { width: 160, height: 90, fill: `hsl(${hue} 45% 72%)` }),
-    svg('text', { x: 80, y: 62, 'text-anchor': 'middle', 'font-size': 48, fill: `hsl(${hue} 60% 22%)` },
-      Array.from(product.name)[0] ?? '?'));
-  return image;
+async function startCheckout(here) {
+  if (!cart.state) await work(() => cart.refresh());
+  if (!cart.state || page !== here) return;
+  if (!cart.state.counts.selectedLines) return location.replace('#/cart');
+  here.order = review(cart.state);
+  render();
+  const checked = await work(() => cart.validate());
+  if (checked && !checked.ok && page === here) showRefusal(here, checked.problems);
 }
 
-function showProduct(product) {
-  const add = element('button', {
-    type: 'button', 'aria-label': `Add ${product.name}`,
-    onclick: () => change('POST', '/v1/cart/lines', { sku: product.sku, quantity: firstQuantity(product) },
-      `${product.name} added.`),
-  }, 'Add');
-  return element('li', {}, picture(product), element('span', {}, product.name),
-    element('span', { className: 'soft' }, `${money(product.unitPrice, product.currency)} · ${product.sku}`), add);
+/** Shows what has come between the shopper and the order, to be confirmed anew or changed in the cart. */
+function showRefusal(here, problems) {
+  const order = review(cart.state);
+  if (!order.lines.length && !problems.length) return location.replace('#/cart');
+  const said = differences(here.order, order);
+  const hasChanged = said.length || order.total !== here.order.total;
+  Object.assign(here, { order, problems, changes: hasChanged && { from: here.order.total, said } });
+  render();
 }
 
-/** A product that is sold from a minimum on starts with it, and goes on by its step. */
-function firstQuantity(product) {
-  const there = cart?.lines.some(line => line.sku === product.sku);
-  return there ? product.quantityStep ?? 1 : Math.max(product.minimumQuantity ?? 1, product.quantityStep ?? 1);
-}
-
-function showProducts() {
-  const words = $('search').value.trim().toLowerCase();
-  const found = products.filter(product => `${product.name} ${product.sku}`.toLowerCase().includes(words));
-  const merchants = [...new Set(found.map(product => product.merchantId))];
-  $('products').replaceChildren(...merchants.map(merchant => element('section', { 'aria-label': merchant },
-    element('h3', {}, merchant),
-    element('ul', { className: 'products' },
-      ...found.filter(product => product.merchantId === merchant).map(showProduct)))));
-  if (!found.length) $('products').replaceChildren(element('p', {}, 'No products.'));
-}
-
-// --- the shopper: the cookie demoUser, which only the demo's nginx takes at its word --------------------------------
-
-function currentUser() {
-  return document.cookie.split('; ').find(part => part.startsWith('demoUser='))?.slice('demoUser='.length) ?? '';
-}
-
-function showUser() {
-  const user = currentUser();
-  $('login').hidden = user !== '';
-  $('logout').hidden = user === '';
-  $('who').textContent = user;
-}
-
-function logIn() {
-  const user = $('user').value.trim();
-  if (!user || /[;\p{Cc}]/u.test(user) || new TextEncoder().encode(user).length > 128) {
-    return say('A user is 1 to 128 bytes without a semicolon.', true);
+async function confirm() {
+  const here = page;
+  if (here.isSent) return;
+  render(here.isSent = true);
+  try {
+    const order = await cart.order({ expectedTotal: here.order.total, cartVersion: here.order.version });
+    placed = order.id;
+    const done = () => say('The order is placed.');
+    if (page !== here) return done();
+    addEventListener('hashchange', done, { once: true });
+    location.replace(`#/orders/${order.id}`);
+  } catch (error) {
+    here.isSent = false;
+    fail(error);
+    if (['cart_empty', 'cart_not_ready', 'total_changed', 'version_mismatch'].includes(error.code)) {
+      showRefusal(here, error.problem.errors.filter(fault => fault.sku));
+    }
+    render();
   }
-  document.cookie = `demoUser=${user}; path=/; SameSite=Lax`;
-  showUser();
-  say(`Logged in as ${user}.`);
-  refresh();
 }
 
-function logOut() {
-  document.cookie = 'demoUser=; path=/; max-age=0; SameSite=Lax';
-  showUser();
-  say('Logged out.');
-  refresh();
-}
+// --- what the controls do
 
-// --- start ----------------------------------------------------------------------------------------------------------
-
-function onSubmit(id, act) {
-  $(id).addEventListener('submit', event => {
-    event.preventDefault();
-    act();
-  });
-}
-
-onSubmit('login', logIn);
-onSubmit('logout', logOut);
-$('search').addEventListener('input', showProducts);
-$('all').addEventListener('change', () =>
-  change('PUT', '/v1/cart/selection', { selected: $('all').checked, all: true }, $('all').checked ? 'All checked.' : 'None checked.'));
-$('acknowledge').addEventListener('click', () => change('POST', '/v1/cart/prices/acknowledge', {}, 'The new prices are accepted.'));
-$('remove-selected').addEventListener('click', () =>
-  change('DELETE', '/v1/cart/lines?selected=true', undefined, 'What was checked is removed.'));
-$('clear').addEventListener('click', () => change('DELETE', '/v1/cart', undefined, 'The cart is empty now.'));
-window.addEventListener('focus', refresh);
-
-showUser();
-refresh();
-inTurn(async () => {
-  products = await (await fetch('catalog.json')).json();
-  showProducts();
+const step = ({ sku, to }) => work(async () => {
+  await cart.set(sku, { delta: to - lineOf(sku).quantity });
+  say(`${nameOf(sku)}: ${figure(lineOf(sku)?.quantity ?? 0)}.`);
 });
+const select = (box, what, name) => work(() => cart.select(box.checked, what),
+  `${name}: ${box.checked ? 'checked' : 'unchecked'}.`);
+
+/** The first of those that come has the focus. */
+async function showMore(selector, load) {
+  const { length } = document.querySelectorAll(selector);
+  await load();
+  document.querySelectorAll(selector)[length]?.focus();
+}
+
+/** Those that change the cart. */
+const changes = {
+  add: ({ sku }) => work(() => cart.add(sku, products.quantityToAdd(products.bySku(sku), lineOf(sku))),
+    `${nameOf(sku)} is in the cart.`),
+  more: step,
+  less: step,
+  quantity({ sku }, input) {
+    const { valueMissing, badInput } = input.validity;
+    // Emptied to be filled.
+    if (valueMissing && !badInput) return null;
+    if (!input.reportValidity()) return render(say(input.validationMessage, true));
+    const quantity = input.valueAsNumber;
+    return work(() => cart.set(sku, quantity), `${nameOf(sku)}${quantity ? `: ${figure(quantity)}` : ' is removed'}.`);
+  },
+  remove: ({ sku }) => work(() => cart.remove(sku), `${nameOf(sku)} is removed.`),
+  'remove-selected': () => work(() => cart.remove({ selected: true }), 'What was checked is removed.'),
+  clear: () => work(() => cart.clear(), 'The cart is empty now.'),
+  select: ({ sku }, box) => select(box, sku, nameOf(sku)),
+  'select-merchant': ({ merchant: merchantId }, box) => select(box, { merchantId }, capital(merchantId)),
+  'select-all': (_, box) => select(box, 'all', 'All'),
+  acknowledge: ({ sku }) => work(() => cart.acknowledgePrices(sku && [sku]), 'Accepted.'),
+  confirm,
+};
+
+const others = {
+  checkout: () => location.hash = '#/checkout',
+  dismiss: () => render(merge = null),
+  filter: ({ merchant }) => render(products.filter(merchant)),
+  search(_, input) {
+    products.search(input.value);
+    render();
+    say(`${products.found()} found.`);
+  },
+  'more-products': () => showMore('.products button', () => render(products.more())),
+  'more-orders': () => showMore('.orders a', () => work(async () => {
+    const here = page;
+    const { orders, next } = await cart.orders({ limit: 10, before: here.next });
+    Object.assign(here, { orders: [...here.orders, ...orders], next });
+  })),
+  async 'cancel-order'() {
+    const here = page;
+    const order = await work(() => cart.cancelOrder(route.id), 'The order is cancelled.');
+    if (order) render(here.order = order);
+    else enter();
+  },
+  reload: enter,
+  async login() {
+    const name = $('user').value.trim();
+    if (!name || /[;\p{Cc}]/u.test(name) || new TextEncoder().encode(name).length > 128) {
+      return say('A user is 1 to 128 bytes without a semicolon.', true);
+    }
+    await become(name, `Logged in as ${name}.`);
+    document.querySelector('#logout button').focus();
+  },
+  async logout() {
+    // Nobody is kept for long.
+    await work(() => Promise.race([cart.sync(), new Promise(done => setTimeout(done, 4000))]));
+    await become('', 'Logged out.');
+    $('user').focus();
+  },
+};
+
+/** Only the demo's nginx takes this cookie at its word. */
+async function become(name, text) {
+  document.cookie = `demoUser=${name}; path=/; SameSite=Lax${name ? '' : '; max-age=0'}`;
+  await work(() => cart.reset().then(() => say(`${text} ${mergeTitle()}`)));
+  meetShopper();
+}
+
+/** Forgets what was another's, when somebody logged in or out here or in another tab. */
+function meetShopper() {
+  if (shopper === user()) return;
+  shopper = user();
+  [merge, placed, page] = [null, null, {}];
+  enter();
+}
+
+function act(control) {
+  const { action } = control.dataset;
+  if (control.getAttribute('aria-disabled')) {
+    return say(control.title || $(control.getAttribute('aria-describedby')).textContent, true);
+  }
+  if (changes[action] && isReadOnly()) return render(say('The cart cannot be changed at the moment.', true));
+  return (changes[action] ?? others[action])(control.dataset, control);
+}
+
+const on = (type, use) => document.addEventListener(type, event => {
+  const control = event.target.closest?.('[data-action]');
+  if (control) use(control);
+});
+on('click', control => control.matches('button') && !control.form && act(control));
+on('change', control => control.matches('input:not([type=search])') && act(control));
+on('input', control => control.matches('[type=search]') && act(control));
+document.addEventListener('submit', event => {
+  event.preventDefault();
+  act(event.target.querySelector('button'));
+});
+document.querySelector('.skip').addEventListener('click', event => {
+  event.preventDefault();
+  main.focus();
+});
+addEventListener('hashchange', () => /^#\/|^$/.test(location.hash) && go());
+addEventListener('offline', render);
+addEventListener('online', render);
+cart.addEventListener('change', ({ detail }) => {
+  meetShopper();
+  if (detail.merge) say(mergeTitle(merge = detail.merge));
+  else if (merge?.pending) merge = null;
+  if (isReadOnly() || merge?.pending) lookAgain();
+  render();
+});
+
+render();
+await Promise.all([products.load().then(render), work(() => cart.refresh())]);
+await enter();
