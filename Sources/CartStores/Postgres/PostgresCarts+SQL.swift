@@ -70,12 +70,15 @@ extension PostgresCarts {
 
   static let pageCount = PostgresStatement("cart_page_count", "SELECT count(*) FROM carts WHERE \(servable)")
 
+  /// Makes the rows that are missing and locks the others, in the order in which ``persist`` takes them too: a row that
+  /// is made before the one in front of it is locked would end in a deadlock with a synchroniser. `DO NOTHING` locks
+  /// nothing.
   static let add = PostgresStatement(
     "cart_add",
     """
-    INSERT INTO carts (owner_kind, owner_id)
-    SELECT kind, id FROM unnest($1::text[], $2::text[]) AS o (kind, id) ORDER BY kind, id
-    ON CONFLICT DO NOTHING
+    INSERT INTO carts AS present (owner_kind, owner_id)
+    SELECT kind, id FROM unnest($1::text[], $2::text[]) AS o (kind, id) ORDER BY kind COLLATE "C", id COLLATE "C"
+    ON CONFLICT (owner_kind, owner_id) DO UPDATE SET epoch = present.epoch WHERE false
     """)
 
   static let lock = PostgresStatement(
@@ -116,7 +119,7 @@ extension PostgresCarts {
       SELECT owner_kind, owner_id, epoch, epoch, version, currency, clock, lines, retry_ring, inbox_applied,
         inbox_applied, state, merged_into, to_timestamp(cookie_renewed), to_timestamp(updated / 1000.0),
         clock_timestamp(), to_timestamp(expires)
-      FROM copies ORDER BY owner_kind, owner_id
+      FROM copies ORDER BY owner_kind COLLATE "C", owner_id COLLATE "C"
       ON CONFLICT (owner_kind, owner_id) DO UPDATE SET
         epoch = greatest(present.epoch, excluded.epoch), data_epoch = excluded.data_epoch, version = excluded.version,
         currency = excluded.currency, clock = excluded.clock, lines = excluded.lines,

@@ -1,4 +1,5 @@
 import CartDomain
+import Foundation
 import Testing
 
 @testable import CartStores
@@ -135,6 +136,39 @@ struct MergeTests {
     #expect(try quantities(stores, pair.target) == ["A": 5])
     _ = try stores.synchronizer.sync(pair.target)
     try stores.expectEqual(pair.target)
+  }
+
+  @Test("A merge takes the rows in the order in which the syncer does, so that neither ends the other in a deadlock")
+  func lockOrder() throws {
+    let stores = try TwoStores()
+    let pair = try pair(stores, guest: [("A", 2)], user: [("A", 3)])
+    _ = try stores.synchronizer.sync(pair.owner)
+    let schema = stores.schema
+    let hasGuest = DispatchSemaphore(value: 0)
+    let isThrough = DispatchSemaphore(value: 0)
+    Thread {
+      defer { isThrough.signal() }
+      // What a syncer does that persists both: it has the guest's row, and goes on to the user's when the merge waits
+      // for the guest's.
+      guard let syncer = try? schema.connection() else { return }
+      try? syncer.begin()
+      _ = try? syncer.execute("SELECT FROM carts WHERE owner_kind = 'guest' FOR UPDATE", label: "guest")
+      hasGuest.signal()
+      let waiting = """
+        SELECT 1 FROM pg_stat_activity
+        WHERE application_name = 'tests' AND wait_event_type = 'Lock' AND query LIKE '%carts%'
+        """
+      let giveUp = Date().addingTimeInterval(20)
+      while (try? schema.rows(waiting))?.isEmpty == true, Date() < giveUp {}
+      let user = "INSERT INTO carts (owner_kind, owner_id) VALUES ('user', '\(pair.user.text)'), ('user', 'written')"
+      _ = try? syncer.execute(user, label: "user")
+      try? syncer.commit()
+    }.start()
+    hasGuest.wait()
+    let reading = try stores.store.merge(pair.guest, into: pair.user, by: .sum, retryKey: nil, requestID: "r")
+    isThrough.wait()
+    #expect(reading == .merged(.sum, [CartMerge.Report(sku: "A", outcome: .summed, quantity: 5)]))
+    #expect(try schema.rows("SELECT 1 FROM carts WHERE owner_id = 'written'") == [["1"]])
   }
 
   @Test("Without PostgreSQL nothing is frozen")
