@@ -52,7 +52,15 @@ func runMaster(_ configuration: ServerConfiguration, flags: Flags, logger: Logge
   master.socketOwner = configuration.listenOwner
   master.socketGroup = configuration.listenGroup
   master.pidFile = configuration.pidFile
-  master.checkConfiguration = { (try? ServerConfiguration(flags)) != nil }
+  master.checkConfiguration = {
+    do {
+      _ = try ServerConfiguration(flags)
+      return true
+    } catch {
+      logger.error("the configuration can't be used", metadata: ["error": "\(error)"])
+      return false
+    }
+  }
   try Master.run(configuration: master, logger: logger)
 }
 
