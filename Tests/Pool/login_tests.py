@@ -10,10 +10,14 @@ import time
 import unittest
 
 import pool_system
-from pool_system import Cartd, Products
+from pool_system import Cartd, Products, eventually
 
 ROUNDS = 1_000 if pool_system.IS_LONG else 25
 DEVICES = 50
+# One dies in each round, and is replaced at once: the master lets only those wait that follow one who has died younger
+# than YOUNG seconds. Of so many workers there is soon one that is older.
+WORKERS = 16
+YOUNG = 5
 LINES = 65
 # So many of them stand in the user's cart too.
 SHARED = 30
@@ -58,24 +62,47 @@ class Device:
             time.sleep(0.01)
 
 
+class Reaper:
+    """Kills a worker in the middle of the logins, one that is no longer young."""
+
+    def __init__(self, chance):
+        self.chance, self.killed, self.seen = chance, 0, {}
+
+    def victims(self, cartd):
+        now = time.monotonic()
+        self.seen = {pid: self.seen.get(pid, now) for pid in cartd.workers()}
+        return [pid for pid, since in self.seen.items() if now - since > YOUNG]
+
+    def kill_one(self, cartd):
+        time.sleep(self.chance.random() * 0.05)
+        if victims := self.victims(cartd):
+            with contextlib.suppress(ProcessLookupError):
+                pool_system.kill(self.chance.choice(victims))
+                self.killed += 1
+
+
 class Logins(unittest.TestCase):
     def test_each_line_comes_once(self):
         """Worker deaths cost requests, but no line and no login."""
         chance = random.Random(seed := random.randrange(1 << 32))
         skus = Products.many(100)
-        killed = 0
-        with Cartd(workers=4) as cartd:
+        reaper = Reaper(chance)
+        began = time.monotonic()
+        with Cartd(workers=WORKERS) as cartd:
             devices = [Device(cartd.nginx.port) for _ in range(DEVICES)]
             for number in range(ROUNDS):
+                eventually(lambda: reaper.victims(cartd), "a worker is old enough")
                 user = f"login-{seed}-{number}"
                 guest = self.fill(devices[0], skus[:LINES], 1)
                 self.fill(devices[1], skus[LINES - SHARED:LINES - SHARED + LINES], 2, user)
-                statuses = self.log_in(devices, user, guest, lambda: self.kill_one(cartd, chance))
-                killed += 1
+                statuses = self.log_in(devices, user, guest, lambda: reaper.kill_one(cartd))
                 self.assertEqual(statuses, [200] * DEVICES, f"seed {seed}, round {number}")
                 self.check(devices[0], user, guest, skus, f"seed {seed}, round {number}")
+                if (number + 1) % 50 == 0:
+                    print(f"round {number + 1} after {time.monotonic() - began:.0f} s", flush=True)
             cartd.wait_until_idle()
-        print(f"{ROUNDS} rounds of {DEVICES} logins with {LINES} lines, {killed} workers killed, seed {seed}")
+            self.assertEqual(reaper.killed, ROUNDS)
+        print(f"{ROUNDS} rounds of {DEVICES} logins with {LINES} lines, a worker killed in each, seed {seed}")
 
     def fill(self, device, skus, quantity, user=None):
         lines = {"lines": [{"sku": sku, "quantity": quantity} for sku in skus]}
@@ -100,13 +127,6 @@ class Logins(unittest.TestCase):
         for thread in threads:
             thread.join()
         return statuses
-
-    @staticmethod
-    def kill_one(cartd, chance):
-        time.sleep(chance.random() * 0.05)
-        if workers := cartd.workers():
-            with contextlib.suppress(ProcessLookupError):
-                pool_system.kill(chance.choice(workers))
 
     def check(self, device, user, guest, skus, where):
         cart = json.loads(device.insist("GET", "/v1/cart", user=user).body)
