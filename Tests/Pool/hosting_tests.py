@@ -9,7 +9,7 @@ import types
 import unittest
 
 import pool_system
-from pool_system import Cartd
+from pool_system import Cartd, psql
 
 README = pool_system.ROOT / "README.md"
 
@@ -22,16 +22,6 @@ def documented_rights():
     return ["+" + name.lower() for name in [*names, "INFO", "AUTH"]]
 
 
-def redis(pool, *words):
-    command = ["redis-cli", "-s", pool.folder / "redis.sock", *words]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def psql(sql):
-    command = ["psql", "-XqAt", "-d", pool_system.own_variables()["CART_DATABASE"], "-c", sql]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-
 class Shop:
     """One shop: a Redis user, a prefix and a schema, and the variables that say so."""
 
@@ -41,7 +31,7 @@ class Shop:
         password.write_text(f"secret of {name}\n")
         password.chmod(0o600)
         rules = ["reset", "on", f">secret of {name}", f"~{name}:*", "-@all", *documented_rights()]
-        redis(pool, "ACL", "SETUSER", name, *rules)
+        pool.ask_redis("ACL", "SETUSER", name, *rules)
         self.settings = {
             "REDIS_USER": name, "REDIS_PASSWORD_FILE": password, "REDIS_PREFIX": f"{name}:", "SCHEMA": f"shop_{name}",
             "REDIS": f"unix:{pool.folder}/redis.sock",
@@ -92,7 +82,7 @@ class SharedHosting(unittest.TestCase):
             merged = nginx.ask("GET", "/v1/cart", Cookie=f"demoUser=bob; guestCartId={guest}")
             self.assertEqual(json.loads(merged.body)["merge"]["lines"][0]["outcome"], "added")
             self.assertEqual(nginx.ask("POST", "/v1/cart/sync", Cookie="demoUser=bob").status, 200)
-            self.assertEqual(redis(host, "DEL", f"{shop.name}:cart:user:bob"), "1")
+            self.assertEqual(host.ask_redis("DEL", f"{shop.name}:cart:user:bob"), "1")
             again = json.loads(nginx.ask("GET", "/v1/cart", Cookie="demoUser=bob").body)
             self.assertEqual((again["version"], again["counts"]["quantity"]), (1_000_000, 3))
             self.assertIn("bob", shop.cartctl("show", "user:bob"))
@@ -100,7 +90,7 @@ class SharedHosting(unittest.TestCase):
             check = subprocess.run([shop.pool.program, "--check"], capture_output=True, text=True,
                                    env=shop.pool.variables)
             self.assertEqual(check.returncode, 0, check.stdout + check.stderr)
-        names = redis(host, "KEYS", "*").split()
+        names = host.ask_redis("KEYS", "*").split()
         self.assertTrue(all(name.startswith(("red:", "blue:", "pool:")) for name in names), names)
         kinds = psql("SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user")
         self.assertEqual(kinds, "f")
@@ -125,11 +115,11 @@ class OddIdentities(unittest.TestCase):
                 self.assertEqual(self.ask(pool, name, "POST", "/v1/cart/sync").status, 200, name)
                 cart = json.loads(self.ask(pool, name, "GET", "/v1/cart").body)
                 self.assertEqual(cart["counts"]["quantity"], number, name)
-            redis(pool, "FLUSHALL")
+            pool.ask_redis("FLUSHALL")
             for number, name in enumerate(self.NAMES, 1):
                 cart = json.loads(self.ask(pool, name, "GET", "/v1/cart").body)
                 self.assertEqual((cart["version"], cart["counts"]["quantity"]), (1_000_000, number), name)
-            keys = [key for key in redis(pool, "--raw", "KEYS", "pool:cart:user:*").splitlines() if key]
+            keys = [key for key in pool.ask_redis("--raw", "KEYS", "pool:cart:user:*").splitlines() if key]
             self.assertEqual(len(keys), len(self.NAMES))
             self.assertEqual(psql("SELECT count(*) FROM cart_pool.carts"), str(len(self.NAMES)))
 

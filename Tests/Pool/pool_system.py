@@ -57,9 +57,13 @@ def own_variables():
 
 def empty_schema():
     """No test finds carts of another: each has an empty Redis, to which they would come back."""
-    sql = "TRUNCATE cart_pool.carts, cart_pool.cart_inbox, cart_pool.cart_changes, cart_pool.cart_merges"
+    psql("TRUNCATE cart_pool.carts, cart_pool.cart_inbox, cart_pool.cart_changes, cart_pool.cart_merges")
+
+
+def psql(sql):
+    """The answer of the instance's PostgreSQL, as text without names and frames."""
     command = ["psql", "-XqAt", "-d", own_variables()["CART_DATABASE"], "-c", sql]
-    subprocess.run(command, check=True, capture_output=True)
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 class Server:
@@ -226,6 +230,10 @@ class Pool:
     def signal(self, number):
         self.server.signal(number)
 
+    def ask_redis(self, *words):
+        command = ["redis-cli", "-s", self.folder / "redis.sock", *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
     @property
     def log_text(self):
         return self.log.read_text(errors="replace")
@@ -242,14 +250,26 @@ class Pool:
 
 
 class Cartd(Pool):
-    """cartd with `workers`, its settings without CART_."""
+    """cartd with `workers`, its settings without CART_; those in `file` stand in its configuration file, where a reload
+    finds others."""
 
-    def __init__(self, workers=2, gates=False, **settings):
+    def __init__(self, workers=2, gates=False, file=None, **settings):
         super().__init__()
         with contextlib.ExitStack() as undoing:
             undoing.callback(self.closing.close)
+            self.configure(file or {})
             self._start(workers, gates, settings)
             undoing.pop_all()
+
+    def configure(self, settings):
+        lines = [f"CART_{name}={value}\n" for name, value in settings.items()]
+        (self.folder / "cartd.env").write_text("".join(lines))
+
+    def reload(self):
+        """Until every worker is one of the new generation."""
+        self.reloads = getattr(self, "reloads", 0) + 1
+        self.signal(signal.SIGHUP)
+        self.wait_for(f"generation={self.reloads} [FastCGIServer] reload finished")
 
     def _start(self, workers, gates, settings):
         variables = dict(own_variables())
@@ -273,7 +293,7 @@ class Cartd(Pool):
         }
         self.variables = variables | {f"CART_{name}": str(value) for name, value in settings.items()}
         self.count = workers
-        self.run([self.program], self.variables)
+        self.run([self.program, "--config", self.folder / "cartd.env"], self.variables)
         eventually(self.socket.exists, "the socket is there")
         self.nginx = self.add_nginx()
         self.wait_until_idle()
@@ -343,14 +363,17 @@ class Products:
     def many(cls, count):
         if not cls._skus:
             cls._skus = [f"pool-{os.getpid()}-{time.time_ns():x}-{number}" for number in range(100)]
-            with tempfile.NamedTemporaryFile("w", suffix=".ndjson") as file:
-                for sku in cls._skus:
-                    product = {"sku": sku, "name": "Pool", "unitPrice": 100, "currency": "GBP"}
-                    file.write(json.dumps(product) + "\n")
-                file.flush()
-                command = [STATE / "bin" / "cartctl", "catalog", "import", file.name]
-                subprocess.run(command, check=True, capture_output=True, env=os.environ | own_variables())
+            cls.load({"sku": sku, "name": "Pool", "unitPrice": 100, "currency": "GBP"} for sku in cls._skus)
         return cls._skus[:count]
+
+    @staticmethod
+    def load(products):
+        with tempfile.NamedTemporaryFile("w", suffix=".ndjson") as file:
+            for product in products:
+                file.write(json.dumps(product) + "\n")
+            file.flush()
+            command = [STATE / "bin" / "cartctl", "catalog", "import", file.name]
+            subprocess.run(command, check=True, capture_output=True, env=os.environ | own_variables())
 
 
 def private_bytes(pid):

@@ -9,10 +9,11 @@ import threading
 import unittest
 
 import pool_system
-from pool_system import Cartd, Products
+from pool_system import Cartd, Products, psql
 
 CLIENTS = 8
 ADDS = 400 if pool_system.IS_LONG else 60
+ORDERS = 100 if pool_system.IS_LONG else 10
 
 
 class CuttingProxy:
@@ -63,14 +64,9 @@ class Retries(unittest.TestCase):
             proxy = CuttingProxy(pool.nginx.port, chance)
             self.addCleanup(proxy.close)
             replays = [0] * CLIENTS
-            threads = [
-                threading.Thread(target=self.shop, args=(proxy.port, f"retry-{number}", skus[number], replays, number))
-                for number in range(CLIENTS)
-            ]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            self.run_all([
+                (self.shop, (proxy.port, f"retry-{number}", skus[number], replays, number)) for number in range(CLIENTS)
+            ])
             for number in range(CLIENTS):
                 answer = pool.nginx.ask("GET", "/v1/cart", Cookie=f"demoUser=retry-{number}")
                 cart = json.loads(answer.body)
@@ -80,27 +76,79 @@ class Retries(unittest.TestCase):
             self.assertGreater(sum(replays), ADDS // 2)
             print(f"{CLIENTS * ADDS} adds, {proxy.cuts} answers cut, {sum(replays)} replays, seed {seed}")
 
-    @staticmethod
-    def shop(port, user, sku, replays, number):
+    def test_an_order_that_is_repeated_with_its_key_is_placed_once(self):
+        chance = random.Random(seed := random.randrange(1 << 32))
+        sku = f"cut-{seed}"
+        stock = CLIENTS * ORDERS + 7
+        Products.load([{"sku": sku, "name": "Cut", "unitPrice": 100, "currency": "GBP", "stock": stock}])
+        with Cartd(workers=3) as pool:
+            proxy = CuttingProxy(pool.nginx.port, chance)
+            self.addCleanup(proxy.close)
+            users = [f"cut-{seed}-{number}" for number in range(CLIENTS)]
+            replays = [0] * CLIENTS
+            self.run_all([(self.order, (proxy.port, user, sku, replays, number)) for number, user in enumerate(users)])
+            for user in users:
+                cart = json.loads(pool.nginx.ask("GET", "/v1/cart", Cookie=f"demoUser={user}").body)
+                self.assertEqual((cart["lines"], cart["version"]), ([], 2 * ORDERS), f"seed {seed}")
+            ordered = psql(f"""
+                SELECT count(*), count(DISTINCT order_id), sum(quantity), count(DISTINCT owner_id)
+                FROM cart_pool.orders JOIN cart_pool.order_lines USING (order_id) WHERE sku = '{sku}'""")
+            self.assertEqual(ordered, "|".join(map(str, [CLIENTS * ORDERS] * 3 + [CLIENTS])), f"seed {seed}")
+            self.assertEqual(psql(f"SELECT stock FROM cart_pool.skus WHERE sku = '{sku}'"), "7", f"seed {seed}")
+            self.assertGreater(sum(replays), 0)
+            print(f"{CLIENTS * ORDERS} orders, {proxy.cuts} answers cut, {sum(replays)} replays, seed {seed}")
+
+    def run_all(self, calls):
+        """What a thread finds wrong is told here."""
+        faults = []
+
+        def run(call, arguments):
+            try:
+                call(*arguments)
+            except Exception as fault:
+                faults.append(fault)
+
+        threads = [threading.Thread(target=run, args=call) for call in calls]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(faults, [])
+
+    @classmethod
+    def shop(cls, port, user, sku, replays, number):
         for count in range(ADDS):
-            headers = {
-                "Cookie": f"demoUser={user}", "Content-Type": "application/json", "Idempotency-Key": f"key-{count}",
-                "Connection": "close",
-            }
-            while True:
-                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=pool_system.PATIENCE)
-                try:
-                    connection.request("POST", "/v1/cart/lines", body=json.dumps({"sku": sku}), headers=headers)
-                    answer = connection.getresponse()
-                    answer.read()
-                except (OSError, http.client.HTTPException):
-                    continue
-                finally:
-                    connection.close()
-                replays[number] += answer.headers.get("Idempotent-Replayed") == "true"
-                if answer.status != 200:
-                    raise AssertionError(f"status {answer.status}")
-                break
+            replays[number] += cls.insist(port, user, "/v1/cart/lines", {"sku": sku}, f"key-{count}")
+
+    @classmethod
+    def order(cls, port, user, sku, replays, number):
+        for count in range(ORDERS):
+            cls.insist(port, user, "/v1/cart/lines", {"sku": sku}, f"add-{count}")
+            replays[number] += cls.insist(port, user, "/v1/orders", {"expectedTotal": 100}, f"order-{count}")
+
+    @staticmethod
+    def insist(port, user, path, body, key):
+        """Repeats a request until it has an answer, and tells whether that is a replay's."""
+        headers = {
+            "Cookie": f"demoUser={user}", "Content-Type": "application/json", "Idempotency-Key": key,
+            "Connection": "close",
+        }
+        while True:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=pool_system.PATIENCE)
+            try:
+                connection.request("POST", path, body=json.dumps(body), headers=headers)
+                answer = connection.getresponse()
+                text = answer.read()
+            except (OSError, http.client.HTTPException):
+                continue
+            finally:
+                connection.close()
+            # The first one may still be at it, on another connection.
+            if answer.status == 409 and json.loads(text)["code"] == "request_in_progress":
+                continue
+            if answer.status not in (200, 201):
+                raise AssertionError(f"status {answer.status}: {text}")
+            return answer.headers.get("Idempotent-Replayed") == "true"
 
 
 if __name__ == "__main__":
