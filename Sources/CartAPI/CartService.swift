@@ -57,7 +57,8 @@ package final class CartService {
       response = try answer(request, &trace)
     } catch {
       var problem = error
-      problem.merge = trace.merge
+      problem.merge = problem.merge ?? trace.merge
+      trace.merge = problem.merge
       response = problem.response(requestID: request.requestID, lowStock: configuration.lowStock)
     }
     // Where it is pending, the guest comes again.

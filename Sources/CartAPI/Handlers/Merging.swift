@@ -30,6 +30,8 @@ extension CartService {
     case .replayed:
       var response = try cartResponse(joined(cart(of: call.shopper)), view: view, call: call)
       response.add("Idempotent-Replayed", "true")
+      // The answer that cleared the cookie may be the one that was lost.
+      if try isSpent(call.shopper.guest) { response.add("Set-Cookie", GuestCookie.clearing) }
       return response
     default: break
     }
@@ -45,7 +47,10 @@ extension CartService {
     }
     switch merge {
     case .pending: throw Problem(StoreError(.unavailable, "a merge can't be recorded"))
-    case .nothing: throw Problem(.nothingToMerge, cart: try joined(cart(of: call.shopper)))
+    case .nothing:
+      var problem = Problem(.nothingToMerge, cart: try joined(cart(of: call.shopper)))
+      problem.merge = merge
+      throw problem
     case .merged:
       var response = try cartResponse(joined(cart(of: call.shopper)), view: view, call: call, merge: merge)
       response.add("Set-Cookie", GuestCookie.clearing)
@@ -58,6 +63,15 @@ extension CartService {
     do throws(StoreError) {
       return try store.precheck(
         owner, retryKey: retryKey, condition: call.request[.ifMatch].map(EntityTag.condition))
+    } catch {
+      throw Problem(error)
+    }
+  }
+
+  private func isSpent(_ guest: GuestPass?) throws(Problem) -> Bool {
+    guard let guest else { return false }
+    do throws(StoreError) {
+      return try store.cart(of: .guest(guest.id)).isSpent
     } catch {
       throw Problem(error)
     }

@@ -42,6 +42,10 @@ final class TwoStores {
         isNewGuest: owner.isGuest, retryKey: key, requestID: "request"))
   }
 
+  func clear(_ owner: CartOwner) throws {
+    _ = try store.change(ChangeRequest(owner: owner, change: .remove(.all), isNewGuest: false, requestID: "request"))
+  }
+
   /// What one cart is in both stores: equal, field by field, once it is at rest.
   func expectEqual(_ owner: CartOwner, sourceLocation: SourceLocation = #_sourceLocation) throws {
     let hash = try #require(try redis.hash(of: owner), sourceLocation: sourceLocation)

@@ -57,24 +57,64 @@ struct MergeTests {
     #expect(try stores.add(pair.owner, "A").reading.isSpent)
   }
 
-  @Test("An empty user's cart takes all of a full guest's, with its snapshots and times")
-  func intoEmpty() throws {
+  @Test(
+    "An empty user's cart takes all of a full guest's, with its snapshots and times, whatever the strategy",
+    arguments: MergeStrategy.allCases, [false, true])
+  func intoEmpty(_ strategy: MergeStrategy, hadLines: Bool) throws {
     let stores = try TwoStores()
-    let pair = try pair(stores, guest: [("A", 2), ("B", 7)], user: [])
+    let pair = try pair(stores, guest: [("A", 2), ("B", 7)], user: hadLines ? [("A", 5), ("U", 1)] : [])
+    if hadLines { try stores.clear(pair.target) }
     let lines = try stores.store.cart(of: pair.owner).cart.lines
-    let reading = try stores.store.merge(pair.guest, into: pair.user, by: .overwrite, retryKey: nil, requestID: "r")
+    let reading = try stores.store.merge(pair.guest, into: pair.user, by: strategy, retryKey: nil, requestID: "r")
     #expect(
       reading
         == .merged(
-          .overwrite,
+          strategy,
           [
             CartMerge.Report(sku: "A", outcome: .added, quantity: 2),
             CartMerge.Report(sku: "B", outcome: .added, quantity: 7),
           ]))
     let cart = try stores.store.cart(of: pair.target).cart
-    #expect(cart.version == 1 && cart.lines.map(\.sku) == ["A", "B"] && cart.lines.map(\.quantity) == [2, 7])
+    #expect(cart.version == (hadLines ? 4 : 1) && cart.lines.map(\.sku) == ["A", "B"])
+    #expect(cart.lines.map(\.quantity) == [2, 7])
     #expect(cart.lines.map(\.born) == lines.map(\.born) && cart.lines.map(\.revision) == lines.map(\.revision))
     try stores.expectEqual(pair.target)
+  }
+
+  @Test(
+    "An empty guest's cart takes nothing from a full user's, whatever the strategy", arguments: MergeStrategy.allCases)
+  func fromEmpty(_ strategy: MergeStrategy) throws {
+    let stores = try TwoStores()
+    let pair = try pair(stores, guest: [("A", 2)], user: [("A", 5), ("U", 1)])
+    try stores.clear(pair.owner)
+    let reading = try stores.store.merge(pair.guest, into: pair.user, by: strategy, retryKey: nil, requestID: "r")
+    #expect(reading == .merged(strategy, []))
+    #expect(try quantities(stores, pair.target) == ["A": 5, "U": 1])
+    #expect(try stores.store.cart(of: pair.owner).isSpent)
+  }
+
+  @Test(
+    "A stock below what the user had takes nothing from the user, unless the guest's smaller quantity is to stand",
+    arguments: [
+      (MergeStrategy.sum, 6, CartMerge.Outcome.capped), (.overwrite, 2, .overwritten), (.keep, 6, .kept),
+      (.max, 6, .kept),
+    ])
+  func neverBelow(_ strategy: MergeStrategy, _ quantity: Int, _ outcome: CartMerge.Outcome) throws {
+    let stores = try TwoStores()
+    let pair = try pair(stores, guest: [("A", 2), ("B", 8)], user: [("A", 6), ("B", 6)])
+    stores.shop.put("A", stock: 3)
+    stores.shop.put("B", stock: 3)
+    try stores.publish()
+    let reading = try stores.store.merge(pair.guest, into: pair.user, by: strategy, retryKey: nil, requestID: "r")
+    #expect(
+      reading
+        == .merged(
+          strategy,
+          [
+            CartMerge.Report(sku: "A", outcome: outcome, quantity: quantity),
+            // All but one would give more than there is: the user keeps the six.
+            CartMerge.Report(sku: "B", outcome: strategy == .keep ? .kept : .capped, quantity: 6),
+          ]))
   }
 
   @Test("Limits and stock cap what comes, never below what the user had; what can't be had comes unselected")

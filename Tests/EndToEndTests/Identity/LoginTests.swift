@@ -81,6 +81,28 @@ extension EndToEnd {
       #expect(cart.line(products.a)["quantity"] == 2)
     }
 
+    @Test func theGuestsKeysAndTheVersionAfterTheMergeCount() throws {
+      let products = try products.get()
+      let guest = Shopper.newGuest()
+      let change = JSON.object(["sku": "\(products.a)"])
+      let key = [(name: "Idempotency-Key", value: "before the login")]
+      #expect(try guest.send("POST", "/v1/cart/lines", change, headers: key).status == 200)
+      let user = Shopper.newUser()
+      try user.add(products.a, 3)
+      // Its answer was lost; the browser has logged in meanwhile and sends it again.
+      let again = try loggedIn(guest, as: user).send("POST", "/v1/cart/lines", change, headers: key)
+      #expect(again.status == 200 && again["Idempotent-Replayed"] == "true")
+      #expect(try again.json["version"] == 2 && again.json.line(products.a)["quantity"] == 4)
+      #expect(try again.json["merge"]["lines"].elements.map(\.["outcome"].string) == ["summed"])
+      let second = Shopper.newGuest()
+      try second.add(products.b)
+      let late = [(name: "If-Match", value: try #require(again["ETag"]))]
+      let refused = try loggedIn(second, as: user).send("POST", "/v1/cart/lines", change, headers: late)
+      #expect(try refused.status == 412 && refused.json["code"] == "version_mismatch")
+      #expect(try refused.json["cart"]["version"] == 3)
+      #expect(try refused.json["cart"]["merge"]["lines"].elements.map(\.["outcome"].string) == ["added"])
+    }
+
     @Test func theMergedCartIsInPostgreSQLBeforeTheAnswer() throws {
       let products = try products.get()
       let guest = Shopper.newGuest()
