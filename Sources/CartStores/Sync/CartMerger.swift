@@ -92,8 +92,13 @@ package final class CartMerger {
   ) throws(StoreError) -> MergeReading {
     guard let owner = hash.cart.owner, case .guest(let guest) = owner else { return .nothing }
     let user = CartOwner.user(target.user)
+    // The command may take effect at each step here: somebody else may have recorded it.
+    var reports: [CartMerge.Report]?
+    func note(_ command: InboxCommand, _ cart: Cart) {
+      if case .merge(let merge) = command.command, merge.guest == guest { reports = cart.report(of: merge) }
+    }
     do throws(StoreError) {
-      try restorer.restore([user])
+      try restorer.restore([user], didApply: note)
       var frozen = hash
       var record: PostgresCarts.MergeRecord
       var attempt = 0
@@ -112,7 +117,10 @@ package final class CartMerger {
     } catch {
       return .pending
     }
-    return try deliver(owner, guest, to: user, by: target.strategy, in: history)
+    try deliver(to: user, didApply: note)
+    try carts.bury(owner, in: history)
+    guard let reports else { return .nothing }
+    return .merged(target.strategy, reports)
   }
 
   private func raise(_ hash: CartHash, _ owner: CartOwner, in history: RedisHistory) throws(StoreError) -> Int64 {
@@ -142,21 +150,15 @@ package final class CartMerger {
       ring: (key.map { [$0] } ?? []) + hash.ring)
   }
 
-  /// Lets the user's cart take the lines in, and keeps it; the guest's cart is spent then.
-  private func deliver(
-    _ owner: CartOwner, _ guest: GuestCartID, to user: CartOwner, by strategy: MergeStrategy, in history: RedisHistory
-  ) throws(StoreError) -> MergeReading {
-    var reports: [CartMerge.Report]?
-    func note(_ command: InboxCommand, _ cart: Cart) {
-      if case .merge(let merge) = command.command, merge.guest == guest { reports = cart.report(of: merge) }
+  /// Lets the user's cart take the lines in, and keeps it.
+  private func deliver(to user: CartOwner, didApply: (InboxCommand, Cart) -> Void) throws(StoreError) {
+    for _ in 0..<Self.attempts {
+      if try restorer.courier.deliver(to: user, didApply: didApply) { break }
+      // A user without a cart has one now, in PostgreSQL: it comes from there. Somebody else may be at it as well.
+      try restorer.restore([user], didApply: didApply)
     }
-    // A user without a cart has one now, in PostgreSQL: it comes from there.
-    if try !restorer.courier.deliver(to: user, didApply: note) { try restorer.restore([user], didApply: note) }
     // It is in PostgreSQL as a command already; a copy that can't be written now is written by the syncer.
     _ = try? synchronizer.sync(user)
-    try carts.bury(owner, in: history)
-    guard let reports else { return .nothing }
-    return .merged(strategy, reports)
   }
 }
 

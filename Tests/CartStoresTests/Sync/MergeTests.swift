@@ -154,6 +154,24 @@ struct MergeTests {
     #expect(try stores.add(pair.owner, "A").reading.isSpent)
   }
 
+  @Test("Whoever ends a merge that another has recorded tells what became of the lines", arguments: [false, true])
+  func recordedByAnother(hasCart: Bool) throws {
+    let stores = try TwoStores()
+    let pair = try pair(stores, guest: [("A", 2)], user: hasCart ? [("A", 3)] : [])
+    let history = try stores.carts.histories.current()
+    var hash = try #require(try stores.redis.hash(of: pair.owner))
+    #expect(try stores.carts.freeze(hash, into: "sum \(pair.user.text)", in: history))
+    hash.state = .merging
+    let merge = CartMerge(
+      guest: pair.guest, strategy: .sum, currency: hash.cart.currency,
+      lines: hash.cart.lines.map { CartMerge.Line(line: $0, most: 100) })
+    #expect(try stores.archive.record(merge, of: hash, into: pair.target, requestID: "", in: history) == .recorded)
+    let reading = try stores.store.merge(pair.guest, into: pair.user, by: .sum, retryKey: nil, requestID: "")
+    let outcome = CartMerge.Report(sku: "A", outcome: hasCart ? .summed : .added, quantity: hasCart ? 5 : 2)
+    #expect(reading == .merged(.sum, [outcome]))
+    #expect(try quantities(stores, pair.target) == ["A": hasCart ? 5 : 2])
+  }
+
   @Test("Redis emptied between the record and the delivery: the lines come once")
   func emptied() throws {
     let stores = try TwoStores()
