@@ -34,9 +34,10 @@ class Renewal(unittest.TestCase):
             tag = pool.nginx.ask("GET", "/v1/cart", Cookie=f"guestCartId={value}").headers["ETag"]
             wanted = f"guestCartId={value}; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax"
             requests = [
-                ("GET", "/v1/cart", None, 200), ("GET", "/v1/cart?view=summary", None, 200), ("HEAD", "/v1/cart", None, 200),
-                ("DELETE", "/v1/cart/lines/none", None, 200), ("PUT", "/v1/cart/selection", {"selected": True, "all": True}, 200),
-                ("GET", "/v1/cart", None, 304), ("POST", "/v1/cart/lines", {"sku": Products.sku()}, 200),
+                ("GET", "/v1/cart", None, 200), ("GET", "/v1/cart?view=summary", None, 200),
+                ("HEAD", "/v1/cart", None, 200), ("DELETE", "/v1/cart/lines/none", None, 200),
+                ("PUT", "/v1/cart/selection", {"selected": True, "all": True}, 200), ("GET", "/v1/cart", None, 304),
+                ("POST", "/v1/cart/lines", {"sku": Products.sku()}, 200),
             ]
             for method, path, body, status in requests:
                 for carrier in ({"Cookie": f"guestCartId={value}"}, {"Guest-Cart-Id": value}):

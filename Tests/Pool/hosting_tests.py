@@ -7,9 +7,11 @@ import subprocess
 import tempfile
 import types
 import unittest
+import urllib.parse
 
 import pool_system
-from pool_system import Cartd, psql
+from identity_tests import Production
+from pool_system import Cartd, Products, psql
 
 README = pool_system.ROOT / "README.md"
 
@@ -94,6 +96,29 @@ class SharedHosting(unittest.TestCase):
         self.assertTrue(all(name.startswith(("red:", "blue:", "pool:")) for name in names), names)
         kinds = psql("SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user")
         self.assertEqual(kinds, "f")
+
+
+class SubFolder(unittest.TestCase):
+    """A shop below /shop, with the files of production changed as cartd.conf says."""
+
+    def test_a_shop_may_live_in_one(self):
+        sku = "odd/v1/100% +\u00e9.html"
+        path = "/shop/v1/cart/lines/" + urllib.parse.quote(sku, safe="")
+        Products.load([{"sku": sku, "name": "Odd", "unitPrice": 100, "currency": "GBP"}])
+        with Cartd(workers=1, BASE_PATH="/shop") as pool:
+            nginx = Production(pool, base="/shop")
+            answer = nginx.ask("POST", "/shop/v1/cart/lines", {"sku": sku})
+            self.assertEqual(answer.status, 200, answer.body)
+            self.assertIn("; Path=/;", answer.headers["Set-Cookie"])
+            guest = ("Guest-Cart-Id", answer.headers["Guest-Cart-Id"])
+            answer = nginx.ask("PATCH", path, {"quantity": 2}, guest)
+            self.assertEqual(json.loads(answer.body)["counts"]["quantity"], 2, answer.body)
+            order = nginx.ask("POST", "/shop/v1/orders", {"expectedTotal": 200}, guest, ("Idempotency-Key", "one"))
+            self.assertEqual(order.status, 201, order.body)
+            self.assertEqual(order.headers["Location"], "/shop/v1/orders/" + json.loads(order.body)["id"])
+            self.assertEqual(nginx.ask("GET", order.headers["Location"], None, guest).status, 200)
+            for wrong in ("/v1/cart", "/shop/shop/v1/cart", "/shop/v1", "/shop/v1/", "/shop/cart", "/shopv1/cart"):
+                self.assertEqual(nginx.ask("GET", wrong, None, guest).status, 404, wrong)
 
 
 class OddIdentities(unittest.TestCase):

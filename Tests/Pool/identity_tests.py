@@ -15,8 +15,8 @@ from pool_system import Cartd, Products, Server, eventually, free_port
 
 # What a client might try to be a user by.
 NAMES = [
-    "CART_USER", "Cart-User", "CART-USER", "cart_user", "X-Cart-User", "X-User", "X-User-Id", "X_USER_ID", "X-Remote-User",
-    "Remote-User", "REMOTE_USER", "REMOTE-USER", "X-Forwarded-User", "X-Forwarded-Preferred-Username",
+    "CART_USER", "Cart-User", "CART-USER", "cart_user", "X-Cart-User", "X-User", "X-User-Id", "X_USER_ID",
+    "X-Remote-User", "Remote-User", "REMOTE_USER", "REMOTE-USER", "X-Forwarded-User", "X-Forwarded-Preferred-Username",
     "X-Auth-Request-User", "X-Authenticated-User", "X-Original-User", "Auth-User", "AUTH_USER", "User", "Demo-User",
     "demoUser", "HTTP_CART_USER", "HTTP-CART-USER", "Http-Cart-User", "HTTP_REMOTE_USER", "Redirect-Remote-User",
     "REDIRECT_REMOTE_USER", "Upstream-Http-X-User-Id", "Proxy-Authorization",
@@ -24,9 +24,10 @@ NAMES = [
 
 
 class Production:
-    """An nginx with the files of production, of which only places and ports are changed."""
+    """An nginx with the files of production, of which only places and ports are changed; in a sub-folder as cartd.conf
+    says."""
 
-    def __init__(self, pool, has_login):
+    def __init__(self, pool, has_login=False, base=""):
         folder = pool.folder / "production"
         for part in ("snippets", "tmp", "www"):
             (folder / part).mkdir(parents=True)
@@ -36,6 +37,8 @@ class Production:
             text = file.read_text()
             if has_login and file.name == "cartd.conf":
                 text = self.changed(text, ("\n    # auth_request", "\n    auth_request"), times=2)
+            if file.name == "cartd.conf":
+                text = text.replace("/v1", f"{base}/v1")
             (folder / "snippets" / file.name).write_text(text)
         text = self.changed(
             (pool_system.ROOT / "nginx" / "example.conf").read_text(),
@@ -50,6 +53,7 @@ class Production:
         command = ["nginx", "-e", pool.folder / "log" / "production.log", "-p", f"{folder}/", "-c", "nginx.conf"]
         self.server = Server(command, pool.folder / "log" / "production", cwd=folder)
         pool.closing.callback(self.server.stop)
+        self.base = base
         eventually(self.answers, "nginx answers")
 
     @staticmethod
@@ -62,13 +66,16 @@ class Production:
 
     @staticmethod
     def make_certificate(folder):
-        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=shop.example", "-days", "2",
-                   "-keyout", folder / "privkey.pem", "-out", folder / "fullchain.pem"]
+        command = [
+            "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=shop.example", "-days", "2",
+            "-keyout", folder / "privkey.pem", "-out", folder / "fullchain.pem",
+        ]
         subprocess.run(command, check=True, capture_output=True)
 
     def main(self, folder):
         """The shop's session page knows one secret; nginx's own part is kept short."""
-        temporary = "\n".join(f"{kind}_temp_path {folder}/tmp/{kind};" for kind in ("fastcgi", "proxy", "scgi", "uwsgi"))
+        kinds = ("fastcgi", "proxy", "scgi", "uwsgi")
+        temporary = " ".join(f"{kind}_temp_path {folder}/tmp/{kind};" for kind in kinds)
         user = "user www-data;" if pool_system.os.geteuid() == 0 else ""
         return f"""daemon off; {user} pid nginx.pid; events {{ }}
             http {{
@@ -83,7 +90,7 @@ class Production:
 
     def answers(self):
         with contextlib.suppress(OSError):
-            return self.ask("GET", "/v1/cart").status == 200
+            return self.ask("GET", f"{self.base}/v1/cart").status == 200
 
     def ask(self, method, path, body=None, *headers):
         """`headers` are pairs, so that one may stand twice."""
