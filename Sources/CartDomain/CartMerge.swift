@@ -15,11 +15,11 @@ package struct CartMerge: Equatable, Sendable {
   /// One line of the guest's cart.
   package struct Line: Equatable, Sendable {
     package var line: LineItem
-    /// The most that limits and stock let the user have of it at the time of the merge; 0 where it can't be had at
-    /// all, or not in this cart's currency.
-    package var most: Int
+    /// The most that limits and stock let the user have of it at the time of the merge; `nil` where it is not for sale,
+    /// or not in this cart's currency: then it comes as it is, and no more of it is had.
+    package var most: Int?
 
-    package init(line: LineItem, most: Int) {
+    package init(line: LineItem, most: Int?) {
       self.line = line
       self.most = most
     }
@@ -98,14 +98,15 @@ extension Cart {
     return (outcomes, reports)
   }
 
-  /// A line that only the guest has. Where nothing of it can be had it comes all the same, for the shopper to see.
+  /// A line that only the guest has. Where nothing of it is left it comes all the same, for the shopper to see.
   private func added(_ entry: CartMerge.Line) -> (LineItem, CartMerge.Outcome) {
     var line = entry.line
-    if entry.most == 0 {
+    guard let most = entry.most else { return (line, .added) }
+    if most == 0 {
       line.isSelected = false
       return (line, .added)
     }
-    line.quantity = min(line.quantity, entry.most)
+    line.quantity = min(line.quantity, most)
     return (line, line.quantity < entry.line.quantity ? .capped : .added)
   }
 
@@ -122,7 +123,7 @@ extension Cart {
     case .max:
       (wanted, outcome) = guest.quantity > own.quantity ? (guest.quantity, .overwritten) : (own.quantity, .kept)
     }
-    let allowed = Swift.max(own.quantity, entry.most)
+    let allowed = Swift.max(own.quantity, entry.most ?? 0)
     if wanted > allowed { (wanted, outcome) = (allowed, .capped) }
     var line = own
     line.quantity = wanted

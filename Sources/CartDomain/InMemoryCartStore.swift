@@ -40,7 +40,7 @@ package final class InMemoryCartStore: CartStore {
     let lines = zip(source.cart.lines, try catalogue.products(for: skus)).map { line, product in
       let allowance = product.map { $0.allowance(at: now) } ?? .nothing
       let isSold = product?.content.unitPrice.currency == source.cart.currency && allowance.isPurchasable
-      return CartMerge.Line(line: line, most: isSold ? allowance.maximum : 0)
+      return CartMerge.Line(line: line, most: isSold ? allowance.maximum : nil)
     }
     let merge = CartMerge(guest: guest, strategy: strategy, currency: source.cart.currency, lines: lines)
     let reports = target.cart.report(of: merge)

@@ -138,7 +138,7 @@ package final class CartMerger {
     let products = try catalogue.exactProducts(for: hash.cart.lines.map(\.sku))
     var lines: [CartMerge.Line] = []
     for (line, product) in zip(hash.cart.lines, products) {
-      var most = 0
+      var most: Int?
       if let product, product.content.unitPrice.currency == hash.cart.currency {
         let allowance = product.allowance(at: now)
         if allowance.isPurchasable { most = allowance.maximum }

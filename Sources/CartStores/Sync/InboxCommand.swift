@@ -112,9 +112,10 @@ extension CartCommand {
   }
 
   private static func mergedLine(_ value: borrowing JSONValue) -> CartMerge.Line? {
-    guard let most = value.member("most")?.integer, let member = value.member("line"), let line = CartRow.line(member)
+    guard let most = value.member("most"), most.isNull || most.integer != nil, let member = value.member("line"),
+      let line = CartRow.line(member)
     else { return nil }
-    return CartMerge.Line(line: line, most: most)
+    return CartMerge.Line(line: line, most: most.integer)
   }
 }
 

@@ -117,13 +117,20 @@ struct MergeTests {
           ]))
   }
 
-  @Test("Limits and stock cap what comes, never below what the user had; what can't be had comes unselected")
+  @Test(
+    """
+    Limits and stock cap what comes, never below what the user had; of what nothing is left comes unselected, what is \
+    not for sale as it is
+    """)
   func capped() throws {
     let stores = try TwoStores()
     stores.shop.put("A", stock: 4)
-    let pair = try pair(stores, guest: [("A", 3), ("R", 2), ("C", 1)], user: [("A", 3)])
+    let pair = try pair(
+      stores, guest: [("A", 3), ("R", 2), ("C", 1), ("O", 7), ("B", 5)], user: [("A", 3), ("B", 1)])
     stores.shop.put("R", stock: 0)
     stores.shop.put("C", currency: "EUR")
+    stores.shop.put("O") { $0.isActive = false }
+    stores.shop.put("B") { $0.isActive = false }
     try stores.publish()
     let reading = try stores.store.merge(pair.guest, into: pair.user, by: .sum, retryKey: nil, requestID: "r")
     #expect(
@@ -134,9 +141,11 @@ struct MergeTests {
             CartMerge.Report(sku: "A", outcome: .capped, quantity: 4),
             CartMerge.Report(sku: "R", outcome: .added, quantity: 2),
             CartMerge.Report(sku: "C", outcome: .added, quantity: 1),
+            CartMerge.Report(sku: "O", outcome: .added, quantity: 7),
+            CartMerge.Report(sku: "B", outcome: .capped, quantity: 1),
           ]))
     let cart = try stores.store.cart(of: pair.target).cart
-    #expect(cart.lines.filter(\.isSelected).map(\.sku) == ["A"])
+    #expect(cart.lines.filter { !$0.isSelected }.map(\.sku) == ["R"])
   }
 
   @Test("A merge that was begun is ended by whoever finds it, for the user for whom it was begun")
