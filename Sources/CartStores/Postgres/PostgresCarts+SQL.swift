@@ -1,7 +1,7 @@
 import CartDomain
 
 extension PostgresCarts {
-  static let lineage = PostgresStatement("lineage", "SELECT tag, number FROM database_lineage")
+  static let lineage = PostgresStatement("lineage", "SELECT tag, number FROM database_lineage WHERE is_only_row")
 
   /// `$1` tag, `$2` number that were last seen.
   static let advance = PostgresStatement(
@@ -10,6 +10,7 @@ extension PostgresCarts {
     UPDATE database_lineage SET
       tag = CASE WHEN tag = $1 AND number >= $2 THEN tag ELSE left(replace(gen_random_uuid()::text, '-', ''), 8) END,
       number = next_generation(greatest(number, $2))
+    WHERE is_only_row
     RETURNING tag, number
     """)
 
@@ -130,13 +131,19 @@ extension PostgresCarts {
         expires_at = greatest(present.expires_at, excluded.expires_at)
       WHERE present.state <> 2 AND present.epoch <= excluded.epoch
         AND (present.data_epoch, present.version) <= (excluded.data_epoch, excluded.version)
-      RETURNING owner_kind, owner_id, inbox_applied
-    ), delivered AS (
-      DELETE FROM cart_inbox i USING written w
-      WHERE i.owner_kind = w.owner_kind AND i.owner_id = w.owner_id AND i.number <= w.inbox_applied
+      RETURNING owner_kind, owner_id
     )
     SELECT copies.position, d.tag, d.number
-    FROM copies JOIN written USING (owner_kind, owner_id), database_lineage d
+    FROM copies JOIN written USING (owner_kind, owner_id) JOIN database_lineage d ON d.is_only_row
+    """)
+
+  /// Drops the commands that the copies contain.
+  static let delivered = PostgresStatement(
+    "cart_delivered",
+    """
+    DELETE FROM cart_inbox i USING unnest($1::text[], $2::text[]) AS o (kind, id), carts c
+    WHERE c.owner_kind = o.kind AND c.owner_id = o.id
+      AND i.owner_kind = o.kind AND i.owner_id = o.id AND i.number <= c.inbox_applied
     """)
 
   static let places = PostgresStatement(

@@ -166,14 +166,25 @@ package final class PostgresCarts {
   package func write(
     _ copies: [(hash: CartHash, updatedAt: Timestamp)], events: [CartEvent] = [], since: DatabaseLineage? = nil
   ) throws(StoreError) -> Written {
-    guard let since else { return try persist(copies) }
+    guard let since else {
+      let written = try persist(copies)
+      try dropDelivered(copies)
+      return written
+    }
     return try inTransaction { () throws(StoreError) in
       let lineage = try advance(from: since)
       try record(events)
       var written = try persist(copies)
+      try dropDelivered(copies)
       written.lineage = lineage
       return written
     }
+  }
+
+  /// Drops the commands that the database's copies contain.
+  private func dropDelivered(_ copies: [(hash: CartHash, updatedAt: Timestamp)]) throws(StoreError) {
+    let owners = Owners(copies.lazy.map(\.hash).filter { $0.inboxNumber > 0 }.map(\.cart.owner))
+    if !owners.isEmpty { _ = try read(Self.delivered, owners.parameters) }
   }
 
   private func advance(from since: DatabaseLineage) throws(StoreError) -> DatabaseLineage {
@@ -182,6 +193,7 @@ package final class PostgresCarts {
     return DatabaseLineage(tag: tag, number: number)
   }
 
+  /// Keeps copies, and leaves the commands that they contain to whoever persists the carts next.
   func persist(_ copies: [(hash: CartHash, updatedAt: Timestamp)]) throws(StoreError) -> Written {
     if copies.isEmpty { return Written(outcomes: [], lineage: DatabaseLineage(tag: "", number: 0)) }
     let rows = try read(Self.persist, Self.columns(of: copies))
@@ -235,14 +247,12 @@ package final class PostgresCarts {
 
   /// Runs statements as one transaction; it is rolled back when `body` throws.
   ///
-  /// - Parameters:
-  ///   - uncertain: it may not be done twice: a commit that got no answer throws with
-  ///     ``StoreError/isOutcomeUnknown``.
-  ///   - plansOnce: see ``PostgresConnection/begin(plansOnce:)``.
+  /// - Parameter uncertain: it may not be done twice: a commit that got no answer throws with
+  ///   ``StoreError/isOutcomeUnknown``.
   func inTransaction<Answer>(
-    uncertain: Bool = false, plansOnce: Bool = false, _ body: () throws(StoreError) -> Answer
+    uncertain: Bool = false, _ body: () throws(StoreError) -> Answer
   ) throws(StoreError) -> Answer {
-    try translating { () throws(PostgresError) in try connection.begin(plansOnce: plansOnce) }
+    try translating { () throws(PostgresError) in try connection.begin() }
     let answer: Answer
     do throws(StoreError) {
       answer = try body()

@@ -41,7 +41,7 @@ package final class PostgresCatalogue: CatalogueSource {
   ) throws(StoreError) {
     // Page after page by key, so that no transaction stays open while `body` works. What changes meanwhile moves
     // behind the page that it was on, and is met again.
-    var last = (generation: generation, sku: nil as String?)
+    var last = (generation: generation + 1, sku: "")
     while true {
       let rows = try query(
         Self.changed, [.integer(last.generation), .text(last.sku), .integer(Self.batchSize)])
@@ -123,7 +123,8 @@ package final class PostgresCatalogue: CatalogueSource {
     JOIN product_revisions r ON r.revision = w.revision
     """)
 
-  private static let generation = PostgresStatement("catalogue_generation", "SELECT generation FROM catalogue_state")
+  private static let generation = PostgresStatement(
+    "catalogue_generation", "SELECT generation FROM catalogue_state WHERE is_only_row")
 
   private static let changed = PostgresStatement(
     "catalogue_changed",
@@ -131,7 +132,7 @@ package final class PostgresCatalogue: CatalogueSource {
     SELECT p.generation, \(columns), p.stock, greatest(p.generation, p.moved)
     FROM products p
     JOIN product_revisions r ON r.revision = p.revision
-    WHERE ($2::text IS NULL AND p.generation > $1) OR ($2::text IS NOT NULL AND (p.generation, p.sku) > ($1, $2::text))
+    WHERE (p.generation, p.sku) > ($1, $2)
     ORDER BY p.generation, p.sku
     LIMIT $3
     """)

@@ -44,10 +44,8 @@ package final class PostgresConnection {
 
   // MARK: Transactions
 
-  /// - Parameter plansOnce: statements are planned for whatever values there are, once on each connection. PostgreSQL
-  ///   otherwise plans those with arrays anew each time, because it takes short ones for cheaper.
-  package func begin(plansOnce: Bool = false) throws(PostgresError) {
-    try execute(plansOnce ? "BEGIN; SET LOCAL plan_cache_mode TO force_generic_plan" : "BEGIN", label: "begin")
+  package func begin() throws(PostgresError) {
+    try execute("BEGIN", label: "begin")
     isInTransaction = true
   }
 

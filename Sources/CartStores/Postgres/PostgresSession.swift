@@ -16,7 +16,8 @@ internal import Glibc
       SET statement_timeout TO \(configuration.statementTimeout);
       SET lock_timeout TO \(configuration.lockTimeout);
       SET idle_in_transaction_session_timeout TO \(configuration.statementTimeout);
-      SET TimeZone TO 'UTC'
+      SET TimeZone TO 'UTC';
+      \(configuration.planning)
       """
     do throws(PostgresError) {
       _ = try run(settings, label: "session", by: deadline)

@@ -126,7 +126,7 @@ package final class Checkout {
   private func attempt(_ request: OrderRequest, _ snapshot: Snapshot) throws(StoreError) -> Attempt {
     let id = OrderID.random()
     do throws(StoreError) {
-      return try archive.inTransaction(uncertain: true, plansOnce: true) { () throws(StoreError) in
+      return try archive.inTransaction(uncertain: true) { () throws(StoreError) in
         let attempt = try transact(request, snapshot, id)
         try atStep(.beforeCommit)
         return attempt
