@@ -103,36 +103,41 @@ extension PostgresCarts {
     RETURNING c.owner_kind, c.owner_id, c.epoch, c.version_floor
     """)
 
-  /// A copy of the same place may be written again: its end and its ring of retry keys can be newer.
+  /// ``columns(of:)`` as a table.
+  static let copies = """
+    SELECT * FROM unnest(
+      $1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::jsonb[], $8::bytea[],
+      $9::bigint[], $10::smallint[], $11::text[], $12::bigint[], $13::bigint[], $14::bigint[])
+      WITH ORDINALITY AS n (owner_kind, owner_id, epoch, version, currency, clock, lines, retry_ring, inbox_applied,
+        state, merged_into, cookie_renewed, updated, expires, position)
+    """
+
+  /// Writes ``copies`` under their guard. A copy of the same place may be written again: its end and its ring of retry
+  /// keys can be newer.
+  static let writeCopies = """
+    INSERT INTO carts AS present (owner_kind, owner_id, epoch, data_epoch, version, currency, clock, lines,
+      retry_ring, inbox_number, inbox_applied, state, merged_into, cookie_renewed_at, updated_at, synced_at,
+      expires_at)
+    SELECT owner_kind, owner_id, epoch, epoch, version, currency, clock, lines, retry_ring, inbox_applied,
+      inbox_applied, state, merged_into, to_timestamp(cookie_renewed), to_timestamp(updated / 1000.0),
+      clock_timestamp(), to_timestamp(expires)
+    FROM copies ORDER BY owner_kind COLLATE "C", owner_id COLLATE "C"
+    ON CONFLICT (owner_kind, owner_id) DO UPDATE SET
+      epoch = greatest(present.epoch, excluded.epoch), data_epoch = excluded.data_epoch, version = excluded.version,
+      currency = excluded.currency, clock = excluded.clock, lines = excluded.lines,
+      retry_ring = excluded.retry_ring, inbox_number = greatest(present.inbox_number, excluded.inbox_number),
+      inbox_applied = excluded.inbox_applied, state = excluded.state, merged_into = excluded.merged_into,
+      is_released = false, cookie_renewed_at = greatest(present.cookie_renewed_at, excluded.cookie_renewed_at),
+      updated_at = greatest(present.updated_at, excluded.updated_at), synced_at = excluded.synced_at,
+      expires_at = greatest(present.expires_at, excluded.expires_at)
+    WHERE present.state <> 2 AND present.epoch <= excluded.epoch
+      AND (present.data_epoch, present.version) <= (excluded.data_epoch, excluded.version)
+    """
+
   static let persist = PostgresStatement(
     "cart_persist",
     """
-    WITH copies AS (
-      SELECT * FROM unnest(
-        $1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::jsonb[], $8::bytea[],
-        $9::bigint[], $10::smallint[], $11::text[], $12::bigint[], $13::bigint[], $14::bigint[])
-        WITH ORDINALITY AS n (owner_kind, owner_id, epoch, version, currency, clock, lines, retry_ring, inbox_applied,
-          state, merged_into, cookie_renewed, updated, expires, position)
-    ), written AS (
-      INSERT INTO carts AS present (owner_kind, owner_id, epoch, data_epoch, version, currency, clock, lines,
-        retry_ring, inbox_number, inbox_applied, state, merged_into, cookie_renewed_at, updated_at, synced_at,
-        expires_at)
-      SELECT owner_kind, owner_id, epoch, epoch, version, currency, clock, lines, retry_ring, inbox_applied,
-        inbox_applied, state, merged_into, to_timestamp(cookie_renewed), to_timestamp(updated / 1000.0),
-        clock_timestamp(), to_timestamp(expires)
-      FROM copies ORDER BY owner_kind COLLATE "C", owner_id COLLATE "C"
-      ON CONFLICT (owner_kind, owner_id) DO UPDATE SET
-        epoch = greatest(present.epoch, excluded.epoch), data_epoch = excluded.data_epoch, version = excluded.version,
-        currency = excluded.currency, clock = excluded.clock, lines = excluded.lines,
-        retry_ring = excluded.retry_ring, inbox_number = greatest(present.inbox_number, excluded.inbox_number),
-        inbox_applied = excluded.inbox_applied, state = excluded.state, merged_into = excluded.merged_into,
-        is_released = false, cookie_renewed_at = greatest(present.cookie_renewed_at, excluded.cookie_renewed_at),
-        updated_at = greatest(present.updated_at, excluded.updated_at), synced_at = excluded.synced_at,
-        expires_at = greatest(present.expires_at, excluded.expires_at)
-      WHERE present.state <> 2 AND present.epoch <= excluded.epoch
-        AND (present.data_epoch, present.version) <= (excluded.data_epoch, excluded.version)
-      RETURNING owner_kind, owner_id
-    )
+    WITH copies AS (\(copies)), written AS (\(writeCopies) RETURNING owner_kind, owner_id)
     SELECT copies.position, d.tag, d.number
     FROM copies JOIN written USING (owner_kind, owner_id) JOIN database_lineage d ON d.is_only_row
     """)

@@ -1,30 +1,39 @@
 extension PostgresOrders {
-  /// `$1`, `$2` owner, `$3` key, `$4` hash of the request. The look-up may be older than the lock, by a moment: then
-  /// ``place`` finds the key used.
-  static let claimKey = PostgresStatement(
-    "order_claim",
+  /// Takes hold of a key: whether it is held now, the order that it has led to, and whether for the same request. The
+  /// look-up may be older than the lock, by a moment: then ``place`` finds the key used.
+  private static func claim(kind: String, id: String, key: String, request: String) -> String {
     """
-    SELECT pg_try_advisory_xact_lock(hashtextextended(current_schema() || ' order ' || $1 || ':' || $2 || ':' || $3, 0)),
-      k.order_id, k.request = $4::bytea
+    SELECT pg_try_advisory_xact_lock(
+      hashtextextended(current_schema() || ' order ' || \(kind) || ':' || \(id) || ':' || \(key), 0)) AS is_held,
+      k.order_id, k.request = \(request)::bytea AS is_same
     FROM (VALUES (1)) AS one
     LEFT JOIN LATERAL (
-      SELECT order_id, request, owner_kind = $1 AND owner_id = $2 AS is_own FROM order_keys
-      WHERE key = $3 AND (owner_kind = $1 AND owner_id = $2 OR $1 = 'user' AND owner_kind = 'guest'
-        AND request = $4::bytea
-        AND EXISTS (SELECT FROM cart_merges m WHERE m.guest_id = order_keys.owner_id AND m.user_id = $2))
+      SELECT order_id, request, owner_kind = \(kind) AND owner_id = \(id) AS is_own FROM order_keys
+      WHERE key = \(key) AND (owner_kind = \(kind) AND owner_id = \(id) OR \(kind) = 'user' AND owner_kind = 'guest'
+        AND request = \(request)::bytea
+        AND EXISTS (SELECT FROM cart_merges m WHERE m.guest_id = order_keys.owner_id AND m.user_id = \(id)))
       ORDER BY is_own DESC LIMIT 1
     ) AS k ON true
-    """)
-
-  static let lastCommand = PostgresStatement(
-    "order_last_command", "SELECT inbox_number FROM carts WHERE owner_kind = $1 AND owner_id = $2")
-
-  static let lockProducts = PostgresStatement(
-    "order_lock_products",
     """
-    SELECT sku, revision, stock, (SELECT inbox_number FROM carts WHERE owner_kind = $2 AND owner_id = $3),
-      (SELECT max(number) FROM redis_lineages)
-    FROM products WHERE sku = ANY ($1::text[]) ORDER BY sku FOR NO KEY UPDATE
+  }
+
+  static let claimKey = PostgresStatement("order_claim", claim(kind: "$1", id: "$2", key: "$3", request: "$4"))
+
+  /// All that comes before an order is judged: takes hold of its key, and where that is free, persists the cart and
+  /// then locks the products in the order of their SKUs, as everybody does who changes them: so nobody waits in a
+  /// circle. Parameters 1 to 14 are the cart's, 15 and 16 its owner, 17 the key, 18 the request's hash, 19 the SKUs.
+  static let ground = PostgresStatement(
+    "order_ground",
+    """
+    WITH claim AS MATERIALIZED (\(claim(kind: "$15", id: "$16", key: "$17", request: "$18"))),
+    copies AS (\(PostgresCarts.copies) WHERE (SELECT is_held AND order_id IS NULL FROM claim)),
+    written AS (\(PostgresCarts.writeCopies) RETURNING inbox_number),
+    offers AS (
+      SELECT sku, revision, stock FROM products WHERE sku = ANY ($19::text[]) AND EXISTS (SELECT FROM written)
+      ORDER BY sku FOR NO KEY UPDATE
+    )
+    SELECT is_held, order_id, is_same, inbox_number, (SELECT max(number) FROM redis_lineages), sku, revision, stock
+    FROM claim LEFT JOIN written ON true LEFT JOIN offers ON true
     """)
 
   static let purchases = PostgresStatement(
@@ -45,8 +54,8 @@ extension PostgresOrders {
       ON CONFLICT DO NOTHING
       RETURNING order_id
     ), placed AS (
-      INSERT INTO placed_orders (order_id, owner_kind, owner_id, currency, total, client_data)
-      SELECT order_id, $2, $3, $4, $5, $6 FROM claimed
+      INSERT INTO placed_orders (order_id, owner_kind, owner_id, currency, total, client_data, cart_version)
+      SELECT order_id, $2, $3, $4, $5, $6, $18 FROM claimed
       RETURNING placed_at
     ), lines AS (
       SELECT * FROM unnest($7::text[], $8::integer[], $9::text[], $10::boolean[], $11::text[])
@@ -72,13 +81,12 @@ extension PostgresOrders {
     FROM placed CROSS JOIN numbered LEFT JOIN moved ON true
     """)
 
-  /// Not worth waiting for the disk: whoever finds none notes one.
+  /// Not worth waiting for the disk.
   static let noteVersion = PostgresStatement(
     "order_note_version",
     """
-    UPDATE placed_orders SET cart_version = coalesce(cart_version, $2)
+    UPDATE placed_orders SET cart_version = $2
     WHERE order_id = $1 AND set_config('synchronous_commit', 'off', true) IS NOT NULL
-    RETURNING cart_version
     """)
 
   // MARK: Reading

@@ -25,12 +25,18 @@ package final class PostgresOrders {
   /// Takes hold of a key within a transaction. The keys of guests that were merged into a user count as that user's
   /// where they stand for the same wish: he may have logged in between a wish and its repetition.
   func claim(_ key: OrderKey, of owner: CartOwner) throws(StoreError) -> Claim {
-    let rows = try archive.read(
-      Self.claimKey, [.text(owner.kind), .text(owner.id), .text(key.text), .text(Self.hex(key.request))])
+    try Self.claim(try archive.read(Self.claimKey, Self.words(key, owner)))
+  }
+
+  private static func claim(_ rows: borrowing PostgresResult) throws(StoreError) -> Claim {
     guard let id = rows.text(0, 1) else { return rows.boolean(0, 0) == true ? .free : .taken }
     guard rows.boolean(0, 2) == true else { return .reused }
-    guard let id = OrderID(id) else { throw Self.corrupt }
+    guard let id = OrderID(id) else { throw corrupt }
     return .used(id)
+  }
+
+  private static func words(_ key: OrderKey, _ owner: CartOwner) -> [PostgresParameter] {
+    [.text(owner.kind), .text(owner.id), .text(key.text), .text(hex(key.request))]
   }
 
   static func hex(_ bytes: [UInt8]) -> String {
@@ -38,15 +44,6 @@ package final class PostgresOrders {
   }
 
   // MARK: The cart and its products
-
-  /// Keeps the cart within the transaction of its order, and locks its row until that ends.
-  func persist(_ hash: CartHash, usedAt: Timestamp) throws(StoreError) -> PostgresCarts.Written {
-    try archive.persist([(hash, usedAt)])
-  }
-
-  private func lastCommand(for owner: CartOwner) throws(StoreError) -> Int64 {
-    try archive.read(Self.lastCommand, [.text(owner.kind), .text(owner.id)]).integer(0, 0) ?? 0
-  }
 
   /// What is sold of a SKU now, its row locked.
   struct Offer {
@@ -59,25 +56,41 @@ package final class PostgresOrders {
   struct Ground {
     var offers: [SKU: Offer] = [:]
     /// The last command that was put into the cart's inbox.
-    var lastCommand: Int64 = 0
+    var lastCommand: Int64
   }
 
-  /// Locks products in the order of their SKUs, as everybody does who changes them: so nobody waits in a circle. Tells
-  /// in the same answer what else there is to know of the cart, whose row is locked already.
+  /// What stands in the way of an order, or what it is made of.
+  enum Preparation {
+    /// Its key is not free; nothing was done.
+    case claimed(Claim)
+    /// The database has another copy of the cart, and holds to it.
+    case notPersisted
+    case ready(Ground)
+  }
+
+  /// Takes hold of an order's key, keeps its cart, and locks the cart's row and the products until the transaction
+  /// ends. In one statement, for each round trip costs an order more than what it asks for.
   ///
   /// - Throws: ``StoreError`` also where a newer history of Redis is in use.
-  func lock(_ skus: [SKU], of owner: CartOwner, in history: RedisHistory) throws(StoreError) -> Ground {
-    let rows = try archive.read(Self.lockProducts, [.texts(skus.map(\.text)), .text(owner.kind), .text(owner.id)])
-    var ground = Ground()
-    let isKnown = rows.rowCount > 0
-    ground.lastCommand = isKnown ? rows.integer(0, 3) ?? 0 : try lastCommand(for: owner)
-    if !isKnown || rows.integer(0, 4) != history.lineage { try archive.confirm(history) }
+  func prepare(
+    _ key: OrderKey, of owner: CartOwner, _ hash: CartHash, usedAt: Timestamp, _ skus: [SKU], in history: RedisHistory
+  ) throws(StoreError) -> Preparation {
+    let rows = try archive.read(
+      Self.ground,
+      PostgresCarts.columns(of: [(hash, usedAt)]) + Self.words(key, owner) + [.texts(skus.map(\.text))])
+    let claim = try Self.claim(rows)
+    guard claim == .free else { return .claimed(claim) }
+    guard let lastCommand = rows.integer(0, 3) else { return .notPersisted }
+    if rows.integer(0, 4) != history.lineage { try archive.confirm(history) }
+    var ground = Ground(lastCommand: lastCommand)
     for row in 0..<rows.rowCount {
-      guard let sku = rows.text(row, 0).flatMap(SKU.init), let revision = rows.text(row, 1).flatMap({ RevisionID($0) })
-      else { throw Self.corrupt }
-      ground.offers[sku] = Offer(sku: sku, revision: revision, stock: rows.integer(row, 2).map(Int.init))
+      guard let name = rows.text(row, 5) else { continue }
+      guard let sku = SKU(name), let revision = rows.text(row, 6).flatMap({ RevisionID($0) }) else {
+        throw Self.corrupt
+      }
+      ground.offers[sku] = Offer(sku: sku, revision: revision, stock: rows.integer(row, 7).map(Int.init))
     }
-    return ground
+    return .ready(ground)
   }
 
   /// How much of each SKU the owner's orders that stand have taken.
@@ -131,7 +144,7 @@ package final class PostgresOrders {
         .booleans(draft.products.map { $0.stock != nil }),
         .texts(order.lines.map { $0.clientData.map { String(decoding: $0, as: UTF8.self) } }),
         .text(draft.key.text), .text(Self.hex(draft.key.request)), .integer(draft.lastCommand),
-        .text(draft.command.action), .text(draft.command.payload), .text(draft.requestID),
+        .text(draft.command.action), .text(draft.command.payload), .text(draft.requestID), .integer(order.cartVersion),
       ])
     if rows.rowCount == 0 { return nil }
     var written = order
@@ -157,11 +170,9 @@ package final class PostgresOrders {
     return Written(order: written, command: command, moved: moved)
   }
 
-  /// Notes the version of the cart after an order; the first one to be noted stays.
-  ///
-  /// - Returns: the one that stays.
-  func note(cartVersion: Int64, of id: OrderID) throws(StoreError) -> Int64? {
-    try archive.read(Self.noteVersion, [.text(id.text), .integer(cartVersion)]).integer(0, 0)
+  /// Corrects the version of the cart after an order.
+  func note(cartVersion: Int64, of id: OrderID) throws(StoreError) {
+    _ = try archive.read(Self.noteVersion, [.text(id.text), .integer(cartVersion)])
   }
 
   static let corrupt = StoreError(.corrupt, "PostgreSQL: an order can't be read")

@@ -66,13 +66,23 @@ extension RedisCatalogue {
   /// - Returns: of how many Redis had an older stock.
   @discardableResult
   package func publishStock(_ products: [Product]) throws(StoreError) -> Int {
+    let calls = publishing(stockOf: products)
+    if calls.isEmpty { return 0 }
+    let replies = try connection.evaluate(calls, .reading)
     var sent = 0
-    for start in stride(from: 0, to: products.count, by: Self.batch) {
-      sent += try run(
-        .publish, keys: publishing, first: "", products[start..<min(start + Self.batch, products.count)])
+    for index in calls.indices {
+      try replies.check(index)
+      sent += Int(try replies.read(index) { value in value.integer } ?? 0)
     }
     if sent > 0 { distrustGeneration() }
     return sent
+  }
+
+  /// What ``publishStock(_:)`` sends; afterwards the generation must be distrusted.
+  func publishing(stockOf products: [Product]) -> [RedisScriptCall] {
+    stride(from: 0, to: products.count, by: Self.batch).map { start in
+      call(.publish, keys: publishing, first: "", products[start..<min(start + Self.batch, products.count)])
+    }
   }
 
   private var publishing: [String] {
@@ -109,13 +119,19 @@ extension RedisCatalogue {
   private func run(
     _ script: RedisScript, keys: [String], first: String, _ products: ArraySlice<Product>
   ) throws(StoreError) -> Int {
+    let replies = try connection.evaluate([call(script, keys: keys, first: first, products)], .reading)
+    try replies.check(0)
+    return Int(try replies.read(0) { value in value.integer } ?? 0)
+  }
+
+  private func call(
+    _ script: RedisScript, keys: [String], first: String, _ products: ArraySlice<Product>
+  ) -> RedisScriptCall {
     var arguments = RedisCommand(first)
     for product in products {
       arguments.append(product.content.sku.text)
       arguments.append(CatalogueEntry.text(of: product))
     }
-    let replies = try connection.evaluate(script, keys: keys, arguments: arguments, .reading)
-    try replies.check(0)
-    return Int(try replies.read(0) { value in value.integer } ?? 0)
+    return RedisScriptCall(script, keys: keys, arguments: arguments)
   }
 }

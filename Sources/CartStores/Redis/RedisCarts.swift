@@ -252,8 +252,11 @@ private struct MarkedFields {
 extension RedisCarts {
   /// Has a cart follow a command, if the lines that it touches are still as `hash` says.
   ///
+  /// - Parameter calls: run before it in the same round trip, whatever becomes of them.
   /// - Returns: the cart as it is after it; `nil` where it has followed it before, or is not as `hash` says.
-  func apply(_ command: InboxCommand, to hash: CartHash, in history: RedisHistory) throws(StoreError) -> CartHash? {
+  func apply(
+    _ command: InboxCommand, to hash: CartHash, in history: RedisHistory, after calls: [RedisScriptCall] = []
+  ) throws(StoreError) -> CartHash? {
     var terms = CartTerms(owner: command.owner)
     terms.requestID = command.requestID
     var arguments = terms.words(history: history, deadline: connection.deadline)
@@ -261,9 +264,11 @@ extension RedisCarts {
     arguments.append(command.previous)
     arguments.append(command.command.action)
     append(command.command, on: hash.cart, to: &arguments)
-    let replies = try connection.evaluate(
-      .apply, keys: keys.forChange(of: command.owner), arguments: arguments, .reading, in: history.required)
-    let answer = try replies.read(0) { value throws(StoreError) in try ScriptAnswer(owner: command.owner, value) }
+    let call = RedisScriptCall(.apply, keys: keys.forChange(of: command.owner), arguments: arguments)
+    let replies = try connection.evaluate(calls + [call], .reading, in: history.required)
+    let answer = try replies.read(calls.count) { value throws(StoreError) in
+      try ScriptAnswer(owner: command.owner, value)
+    }
     switch answer.status {
     case .changed, .unchanged: return answer.hash
     default: return nil

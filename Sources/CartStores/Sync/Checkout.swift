@@ -158,29 +158,40 @@ package final class Checkout {
     _ request: OrderRequest, _ snapshot: Snapshot, _ id: OrderID
   ) throws(StoreError) -> Attempt {
     let (hash, owner) = (snapshot.hash, request.owner)
-    switch try book.claim(request.key, of: owner) {
-    case .taken: return .decided(.inProgress)
-    case .used(let id): return .replay(id)
-    case .reused: return .decided(.keyReused)
-    case .free: break
+    if let refusal = Self.check(request, hash.cart) {
+      let claim = try book.claim(request.key, of: owner)
+      return Self.obstacle(claim) ?? .decided(refusal)
     }
-    // A cart never written has no place in PostgreSQL yet.
-    if let refusal = Self.check(request, hash.cart) { return .decided(refusal) }
-    let written = try book.persist(hash, usedAt: snapshot.usedAt)
-    guard written.outcomes == [.written] else {
+    let ordered = Self.ordered(request, hash.cart)
+    switch try book.prepare(
+      request.key, of: owner, hash, usedAt: snapshot.usedAt, ordered.lines.map(\.sku), in: snapshot.history)
+    {
+    case .claimed(let claim): return Self.obstacle(claim) ?? .startOver({ () throws(StoreError) in })
+    case .notPersisted:
+      // The row is locked, and why is known by asking.
+      let written = try archive.persist([(hash, snapshot.usedAt)])
       return .startOver { [self] () throws(StoreError) in
         var report = CartSynchronizer.Report()
         try synchronizer.settle([hash], written, in: snapshot.history, &report)
       }
-    }
-    let ordered = Self.ordered(request, hash.cart)
-    let ground = try book.lock(ordered.lines.map(\.sku), of: owner, in: snapshot.history)
-    guard ground.lastCommand <= hash.inboxNumber else {
-      return .startOver { [self] () throws(StoreError) in
-        if try !restorer.courier.deliver(to: owner) { try restorer.restore([owner]) }
+    case .ready(let ground):
+      guard ground.lastCommand <= hash.inboxNumber else {
+        return .startOver { [self] () throws(StoreError) in
+          if try !restorer.courier.deliver(to: owner) { try restorer.restore([owner]) }
+        }
       }
+      return try sell(request, ordered, id, ground)
     }
-    return try sell(request, ordered, id, ground)
+  }
+
+  /// How an attempt ends whose key is not free.
+  private static func obstacle(_ claim: PostgresOrders.Claim) -> Attempt? {
+    switch claim {
+    case .free: nil
+    case .taken: .decided(.inProgress)
+    case .used(let id): .replay(id)
+    case .reused: .decided(.keyReused)
+    }
   }
 
   /// Prices, dates, limits and stock as they are at this moment; then the order. What is refused here has written
@@ -214,7 +225,7 @@ package final class Checkout {
     }
     let order = Order(
       id: id, owner: request.owner, total: Money(minorUnits: total, currency: currency),
-      clientData: request.clientData, lines: lines, placedAt: carts.connection.now)
+      clientData: request.clientData, lines: lines, placedAt: carts.connection.now, cartVersion: cart.version + 1)
     let taken = cart.lines.map { TakenLine(sku: $0.sku, quantity: $0.quantity, born: $0.born) }
     let draft = PostgresOrders.Draft(
       order: order, products: products.compactMap { $0 }, key: request.key, command: .take(taken),
@@ -241,40 +252,45 @@ package final class Checkout {
     _ written: PostgresOrders.Written, _ snapshot: Snapshot
   ) throws(StoreError) -> Order {
     try atStep(.afterCommit)
-    // The syncer looks after what could not be told.
-    _ = try? catalogue.publishStock(written.moved)
+    // In one round trip. The syncer looks after what could not be told.
     var order = written.order
-    if let cart = try? carts.apply(written.command, to: snapshot.hash, in: snapshot.history)?.cart {
+    let publishing = catalogue.publishing(stockOf: written.moved)
+    catalogue.distrustGeneration()
+    if let cart = try? carts.apply(written.command, to: snapshot.hash, in: snapshot.history, after: publishing)?.cart {
       try atStep(.afterDelivery)
-      order.cartVersion = (try? book.note(cartVersion: cart.version, of: order.id)) ?? cart.version
+      correct(&order, cartVersion: cart.version)
     } else {
-      order.cartVersion = clean(order)
+      clean(&order)
     }
     return order
   }
 
   /// Has the ordered quantities leave the cart, if they have not.
-  ///
-  /// - Returns: the version of the cart after that; `nil` where Redis is away.
-  private func clean(_ order: Order) -> Int64? {
-    if let version = order.cartVersion { return version }
+  private func clean(_ order: inout Order) {
     do throws(StoreError) {
-      if try !restorer.courier.deliver(to: order.owner) {
-        try restorer.restore([order.owner])
-        try restorer.courier.deliver(to: order.owner)
+      var version: Int64?
+      func note(_ command: InboxCommand, _ before: Cart) { version = before.version + 1 }
+      if try !restorer.courier.deliver(to: order.owner, didApply: note) {
+        try restorer.restore([order.owner], didApply: note)
       }
-      guard let snapshot = try snapshot(of: order.owner) else { return nil }
-      return try book.note(cartVersion: snapshot.hash.cart.version, of: order.id) ?? snapshot.hash.cart.version
+      if let version { correct(&order, cartVersion: version) }
     } catch {
-      return nil
+      // Others do it.
     }
+  }
+
+  /// An order says that the clean-up is the cart's next change. Where another came between, that is corrected.
+  private func correct(_ order: inout Order, cartVersion: Int64) {
+    if order.cartVersion == cartVersion { return }
+    order.cartVersion = cartVersion
+    try? book.note(cartVersion: cartVersion, of: order.id)
   }
 
   private func replay(_ id: OrderID, _ request: OrderRequest) throws(StoreError) -> OrderOutcome {
     guard var order = try book.order(id) else { throw PostgresOrders.corrupt }
     // A guest's orders may be a user's by now; the guest is spent then, and does not come here.
     guard order.owner == request.owner else { return .nothingToOrder }
-    order.cartVersion = clean(order)
+    clean(&order)
     return .replayed(order)
   }
 }
