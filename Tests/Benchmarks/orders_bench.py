@@ -7,7 +7,7 @@ its own, and speaks to it directly: what the service may at most come to.
 """
 
 import argparse
-import concurrent.futures
+import json
 import os
 import subprocess
 import sys
@@ -15,58 +15,60 @@ import tempfile
 import time
 import uuid
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "Load"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, os.pardir, "Load"))
 import cart_client  # noqa: E402
 
 PRODUCTS = 1_000
 
-# What PostgresOrders and PostgresCarts send for one order; the statements' SQL is taken from the server's own text.
+# What PostgresOrders sends for one order; the statements' SQL is taken from the server's own text.
+# Planned as a worker's statements are.
+PLANNING = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off"
 SCRIPT = """\\set n random(1, 1000000000)
 \\set p random(0, {last})
 \\set c random(1, 500)
 BEGIN;
-SELECT pg_try_advisory_xact_lock(hashtextextended('bench ' || :n || ':' || :client_id, 0)), k.order_id
-FROM (VALUES (1)) AS one LEFT JOIN LATERAL (
-  SELECT order_id, request, owner_kind = 'user' AND owner_id = 'bench' || :client_id AS is_own FROM order_keys
-  WHERE key = 'bench' || :n AND (owner_kind = 'user' AND owner_id = 'bench' || :client_id OR owner_kind = 'guest'
-    AND request = '\\x00'::bytea
-    AND EXISTS (SELECT FROM cart_merges m WHERE m.guest_id = order_keys.owner_id AND m.user_id = 'bench' || :client_id))
-  ORDER BY is_own DESC LIMIT 1) AS k ON true;
-WITH copies AS (
+WITH claim AS MATERIALIZED (
+  SELECT pg_try_advisory_xact_lock(hashtextextended('bench ' || :n || ':' || :client_id, 0)) AS is_held,
+    k.order_id, k.request = '\\x00'::bytea AS is_same
+  FROM (VALUES (1)) AS one LEFT JOIN LATERAL (
+    SELECT order_id, request, owner_kind = 'user' AND owner_id = 'bench' || :client_id AS is_own FROM order_keys
+    WHERE key = 'bench' || :n AND (owner_kind = 'user' AND owner_id = 'bench' || :client_id OR owner_kind = 'guest'
+      AND request = '\\x00'::bytea
+      AND EXISTS (SELECT FROM cart_merges m WHERE m.guest_id = order_keys.owner_id AND m.user_id = 'bench' || :client_id))
+    ORDER BY is_own DESC LIMIT 1) AS k ON true
+), copies AS (
   SELECT * FROM unnest(ARRAY['user'], ARRAY['bench' || :client_id || '-' || :c], ARRAY[1::bigint], ARRAY[1::bigint],
     ARRAY['GBP'], ARRAY[1::bigint], ARRAY['[{{"sku": "x", "quantity": 1, "selected": true, "born": 1, "version": 1,
     "merchant": "main", "price": 1, "revision": "0123456789abcdef"}}]'::jsonb], ARRAY[0::bigint], ARRAY[0::bigint])
     WITH ORDINALITY AS n (owner_kind, owner_id, epoch, version, currency, clock, lines, inbox_applied, updated, position)
+  WHERE (SELECT is_held AND order_id IS NULL FROM claim)
 ), written AS (
   INSERT INTO carts AS present (owner_kind, owner_id, epoch, data_epoch, version, currency, clock, lines, inbox_number,
     inbox_applied, updated_at, synced_at)
   SELECT owner_kind, owner_id, epoch, epoch, version, currency, clock, lines, inbox_applied, inbox_applied,
     to_timestamp(updated / 1000.0), clock_timestamp()
-  FROM copies
+  FROM copies ORDER BY owner_kind, owner_id
   ON CONFLICT (owner_kind, owner_id) DO UPDATE SET epoch = greatest(present.epoch, excluded.epoch),
     data_epoch = excluded.data_epoch, version = excluded.version, lines = excluded.lines,
     inbox_number = greatest(present.inbox_number, excluded.inbox_number), inbox_applied = excluded.inbox_applied,
     synced_at = excluded.synced_at
   WHERE present.state <> 2 AND present.epoch <= excluded.epoch
     AND (present.data_epoch, present.version) <= (excluded.data_epoch, excluded.version)
-  RETURNING owner_kind, owner_id, inbox_number AS inbox_applied
-), delivered AS (
-  DELETE FROM cart_inbox i USING written w
-  WHERE i.owner_kind = w.owner_kind AND i.owner_id = w.owner_id AND i.number <= w.inbox_applied
+  RETURNING inbox_number
+), offers AS (
+  SELECT sku, revision, stock FROM products WHERE sku = ANY (ARRAY['{prefix}' || :p]) AND EXISTS (SELECT FROM written)
+  ORDER BY sku FOR NO KEY UPDATE
 )
-SELECT copies.position, d.tag, d.number
-FROM copies JOIN written USING (owner_kind, owner_id), database_lineage d;
-SELECT sku, revision, stock,
-  (SELECT inbox_number FROM carts WHERE owner_kind = 'user' AND owner_id = 'bench' || :client_id || '-' || :c),
-  (SELECT max(number) FROM redis_lineages)
-FROM products WHERE sku = ANY (ARRAY['{prefix}' || :p]) ORDER BY sku FOR NO KEY UPDATE;
+SELECT is_held, order_id, is_same, inbox_number, (SELECT max(number) FROM redis_lineages), sku, revision, stock
+FROM claim LEFT JOIN written ON true LEFT JOIN offers ON true;
 WITH claimed AS (
   INSERT INTO order_keys (key, owner_kind, owner_id, request, order_id)
   VALUES ('bench' || :n, 'user', 'bench' || :client_id, '\\x00', 'bench-order-' || :n || '-' || :client_id)
   ON CONFLICT DO NOTHING RETURNING order_id
 ), placed AS (
-  INSERT INTO placed_orders (order_id, owner_kind, owner_id, currency, total)
-  SELECT order_id, 'user', 'bench' || :client_id, 'GBP', 1 FROM claimed RETURNING placed_at
+  INSERT INTO placed_orders (order_id, owner_kind, owner_id, currency, total, cart_version)
+  SELECT order_id, 'user', 'bench' || :client_id, 'GBP', 1, 2 FROM claimed RETURNING placed_at
 ), lines AS (
   SELECT * FROM unnest(ARRAY['{prefix}' || :p], ARRAY[1]) AS l (sku, quantity)
 ), kept AS (
@@ -86,9 +88,6 @@ WITH claimed AS (
 )
 SELECT placed_at, inbox_number, moved.sku FROM placed CROSS JOIN numbered LEFT JOIN moved ON true;
 COMMIT;
-UPDATE placed_orders SET cart_version = coalesce(cart_version, 1)
-WHERE order_id = 'bench-order-' || :n || '-' || :client_id AND set_config('synchronous_commit', 'off', true) IS NOT NULL
-RETURNING cart_version;
 """
 
 CLEANUP = """
@@ -105,42 +104,34 @@ def environment(state):
     return dict(entry.split("=", 1) for entry in output.split("\0") if "=" in entry)
 
 
-def http_side(url, prefix, clients, seconds):
-    """Orders a second, and the times of single orders in milliseconds."""
-    def fill(count):
-        client = cart_client.Client(url, connections=1)
-        users = []
-        for _ in range(count):
-            client.user = uuid.uuid4().hex
-            client.ok("POST", "/v1/cart/lines", {"sku": f"{prefix}{uuid.uuid4().int % PRODUCTS}"})
-            users.append(client.user)
-        return client, users
+def wrk(url, clients, seconds, **variables):
+    """What wrk did: its requests, microseconds and latencies; any other answer than the one wanted is the end."""
+    command = ["wrk", "--threads", "1", "--connections", str(clients), "--duration", f"{seconds}s", "--timeout", "20s",
+               "--script", os.path.join(HERE, "orders.lua"), url]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | variables)
+    result = next((line for line in done.stdout.splitlines() if line.startswith("result ")), None)
+    if result is None:
+        raise SystemExit(done.stdout + done.stderr)
+    result = json.loads(result.removeprefix("result "))
+    if result["errors"] or result["requests"] == 0:
+        raise SystemExit(f"wrk: {result}")
+    return result
 
-    def buy(filled):
-        client, users = filled
-        times = []
-        end = time.monotonic() + seconds
-        for client.user in users:
-            started = time.monotonic()
-            if started > end:
-                break
-            answer = client.send("POST", "/v1/orders", {"expectedTotal": 1}, Idempotency_Key=uuid.uuid4().hex)
-            if answer.status != 201:
-                raise cart_client.Unexpected(f"{answer.status} {answer.json}")
-            times.append((time.monotonic() - started) * 1000)
-        return times, time.monotonic()
 
-    with concurrent.futures.ThreadPoolExecutor(clients) as pool:
-        ready = list(pool.map(fill, [int(120 * seconds)] * clients))
-        started = time.monotonic()
-        results = list(pool.map(buy, ready))
-    times = sorted(time for result in results for time in result[0])
-    return len(times) / (max(result[1] for result in results) - started), times
+def http_side(url, variables, prefix, clients, seconds):
+    """Orders a second, and wrk's other figures. The carts are filled before, for twice as long, and persisted."""
+    run = uuid.uuid4().hex[:8]
+    wrk(url, clients, 2 * seconds, BENCH_RUN=run, BENCH_SKU=prefix)
+    redis = ["redis-cli", "-s", variables["CART_REDIS"].removeprefix("unix:"), "ZCARD", "cart:dirty"]
+    while subprocess.run(redis, check=True, capture_output=True, text=True).stdout.strip() != "0":
+        time.sleep(0.05)
+    result = wrk(url, clients, seconds, BENCH_RUN=run)
+    return result["requests"] / result["microseconds"] * 1e6, result
 
 
 def pgbench_side(variables, prefix, clients, seconds):
     database = variables["CART_DATABASE"]
-    process = dict(os.environ, PGOPTIONS=f"-c search_path={variables.get('CART_SCHEMA', 'cart')}")
+    process = dict(os.environ, PGOPTIONS=f"-c search_path={variables.get('CART_SCHEMA', 'cart')} {PLANNING}")
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
         script.write(SCRIPT.format(prefix=prefix, last=PRODUCTS - 1))
         script.flush()
@@ -171,8 +162,8 @@ def main():
     variables = environment(options.state)
     for _ in range(options.rounds):
         bare = pgbench_side(variables, prefix, options.clients, options.seconds)
-        rate, times = http_side(options.url, prefix, options.clients, options.seconds)
-        middle, late = times[len(times) // 2], times[len(times) * 99 // 100]
+        rate, result = http_side(options.url, variables, prefix, options.clients, options.seconds)
+        middle, late = result["p50"] / 1000, result["p99"] / 1000
         print(f"{options.clients} clients: {rate:.0f} orders/s (p50 {middle:.1f} ms, p99 {late:.1f} ms), "
               f"pgbench {bare:.0f}/s: {rate / bare:.2f} of it", flush=True)
 
