@@ -11,6 +11,7 @@ package import CartDomain
 ///     #x, #k   of a guest: the second of the cart's end, the second of the cookie's last renewal
 ///     #p, #d   persisted version and the database lineage it is persisted in
 ///     #i       number of the last inbox command applied
+///     #h       1 where a line may be heavier than ``lightLine``
 ///     #s, #o   state (1 merging, 2 merged) and the key of the user's cart it merges into
 ///     #r0–#r3  the ring of retry keys, newest first, 12 bytes each
 ///
@@ -182,6 +183,7 @@ extension CartHash {
     put("#i", inboxNumber)
     put("#s", state.rawValue)
     put("#o", mergedInto)
+    put("#h", cart.lines.contains { Int64($0.quantity) * $0.unitPrice > Self.lightLine } ? 1 : 0)
     let bytes = ring.flatMap { $0.key + $0.request }
     for (part, start) in stride(from: 0, to: bytes.count, by: Self.ringPart).enumerated() {
       fields.append("#r\(part)")
@@ -196,6 +198,10 @@ extension CartHash {
     }
     return fields
   }
+
+  /// A line's total up to which as many lines as a cart may have stay within the greatest total: only a cart with a
+  /// heavier one need be added up at a change.
+  static let lightLine = Money.maximumTotal / Int64(Cart.maximumLines)
 
   /// Bytes of the ring in one field.
   private static let ringPart = entriesInPart * (RetryKey.keyBytes + RetryKey.requestBytes)

@@ -86,9 +86,9 @@ package final class RedisCartStore: CartStore {
     terms.retryKey = retryKey
     terms.condition = condition
     for _ in 0..<Self.attempts {
-      let answer = try run(.touch, RedisCommand(), on: terms)
+      let (answer, hash) = try run(.touch, RedisCommand(), on: terms)
       func reading(_ outcome: ChangeReading.Outcome) -> ChangeReading {
-        ChangeReading(outcome: outcome, reading: CartReading(cart: answer.hash?.cart ?? Cart(owner: owner)))
+        ChangeReading(outcome: outcome, reading: CartReading(cart: hash?.cart ?? Cart(owner: owner)))
       }
       switch answer.status {
       case .replayed: return reading(.replayed)
@@ -111,7 +111,7 @@ package final class RedisCartStore: CartStore {
     let renewed = hash.cookieRenewedSecond * 1000 + Cart.renewalIntervalMilliseconds
     guard owner.isGuest, connection.now.milliseconds >= renewed else { return CartReading(cart: hash.cart) }
     // A cart that can be read but not renewed is shown all the same.
-    guard let answer = try? run(.touch, RedisCommand(), on: CartTerms(owner: owner)), let touched = answer.hash else {
+    guard let (answer, hash) = try? run(.touch, RedisCommand(), on: CartTerms(owner: owner)), let touched = hash else {
       return CartReading(cart: hash.cart)
     }
     return CartReading(cart: touched.cart, isCookieDue: answer.isCookieDue)
@@ -131,8 +131,8 @@ package final class RedisCartStore: CartStore {
       if restorer == nil, case .add = request.change, !owner.isGuest { terms.mayCreate = true }
       // After two catalogues that were not the current one the third is taken as it is.
       if otherGenerations < 2 { terms.generation = generation }
-      let answer = try run(arguments.script, arguments.words, on: terms)
-      let cart = answer.hash?.cart ?? Cart(owner: owner)
+      let (answer, hash) = try run(arguments.script, arguments.words, on: terms)
+      let cart = hash?.cart ?? Cart(owner: owner)
       func reading(_ outcome: ChangeReading.Outcome) -> ChangeReading {
         ChangeReading(outcome: outcome, reading: CartReading(cart: cart, isCookieDue: answer.isCookieDue))
       }
@@ -190,28 +190,30 @@ extension RedisCartStore {
   }
 
   /// Runs a script on a cart.
+  ///
+  /// - Returns: its answer, and the cart as it is after it; `nil` where there is none.
   private func run(
     _ script: RedisScript, _ words: RedisCommand, on terms: CartTerms
-  ) throws(StoreError) -> ScriptAnswer {
+  ) throws(StoreError) -> (answer: ScriptAnswer, hash: CartHash?) {
     _ = try connection.currentTime()
     let sent = RedisClock.monotonic
     let keys = connection.keys.forChange(of: terms.owner)
-    let replies = try histories.within { history throws(StoreError) -> RedisReplies in
+    let (answer, hash) = try histories.within { history throws(StoreError) in
       var arguments = terms.words(history: history, deadline: connection.deadline)
       arguments.append(words: words)
-      return try connection.evaluate(script, keys: keys, arguments: arguments, .changing, in: history.required)
-    }
-    try replies.check(0)
-    let answer: ScriptAnswer
-    do throws(StoreError) {
-      answer = try replies.read(0) { value throws(StoreError) in try ScriptAnswer(owner: terms.owner, value) }
-    } catch {
-      // The script has run; what it made can't be read.
-      throw StoreError(error.code, error.message, isOutcomeUnknown: true)
+      return try connection.evaluate(script, keys: keys, arguments: arguments, in: history.required) {
+        answer, cart throws(StoreError) in
+        do throws(StoreError) {
+          return (try ScriptAnswer(answer), try CartHash(owner: terms.owner, fields: cart))
+        } catch {
+          // The script has run; what it made can't be read.
+          throw StoreError(error.code, error.message, isOutcomeUnknown: true)
+        }
+      }
     }
     connection.learnTime(answer.time, sent: sent)
     catalogue.note(generation: answer.generation)
-    return answer
+    return (answer, hash)
   }
 
   /// Where Redis has no cart, or none that may be trusted, every path comes here.

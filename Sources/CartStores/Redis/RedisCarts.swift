@@ -253,10 +253,10 @@ extension RedisCarts {
   /// Has a cart follow a command, if the lines that it touches are still as `hash` says.
   ///
   /// - Parameter calls: run before it in the same round trip, whatever becomes of them.
-  /// - Returns: the cart as it is after it; `nil` where it has followed it before, or is not as `hash` says.
+  /// - Returns: the cart's version after it; `nil` where it has followed it before, or is not as `hash` says.
   func apply(
     _ command: InboxCommand, to hash: CartHash, in history: RedisHistory, after calls: [RedisScriptCall] = []
-  ) throws(StoreError) -> CartHash? {
+  ) throws(StoreError) -> Int64? {
     var terms = CartTerms(owner: command.owner)
     terms.requestID = command.requestID
     var arguments = terms.words(history: history, deadline: connection.deadline)
@@ -266,11 +266,9 @@ extension RedisCarts {
     append(command.command, on: hash.cart, to: &arguments)
     let call = RedisScriptCall(.apply, keys: keys.forChange(of: command.owner), arguments: arguments)
     let replies = try connection.evaluate(calls + [call], .reading, in: history.required)
-    let answer = try replies.read(calls.count) { value throws(StoreError) in
-      try ScriptAnswer(owner: command.owner, value)
-    }
+    let answer = try replies.read(calls.count) { value throws(StoreError) in try ScriptAnswer(value) }
     switch answer.status {
-    case .changed, .unchanged: return answer.hash
+    case .changed, .unchanged: return answer.version
     default: return nil
     }
   }

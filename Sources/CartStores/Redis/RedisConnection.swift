@@ -86,10 +86,12 @@ import Glibc
   /// Error replies are left to the reader of the answers. Any other error and any time-out end the connection. It is
   /// tried once more on a new one where the old one had broken, and nothing was sent or ``Effect/reading``.
   ///
-  /// - Parameter history: the replication id of the history that the commands go by; on a connection to another,
-  ///   nothing is sent.
+  /// - Parameters:
+  ///   - history: the replication id of the history that the commands go by; on a connection to another, nothing is
+  ///     sent.
+  ///   - isTransaction: nothing is carried out before the last of the commands is there.
   func exchange(
-    _ commands: [RedisCommand], _ effect: Effect, in history: String? = nil
+    _ commands: [RedisCommand], _ effect: Effect, in history: String? = nil, isTransaction: Bool = false
   ) throws(StoreError) -> RedisReplies {
     var isSecondTry = false
     observeWait?(true)
@@ -98,7 +100,9 @@ import Glibc
       try connect()
       if let history, history != server?.replicationID { throw Self.otherHistory }
       var replies = RedisReplies(in: freshMemory())
-      guard let failure = transmit(commands, into: &replies) else { return replies }
+      guard let failure = transmit(commands, isWhole: isTransaction || commands.count == 1, into: &replies) else {
+        return replies
+      }
       close()
       if failure.isTimeout { rest() }
       let isHarmless = !failure.wasSent || effect == .reading
@@ -125,6 +129,39 @@ import Glibc
     let replies = try exchange(try command(for: call), effect, in: history)
     guard replies.isError(0, code: "NOSCRIPT") else { return replies }
     return try exchange(call.command(source: script.source), effect, in: history)
+  }
+
+  /// Runs a script on a cart, and reads the cart behind it, as one step.
+  ///
+  /// - Parameter read: lends the answers of both.
+  func evaluate<Result>(
+    _ script: RedisScript, keys: [String], arguments: RedisCommand, in history: String? = nil,
+    _ read: (_ answer: borrowing RedisValue, _ cart: borrowing RedisValue) throws(StoreError) -> Result
+  ) throws(StoreError) -> Result {
+    let call = RedisScriptCall(script, keys: keys, arguments: arguments)
+    let cart = RedisCommand("HGETALL", keys[0])
+    var evaluation = try command(for: call)
+    while true {
+      let replies = try exchange(
+        [RedisCommand("MULTI"), evaluation, cart, RedisCommand("EXEC")], .changing, in: history, isTransaction: true)
+      // Out of memory, Redis takes in no transaction, whatever is in it: then another change may come between.
+      if script.isAllowedWithoutMemory, replies.isError(1, code: "OOM") {
+        let replies = try exchange([call.command(source: script.source), cart], .changing, in: history)
+        return try replies.read(0) { answer throws(StoreError) in
+          try replies.read(1) { cart throws(StoreError) in try read(answer, cart) }
+        }
+      }
+      for index in 0..<3 { try replies.check(index) }
+      let result = try replies.read(3) { both throws(StoreError) -> Result? in
+        try both.element(0) { answer throws(StoreError) -> Result? in
+          if answer.errorMessage?.hasPrefix("NOSCRIPT") == true { return nil }
+          try answer.check()
+          return try both.element(1) { cart throws(StoreError) in try read(answer, cart) }
+        }
+      }
+      if let result { return result }
+      evaluation = call.command(source: script.source)
+    }
   }
 
   /// Runs many scripts in one round trip, in order.
@@ -212,7 +249,7 @@ extension RedisConnection {
     }
     let sent = RedisClock.monotonic
     var replies = RedisReplies(in: freshMemory())
-    if let failure = transmit(commands, into: &replies) {
+    if let failure = transmit(commands, isWhole: false, into: &replies) {
       throw StoreError(.unavailable, "Redis: no handshake: \(failure.reason)")
     }
     for index in 0..<settled { try replies.check(index) }
@@ -284,18 +321,21 @@ extension RedisConnection {
   }
 
   /// Sends all commands and takes in their replies; `nil` where all went well.
-  private func transmit(_ commands: [RedisCommand], into replies: inout RedisReplies) -> Failure? {
+  ///
+  /// - Parameter isWhole: Redis carries out nothing before it has all of it, so that a broken write has no effect.
+  private func transmit(
+    _ commands: [RedisCommand], isWhole: Bool, into replies: inout RedisReplies
+  ) -> Failure? {
     guard let context = unsafe context else { preconditionFailure("not connected") }
     unsafe replies.memory.attach(to: context.pointee.reader)
     let appended = unsafe RedisCommand.message(commands).withUnsafeBytes { bytes in
       unsafe redisAppendFormattedCommand(context, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
     }
     guard appended == REDIS_OK else { return unsafe Failure(context, wasSent: false) }
-    // Redis carries out a command when it has all of it, so a broken write of one has no effect.
     var done: Int32 = 0
     while done == 0 {
       guard unsafe redisBufferWrite(context, &done) == REDIS_OK else {
-        return unsafe Failure(context, wasSent: commands.count > 1)
+        return unsafe Failure(context, wasSent: !isWhole)
       }
     }
     for _ in commands {

@@ -107,6 +107,8 @@ extension RedisConnection {
         found.missingRights.append(isDivided ? words[0] + "|" + words[1] : words[0])
       }
     }
+    // It may be left within a transaction.
+    if found.missingRights.contains("EXEC") { close() }
   }
 
   /// About the key, not the command: of Redis 7.0, and of later ones.
@@ -119,9 +121,9 @@ extension RedisConnection {
     ["PING"], ["TIME"], ["SCRIPT", "LOAD", "return 1"], ["EVAL", "return 1", "0"],
     ["EVALSHA", "0000000000000000000000000000000000000000", "0"], ["SCAN", "0", "COUNT", "1"],
     ["HSET", "KEY", "a", "1"], ["HSETNX", "KEY", "a", "1"], ["HGET", "KEY", "a"], ["HMGET", "KEY", "a"],
-    ["HGETALL", "KEY"], ["HDEL", "KEY", "b"], ["EXPIRE", "KEY", "60"], ["EXPIREAT", "KEY", "99999999999"],
-    ["PERSIST", "KEY"], ["EXISTS", "KEY"], ["DEL", "KEY"], ["ZADD", "KEY", "1", "a"], ["ZSCORE", "KEY", "a"],
-    ["ZCARD", "KEY"],
+    ["HGETALL", "KEY"], ["HKEYS", "KEY"], ["HLEN", "KEY"], ["HDEL", "KEY", "b"], ["EXPIRE", "KEY", "60"],
+    ["EXPIREAT", "KEY", "99999999999"], ["PERSIST", "KEY"], ["EXISTS", "KEY"], ["DEL", "KEY"],
+    ["ZADD", "KEY", "1", "a"], ["ZSCORE", "KEY", "a"], ["ZCARD", "KEY"],
     ["ZRANGE", "KEY", "-inf", "+inf", "BYSCORE", "LIMIT", "0", "1"], ["ZREM", "KEY", "a"], ["UNLINK", "KEY"],
     ["SET", "KEY", "1", "PX", "1000"], ["GET", "KEY"], ["MGET", "KEY", "HOLD"], ["UNLINK", "KEY"],
     ["SET", "HOLD", "1", "PX", "1000"], ["DEL", "HOLD"],
@@ -130,6 +132,6 @@ extension RedisConnection {
     ["XAUTOCLAIM", "KEY", "check", "check", "99999999", "0-0", "COUNT", "1"], ["XPENDING", "KEY", "check"],
     ["XINFO", "CONSUMERS", "KEY", "check"], ["XRANGE", "KEY", "-", "+", "COUNT", "1"], ["XLEN", "KEY"],
     ["XACK", "KEY", "check", "1-1"], ["XDEL", "KEY", "1-1"], ["XGROUP", "DELCONSUMER", "KEY", "check", "check"],
-    ["UNLINK", "KEY"],
+    ["UNLINK", "KEY"], ["MULTI"], ["EXEC"],
   ]
 }

@@ -25,7 +25,7 @@ import CartDomain
     _ index: Int, _ body: (borrowing RedisValue) throws(StoreError) -> Result
   ) throws(StoreError) -> Result {
     let value = unsafe RedisValue(roots[index])
-    if let error = value.errorMessage { throw StoreError(redis: error) }
+    try value.check()
     return try body(value)
   }
 
@@ -108,7 +108,12 @@ import CartDomain
     }
   }
 
-  fileprivate var errorMessage: String? {
+  /// - Throws: what an error means that stands in the place of an answer.
+  borrowing func check() throws(StoreError) {
+    if let errorMessage { throw StoreError(redis: errorMessage) }
+  }
+
+  var errorMessage: String? {
     guard unsafe reply.pointee.type == REDIS_REPLY_ERROR else { return nil }
     return unsafe String(
       decoding: UnsafeRawBufferPointer(start: reply.pointee.str, count: reply.pointee.len), as: UTF8.self)

@@ -39,16 +39,13 @@ enum RedisScript: String, CaseIterable, Sendable {
   /// The domain's limits, as locals that the scripts find.
   private static let limits = Array(
     """
-    local most_lines, most_total, safe_lines = \(Cart.maximumLines), \(Money.maximumTotal), \(linesWithinTotal)
+    local most_lines, most_total, light_line = \(Cart.maximumLines), \(Money.maximumTotal), \(CartHash.lightLine)
     local lifetime, renewal = \(Cart.guestLifetimeMilliseconds / 1000), \(Cart.renewalIntervalMilliseconds / 1000)
 
     """.utf8)
 
-  /// So many lines stay within the greatest total whatever they hold: only larger carts need be added up.
-  private static let linesWithinTotal =
-    Money.maximumTotal / (Int64(LineItem.maximumQuantity) * ProductRevision.Content.maximumUnitPrice)
-
-  private var isAllowedWithoutMemory: Bool {
+  /// Whether it may run where Redis is out of memory.
+  var isAllowedWithoutMemory: Bool {
     switch self {
     case .edit, .remove, .select, .touch, .apply, .persisted, .raise, .distrust, .evict, .freeze,
       .bury, .advance, .reset:
@@ -81,7 +78,19 @@ enum RedisScript: String, CaseIterable, Sendable {
     }
   }
 
+  /// Where a change on a cart has the SKUs of its lines, the first of them and the distance of the next: then nothing
+  /// else of the cart need be read.
+  private var namedLines: String {
+    switch self {
+    case .add: "9, 8"
+    case .edit, .editWithData: "9, 1000"
+    case .touch: "1000, 1000"
+    default: "nil"
+    }
+  }
+
   private func onCart(_ change: [[UInt8]]) -> [[UInt8]] {
-    [Self.limits, PackageResources.open_lua] + change + [PackageResources.close_lua]
+    [Self.limits, Array("local first, step = \(namedLines)\n".utf8), PackageResources.open_lua] + change
+      + [PackageResources.close_lua]
   }
 }

@@ -35,19 +35,20 @@ struct ScriptAnswer {
   let isCookieDue: Bool
   /// Redis's time, milliseconds since 1970.
   let time: Int64
-  /// The cart as it is now; `nil` where there is none.
-  let hash: CartHash?
+  /// The cart's version as it is now; 0 for one that was never written.
+  let version: Int64
 
-  init(owner: CartOwner, _ reply: borrowing RedisValue) throws(StoreError) {
+  init(_ reply: borrowing RedisValue) throws(StoreError) {
     guard let status = Status(rawValue: try reply.element(0) { value throws(StoreError) in try value.string() } ?? ""),
       let due = try reply.element(2, { value in value.integer }),
-      let time = try reply.element(3, { value in value.integer })
+      let time = try reply.element(3, { value in value.integer }),
+      let version = try reply.element(4, { value in value.integer })
     else { throw .unexpectedReply }
     self.status = status
     generation = try reply.element(1) { value throws(StoreError) in try value.generation() }
     isCookieDue = due == 1
     self.time = time
-    hash = try reply.element(4) { fields throws(StoreError) in try CartHash(owner: owner, fields: fields) }
+    self.version = version
   }
 }
 

@@ -256,9 +256,9 @@ package final class Checkout {
     var order = written.order
     let publishing = catalogue.publishing(stockOf: written.moved)
     catalogue.distrustGeneration()
-    if let cart = try? carts.apply(written.command, to: snapshot.hash, in: snapshot.history, after: publishing)?.cart {
+    if let version = try? carts.apply(written.command, to: snapshot.hash, in: snapshot.history, after: publishing) {
       try atStep(.afterDelivery)
-      correct(&order, cartVersion: cart.version)
+      correct(&order, cartVersion: version)
     } else {
       clean(&order)
     }

@@ -15,11 +15,11 @@ for i = 9, #ARGV, 8 do
     clock = math.max(now, clock + 1)
     born = format('%d', clock)
   end
-  if not permits(quantity, i + 2) or ARGV[i + 5] ~= currency then return refuse() end
+  if not permits(quantity, i + 2) or ARGV[i + 5] ~= currency then return answer('REFUSED') end
   if data == '=' then data = get('+' .. sku) elseif data == '' then data = false end
   line(sku, format('%d|1|%s|%s|%s', quantity, born, following, ARGV[i + 6]), data)
 end
-if count > most_lines or exceeds() then return refuse() end
+if overflows() or exceeds() then return answer('REFUSED') end
 if not get('#c') then put('#c', currency) end
 if clock ~= last_born then put('#u', format('%d', clock)) end
 local action = 'add'

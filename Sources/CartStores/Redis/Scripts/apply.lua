@@ -18,7 +18,7 @@ for i = 16, #ARGV, 6 do
     line(ARGV[i], format('%s|%s|%s', ARGV[i + 3], following, ARGV[i + 4]), ARGV[i + 5] ~= '' and ARGV[i + 5])
   end
 end
-if count > most_lines then return refuse() end
+if overflows() then return answer('REFUSED') end
 put('#i', ARGV[9])
 if ARGV[13] ~= '' and ARGV[13] ~= ARGV[12] then put('#c', ARGV[13]) end
 if tonumber(ARGV[14]) > tonumber(get('#u') or 0) then put('#u', ARGV[14]) end

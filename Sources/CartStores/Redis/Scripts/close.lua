@@ -12,7 +12,7 @@ if is_changed then
     put('#e', format('%d', math.max(now, (get('#e') or 0) + 1)))
   end
   put('#v', following)
-  if count == 0 then put('#c', false) end
+  if growth < 0 and lines() + growth == 0 then put('#c', false) end
 end
 if retry_key ~= '' then remember(retry_key .. ring) end
 local expiry
@@ -37,4 +37,5 @@ if #sets > 0 then
   for i = 1, #drops, 4000 do call('HDEL', cart, unpack(drops, i, math.min(i + 3999, #drops))) end
   if expiry then call('EXPIREAT', cart, expiry) end
 end
+if is_changed then version = version + 1 end
 return answer(is_changed and 'CHANGED' or 'UNCHANGED')

@@ -12,12 +12,12 @@ if ARGV[12] ~= '' then selected = ARGV[12] end
 if data == '=' then data = former elseif data == '' then data = false end
 if quantity > had then
   if is_outdated then return answer('GENERATION') end
-  if not permits(quantity, 14) or ARGV[17] ~= get('#c') then return refuse() end
+  if not permits(quantity, 14) or ARGV[17] ~= get('#c') then return answer('REFUSED') end
 end
 if quantity <= 0 then
   line(sku, false, false)
 elseif quantity ~= had or selected ~= was or data ~= former then
   line(sku, format('%d|%s|%s|%s|%s', quantity, selected, born, following, tail), data)
-  if quantity > had and exceeds('=' .. sku, ARGV[18]) then return refuse() end
+  if quantity > had and exceeds('=' .. sku, ARGV[18]) then return answer('REFUSED') end
 end
 local action = 'edit'

@@ -4,36 +4,43 @@
 -- KEYS: cart, stream, dirty, active, generation, pressure, hold.
 -- ARGV: 1 lineage, 2 '1' where the cart may come into being, 3 latest time to do it, 4 retry key,
 -- 5 condition ('' none, '*' or ',1,2,'), 6 known generation ('' any), 7 request id, 8 '1' for a guest. The change's
--- own follow. Limits stand above as locals: most_lines, most_total, safe_lines, lifetime, renewal.
+-- own follow. Above stand as locals the limits most_lines, most_total, light_line, lifetime and renewal, and first and
+-- step: see below.
 --
--- The answer: status, generation, whether the cookie is due, Redis's time in milliseconds, the cart's fields as they
--- are now, names and values in turns, nil for a field that is gone.
+-- The answer: status, generation, whether the cookie is due, Redis's time in milliseconds, the cart's version. The cart
+-- itself is read behind the script, in the same transaction: on its way through Lua it would cost several times as much.
 local cart, stream, dirty, active = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local retry_key, condition, is_guest = ARGV[4], ARGV[5], ARGV[8] ~= ''
 local call, format, match, byte, sub = redis.call, string.format, string.match, string.byte, string.sub
 
-local fields = call('HGETALL', cart)
-local exists = #fields > 0
+-- What there is of the cart, by the names of its fields: all of it (then fields has it in its order), or what a change
+-- needs that names its lines, from ARGV[first] on in steps.
+local has, fields = {}, nil
+if first then
+  local names = {'#l', '#s', '#v', '#e', '#c', '#u', '#h', '#k'}
+  for i = first, #ARGV, step do
+    names[#names + 1] = '=' .. ARGV[i]
+    names[#names + 1] = '+' .. ARGV[i]
+  end
+  if retry_key ~= '' then for i = 0, 3 do names[#names + 1] = '#r' .. i end end
+  local values = call('HMGET', cart, unpack(names))
+  for i = 1, #names do has[names[i]] = values[i] end
+else
+  fields = call('HGETALL', cart)
+  for i = 1, #fields, 2 do has[fields[i]] = fields[i + 1] end
+end
+local exists = has['#v'] or has['#l'] or has['#e'] or call('EXISTS', cart) == 1
+local version = tonumber(has['#v'] or 0)
 local generation, pressure = unpack(call('MGET', KEYS[5], KEYS[6]))
 local due = 0
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local function answer(status)
-  return {status, generation, due, now, fields}
+  return {status, generation, due, now, version}
 end
 
-local at, count = {}, 0 -- where the value of a field stands in fields; the number of lines
-for i = 1, #fields, 2 do
-  local name = fields[i]
-  at[name] = i + 1
-  if byte(name) == 61 then count = count + 1 end -- '='
-end
-
-local function get(name)
-  local i = at[name]
-  return i and fields[i] or false
-end
+local function get(name) return has[name] end
 
 if not exists then
   -- What a restorer has found: there is no such cart, or the guest's was merged or has come to its end.
@@ -58,7 +65,6 @@ if retry_key ~= '' then
 end
 
 local is_aged = is_guest and exists and now >= ((get('#k') or 0) + renewal) * 1000 -- the cookie must be renewed
-local version = tonumber(get('#v') or 0)
 if condition ~= '' then
   local holds
   if condition == '*' then holds = version > 0 else holds = string.find(condition, format(',%d,', version), 1, true) end
@@ -67,16 +73,11 @@ end
 local following = format('%d', version + 1)
 
 -- Nothing is written before every rule has been checked: what is to be written gathers here.
-local sets, drops, touched = {}, {}, {}
+local sets, drops, touched, growth = {}, {}, {}, 0 -- growth: in lines
 
 local function put(name, value)
-  local i = at[name]
-  if not i then
-    if not value then return end
-    i = #fields + 2
-    fields[i - 1], at[name] = name, i
-  end
-  fields[i] = value
+  if not value and not has[name] then return end
+  has[name] = value
   if value then
     sets[#sets + 1] = name
     sets[#sets + 1] = value
@@ -103,7 +104,20 @@ local function line(sku, value, data)
   local before, had = get(name), get(extra)
   touched[#touched + 1] = packed(sku) .. packed(before) .. packed(value) .. packed(had)
     .. (had == data and '=' or packed(data))
-  if not before then count = count + 1 elseif not value then count = count - 1 end
+  if not before then growth = growth + 1 elseif not value then growth = growth - 1 end
+  if value then
+    local quantity, price = match(value, '^(%d+)|%d|%d+|%d+|[^|]*|(%d+)|')
+    if quantity * price > light_line then put('#h', '1') end
+  end
   put(name, value)
   if had ~= data then put(extra, data) end
+end
+
+-- How many lines there were.
+local function lines()
+  local number = 0
+  for _, name in ipairs(call('HKEYS', cart)) do
+    if byte(name) == 61 then number = number + 1 end -- '='
+  end
+  return number
 end

@@ -6,23 +6,25 @@ local function permits(quantity, i)
   return quantity <= tonumber(ARGV[i]) and quantity >= tonumber(ARGV[i + 1]) and quantity % ARGV[i + 2] == 0
 end
 
--- Whether the total is too large; up to safe_lines it can't be. One line may be reckoned at another price than its
--- own. A product has at most 16 digits and the sum stops at the first excess, so that no rounding hides one.
+-- Whether there are more lines than a cart has. Where there are fewer fields, there are fewer lines.
+local function overflows()
+  return growth > 0 and call('HLEN', cart) + growth > most_lines and lines() + growth > most_lines
+end
+
+-- Whether the total is too large. As many lines as a cart has stay within it if each of them is light; #h says that one
+-- may be heavy. One line may be reckoned at another price than its own. A product has at most 16 digits and the sum
+-- stops at the first excess, so that no rounding hides one.
 local function exceeds(field, price)
-  if count <= safe_lines then return false end
-  local total = 0
-  for i = 1, #fields, 2 do
-    local value = fields[i + 1]
-    if byte(fields[i]) == 61 and value then
+  if not has['#h'] and (not field or match(has[field], '^%d+') * price <= light_line) then return false end
+  local all, values, total = call('HGETALL', cart), {}, 0
+  for i = 1, #all, 2 do values[all[i]] = all[i + 1] end
+  for name, value in pairs(has) do values[name] = value end
+  for name, value in pairs(values) do
+    if byte(name) == 61 and value then
       local quantity, own = match(value, '^(%d+)|%d|%d+|%d+|[^|]*|(%d+)|')
-      total = total + quantity * (fields[i] == field and price or own)
+      total = total + quantity * (name == field and price or own)
       if total > most_total then return true end
     end
   end
   return false
-end
-
-local function refuse()
-  fields = call('HGETALL', cart) -- as they were
-  return answer('REFUSED')
 end
