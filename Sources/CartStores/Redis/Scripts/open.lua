@@ -17,7 +17,7 @@ local call, format, match, byte, sub = redis.call, string.format, string.match, 
 -- needs that names its lines, from ARGV[first] on in steps.
 local has, fields = {}, nil
 if first then
-  local names = {'#l', '#s', '#v', '#e', '#c', '#u', '#h', '#k'}
+  local names = {'#l', '#s', '#v', '#e', '#c', '#u', '#h', is_guest and '#k' or nil}
   for i = first, #ARGV, step do
     names[#names + 1] = '=' .. ARGV[i]
     names[#names + 1] = '+' .. ARGV[i]
@@ -105,7 +105,7 @@ local function line(sku, value, data)
   touched[#touched + 1] = packed(sku) .. packed(before) .. packed(value) .. packed(had)
     .. (had == data and '=' or packed(data))
   if not before then growth = growth + 1 elseif not value then growth = growth - 1 end
-  if value then
+  if value and match(value, '^%d%d%d%d') then
     local quantity, price = match(value, '^(%d+)|%d|%d+|%d+|[^|]*|(%d+)|')
     if quantity * price > light_line then put('#h', '1') end
   end
