@@ -24,15 +24,13 @@ package final class CartLists {
   }
 
   /// Carts by their time, the earliest first, and that time.
-  ///
-  /// - Parameter offset: so many are passed over.
   package func carts(
-    _ list: List, from earliest: Timestamp? = nil, upTo latest: Timestamp? = nil, offset: Int = 0, limit: Int
+    _ list: List, from earliest: Timestamp? = nil, upTo latest: Timestamp? = nil, limit: Int
   ) throws(StoreError) -> [(owner: CartOwner, time: Timestamp)] {
     let command = RedisCommand(
       "ZRANGE", key(list), earliest.map { "\($0.milliseconds)" } ?? "-inf",
       latest.map { "\($0.milliseconds)" } ?? "+inf",
-      "BYSCORE", "LIMIT", String(offset), String(limit), "WITHSCORES")
+      "BYSCORE", "LIMIT", "0", String(limit), "WITHSCORES")
     let replies = try connection.exchange(command, .reading)
     var strays: [String] = []
     let found = try replies.read(0) { value throws(StoreError) in
@@ -51,6 +49,26 @@ package final class CartLists {
     // What names no cart would stand at the head of the list for ever.
     if !strays.isEmpty { try change("ZREM", list, strays) }
     return found
+  }
+
+  /// Lends carts by their time to `body`, batch by batch, the earliest first. Each batch begins at the time where the
+  /// last one ended: Redis would walk through all that is passed over by a number, again for each batch.
+  package func forEach(
+    _ list: List, from earliest: Timestamp? = nil, upTo latest: Timestamp, inBatchesOf limit: Int,
+    _ body: ([(owner: CartOwner, time: Timestamp)]) throws(StoreError) -> Void
+  ) throws(StoreError) {
+    var start = earliest
+    // Those of the time `start`.
+    var met: Set<CartOwner> = []
+    while true {
+      let found = try carts(list, from: start, upTo: latest, limit: limit + met.count)
+      let fresh = found.filter { !met.contains($0.owner) }
+      guard let last = fresh.last else { return }
+      if last.time != start { met = [] }
+      start = last.time
+      for cart in fresh where cart.time == last.time { met.insert(cart.owner) }
+      try body(fresh)
+    }
   }
 
   package func count(_ list: List) throws(StoreError) -> Int {

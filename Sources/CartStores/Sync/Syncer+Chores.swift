@@ -126,9 +126,8 @@ extension Syncer {
   private func persistActive() throws(StoreError) {
     let tag = try archive.lineage().tag
     let earliest = now.adding(milliseconds: -Self.activeMilliseconds)
-    for offset in stride(from: 0, to: Int.max, by: configuration.batch) {
-      let found = try lists.carts(.active, from: earliest, offset: offset, limit: configuration.batch)
-      if found.isEmpty { return }
+    try lists.forEach(.active, from: earliest, upTo: now, inBatchesOf: configuration.batch) {
+      found throws(StoreError) in
       let history = try carts.histories.current()
       var missing: [CartOwner] = []
       for (entry, present) in zip(found, try carts.read(found.map(\.owner), in: history)) {
@@ -152,12 +151,7 @@ extension Syncer {
     let tag = try archive.lineage().tag
     let history = try carts.histories.current()
     let latest = now.adding(milliseconds: -min(idle ?? Self.longestGuest, Self.longestGuest))
-    // Those that leave the list make room for others: how many stay is where the next ones begin.
-    var staying = 0
-    while true {
-      let found = try lists.carts(.active, upTo: latest, offset: staying, limit: configuration.batch)
-      if found.isEmpty { return }
-      staying += found.count
+    try lists.forEach(.active, upTo: latest, inBatchesOf: configuration.batch) { found throws(StoreError) in
       var idlers: [(owner: CartOwner, hash: CartHash)] = []
       var gone: [CartOwner] = []
       for (entry, present) in zip(found, try carts.read(found.map(\.owner), in: history)) {
@@ -171,12 +165,10 @@ extension Syncer {
         }
       }
       try lists.remove(gone, from: .active)
-      staying -= gone.count
       if let idle, !idlers.isEmpty {
         let released = try carts.evict(
           idlers.map(\.owner), tag: tag, usedBefore: now.adding(milliseconds: -idle), in: history)
         for (idler, isGone) in zip(idlers, released) where isGone { try archive.release(idler.hash) }
-        staying -= released.count { $0 }
       }
     }
   }
