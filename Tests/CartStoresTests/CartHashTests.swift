@@ -27,6 +27,16 @@ import Testing
     #expect(try Self.read([:]) == nil)
   }
 
+  @Test("A cart that is put back says whether it must be added up at a change") func heavy() throws {
+    for (price, isHeavy) in [(4_503_599, false), (4_503_600, true)] {
+      let value = "1000000|1|1763805600000|1|main|\(price)|rev_000000000001"
+      var cart = Cart(owner: Self.owner)
+      cart.lines = [try CartHash.line("A", Array(value.utf8).span)]
+      let text = String(decoding: CartHash(cart: cart).fields.bytes, as: UTF8.self)
+      #expect(text.contains("#h") == isHeavy)
+    }
+  }
+
   @Test(
     "Garbage is refused", .requiresRedis,
     arguments: [
