@@ -102,7 +102,8 @@ extension PostgresCarts {
     RETURNING c.owner_kind, c.owner_id, c.epoch, c.version_floor
     """)
 
-  /// A copy of the same place may be written again: its end and its ring of retry keys can be newer.
+  /// A copy of the same place may be written again: its end and its ring of retry keys can be newer. A cart that was
+  /// merged has nothing to follow any more.
   static let persist = PostgresStatement(
     "cart_persist",
     """
@@ -130,10 +131,10 @@ extension PostgresCarts {
         expires_at = greatest(present.expires_at, excluded.expires_at)
       WHERE present.state <> 2 AND present.epoch <= excluded.epoch
         AND (present.data_epoch, present.version) <= (excluded.data_epoch, excluded.version)
-      RETURNING owner_kind, owner_id, inbox_applied
+      RETURNING owner_kind, owner_id, CASE WHEN state = 2 THEN inbox_number ELSE inbox_applied END AS followed
     ), delivered AS (
       DELETE FROM cart_inbox i USING written w
-      WHERE i.owner_kind = w.owner_kind AND i.owner_id = w.owner_id AND i.number <= w.inbox_applied
+      WHERE i.owner_kind = w.owner_kind AND i.owner_id = w.owner_id AND i.number <= w.followed
     )
     SELECT copies.position, d.tag, d.number
     FROM copies JOIN written USING (owner_kind, owner_id), database_lineage d

@@ -286,7 +286,7 @@ extension RedisCarts {
   /// Leaves of a frozen cart only that it is spent.
   func bury(_ owner: CartOwner, in history: RedisHistory) throws(StoreError) {
     let replies = try connection.evaluate(
-      .bury, keys: [keys.cart(of: owner), keys.dirty, keys.active, keys.hold(of: owner)],
+      .bury, keys: [keys.cart(of: owner), keys.dirty, keys.active],
       arguments: RedisCommand(String(history.lineage), String(Installation.absenceSeconds)), .reading,
       in: history.required)
     try replies.check(0)
