@@ -42,6 +42,10 @@ class Worker:
             self.process = self.fleet.start_worker(self.listener)
             self.fleet.tell_victims()
 
+    def await_death(self):
+        """After something has killed it: a request before that would wait for nobody."""
+        self.process.wait(SECONDS)
+
     def ask(self, method, uri, body=None, user=None, guest=None, key=None, condition=None):
         """One request. `wire.Cut` where the answer is lost."""
         self.tend()

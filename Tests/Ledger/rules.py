@@ -66,7 +66,7 @@ def inbox_delivery(fleet):
         fleet.second.ask(*ordered([sku], fleet.PRICE), user=user, key="one")
         demand(False, "the worker was not killed")
     except wire.Cut:
-        pass
+        fleet.second.await_death()
     answer = fleet.first.ask(*ordered([sku], fleet.PRICE), user=user, key="two")
     orders = fleet.orders(user)
     demand(orders == [{sku: 1}], f"{answer.status}, and ordered: {orders}")
@@ -122,6 +122,36 @@ def merge_key(fleet):
 def merge_rival(fleet):
     """And into one user."""
     _merged_meanwhile(fleet, fleet.user())
+
+
+def _put_back(fleet):
+    """PostgreSQL is put back to what was saved, and a syncer finds that out."""
+    with wire.Redis(fleet.redis.socket) as redis:
+        before = redis("GET", "cart:database")
+        fleet.postgres.stop()
+        fleet.postgres.go_back()
+        fleet.tell_victims()
+        fleet.start_syncer()
+        wait_until(lambda: redis("GET", "cart:database").split("|")[0] != before.split("|")[0], 20, "a new tag")
+        fleet.stop_syncer()
+
+
+def merge_setback(fleet):
+    """A PostgreSQL that was put back to a state before a merge does not let it happen again."""
+    user, (sku,) = fleet.user(), fleet.skus(1)
+    guest = fleet.first.add(sku).headers["guest-cart-id"]
+    fleet.first.kept(guest=guest)
+    _save(fleet)
+    fleet.first.must("POST", "/v1/cart/merge", user=user, guest=guest)
+    fleet.rest()
+    _put_back(fleet)
+    fleet.rest()
+    for _ in range(2):
+        fleet.second.ask("POST", "/v1/cart/merge", user=user, guest=guest)
+        lines = fleet.first.lines(user=user)
+        demand(lines == {sku: 1}, f"merged again: {lines}")
+        demand(fleet.first.lines(guest=guest) == {}, "a guest's cart is there after it was merged")
+        fleet.flush()
 
 
 def birth(fleet):
@@ -205,13 +235,17 @@ def order_persists(fleet):
     demand(fleet.first.lines(user=user) == {first: 1, sku: 1}, "added after an order")
 
 
+def _save(fleet):
+    fleet.postgres.stop()
+    fleet.postgres.save()
+    fleet.postgres.start()
+    fleet.tell_victims()
+
+
 def eviction(fleet):
     """A cart leaves Redis only if this database has it: not one that was put back to a state before it."""
     postgres, days = fleet.postgres, 91 * 86_400_000
-    postgres.stop()
-    postgres.save()
-    postgres.start()
-    fleet.tell_victims()
+    _save(fleet)
     user, (sku,) = fleet.user(), fleet.skus(1)
     fleet.first.add(sku, user=user)
     fleet.first.kept(user=user)
@@ -245,6 +279,7 @@ SCHEDULES = {
     "inbox-number": inbox_number,
     "merge-key": merge_key,
     "merge-rival": merge_rival,
+    "merge-setback": merge_setback,
     "birth": birth,
     "retry-first": retry_first,
     "retry-ordered": retry_ordered,

@@ -14,7 +14,11 @@ import sweeps
 from fleet import Fleet, Violation
 
 SCHEDULES = rules.SCHEDULES | sweeps.SCHEDULES
+# Each time a store has to be started anew.
+SLOW = {"order-crashes", "merge-crashes"}
 PRODUCTS = 4000
+# Of what was wrong, in characters.
+MOST_SHOWN = 300
 
 
 def run(binaries, names=None, log=print):
@@ -30,7 +34,7 @@ def run(binaries, names=None, log=print):
                 log(f"  {name:<22} holds ({time.monotonic() - began:.1f} s{', ' + note if note else ''})")
             except Exception as error:  # each is a finding, and the others go on
                 outcomes[name] = str(error) if isinstance(error, Violation) else traceback.format_exc()
-                log(f"  {name:<22} FAULT: {outcomes[name]}")
+                log(f"  {name:<22} FAULT: {outcomes[name][:MOST_SHOWN]}")
                 if fleet.recover() is False:
                     break
         if not any(outcomes.values()):

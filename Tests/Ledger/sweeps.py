@@ -13,33 +13,45 @@ SIDES = ("before", "after")
 SECONDS_TO_DECIDE = 20
 
 
+def _is_decided(answer):
+    if answer.status >= 500 or answer.json.get("code") == "request_in_progress":
+        return False
+    return not answer.json.get("merge", {}).get("pending")
+
+
 def _until_decided(ask):
     """Repeats a request as its sender would, as long as its outcome is not known."""
-    end = time.monotonic() + SECONDS_TO_DECIDE
+    end, last = time.monotonic() + SECONDS_TO_DECIDE, None
     while True:
         try:
-            answer = ask()
-            is_running = answer.status == 409 and answer.json["code"] == "request_in_progress"
-            is_pending = isinstance(answer.json, dict) and answer.json.get("merge", {}).get("pending")
-            if answer.status < 500 and not is_running and not is_pending:
-                return answer
+            last = ask()
+            if _is_decided(last):
+                return last
         except wire.Cut:
             pass
-        demand(time.monotonic() < end, "a request is never decided")
+        demand(time.monotonic() < end, f"a request is never decided: {last and (last.status, last.json)}")
         time.sleep(0.02)
 
 
 def _attempt(fleet, case, ask):
-    """Sends a request to which something happens at a step. Its answer, or None."""
+    """The second worker is sent a request to which something happens at a step. Its answer, or None."""
     (store, step), side, action = case
     fleet.strike(store, step, side, action.partition("+")[0])
     counted = (step, side, action.partition("+")[0])
     before = fleet.proxy(store).order("counts").get(counted, 0)
-    try:
-        answer = ask()
-    except wire.Cut:
-        answer = None
-    demand(fleet.proxy(store).order("counts").get(counted, 0) == before + 1, "the step was not reached")
+    end = time.monotonic() + SECONDS_TO_DECIDE
+    while True:
+        try:
+            answer = ask()
+        except wire.Cut:
+            answer = None
+        if fleet.proxy(store).order("counts").get(counted, 0) > before:
+            break
+        # A worker that PostgreSQL has failed leaves it alone for a while.
+        demand(answer and not _is_decided(answer) and time.monotonic() < end, "the step was not reached")
+        time.sleep(0.05)
+    if action in ("kill", "kill+flush"):
+        fleet.second.await_death()
     if action == "kill store":
         if store == "redis":
             wait_until(lambda: fleet.redis.process.poll() is not None, 10, "Redis to die")
