@@ -146,6 +146,7 @@ package final class Syncer {
       // the new tag leaves the next syncer to find the same.
       observer.note("PostgreSQL has gone back, or is another: every cart is persisted anew")
       try lists.forEachCart { owners throws(StoreError) in try lists.add(owners, to: .dirty, at: now) }
+      try catalogue.publish(anew: true)
     }
     try connection.exchange(command, .reading).check(0)
   }
