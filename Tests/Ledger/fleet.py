@@ -189,13 +189,18 @@ class Fleet(System):
         """Lets a syncer do all that there is to do."""
         self.start_syncer()
 
+        left = {}
+
         def is_at_rest():
             with wire.Redis(self.redis.socket) as redis:
-                left = redis("ZCARD", "cart:dirty") + redis("XLEN", "cart:stream") + redis("ZCARD", "cart:quarantine")
-            return not left + int(self.postgres.psql("SELECT count(*) FROM cart.cart_inbox"))
+                left["in Redis"] = [redis("ZCARD", "cart:dirty"), redis("XLEN", "cart:stream"), redis("ZCARD", "cart:quarantine")]
+            left["commands"] = self.postgres.psql("SELECT owner_kind, owner_id, action FROM cart.cart_inbox").split()
+            return not any(left["in Redis"]) and not left["commands"]
 
         try:
             wait_until(is_at_rest, SECONDS_TO_REST, "rest")
+        except TimeoutError as error:
+            raise Violation(f"never at rest: {left}") from error
         finally:
             self.stop_syncer()
 

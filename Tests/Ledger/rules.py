@@ -57,16 +57,21 @@ def version_guard(fleet):
     demand(lines == {first: 1, second: 1}, f"an older copy has replaced a newer one: {lines}")
 
 
+def _die_ordering(fleet, sku, **identity):
+    """The second worker orders, and is killed between the commit and the cart's clean-up."""
+    fleet.strike("redis", "order.apply", "before", "kill")
+    try:
+        fleet.second.ask(*ordered([sku], fleet.PRICE), **identity)
+        demand(False, "the worker was not killed")
+    except wire.Cut:
+        fleet.second.await_death()
+
+
 def inbox_delivery(fleet):
     """Who dies between the commit of an order and its cart's clean-up leaves nothing that is ordered again."""
     user, (sku,) = fleet.user(), fleet.skus(1)
     fleet.first.add(sku, user=user)
-    fleet.strike("redis", "order.apply", "before", "kill")
-    try:
-        fleet.second.ask(*ordered([sku], fleet.PRICE), user=user, key="one")
-        demand(False, "the worker was not killed")
-    except wire.Cut:
-        fleet.second.await_death()
+    _die_ordering(fleet, sku, user=user, key="one")
     answer = fleet.first.ask(*ordered([sku], fleet.PRICE), user=user, key="two")
     orders = fleet.orders(user)
     demand(orders == [{sku: 1}], f"{answer.status}, and ordered: {orders}")
@@ -138,9 +143,12 @@ def _put_back(fleet):
 
 def merge_setback(fleet):
     """A PostgreSQL that was put back to a state before a merge does not let it happen again."""
-    user, (sku,) = fleet.user(), fleet.skus(1)
+    user, (sku, other) = fleet.user(), fleet.skus(2)
     guest = fleet.first.add(sku).headers["guest-cart-id"]
+    fleet.first.add(other, guest=guest)
     fleet.first.kept(guest=guest)
+    # A command that the guest's cart has not followed when all this is saved.
+    _die_ordering(fleet, other, guest=guest, key="k")
     _save(fleet)
     fleet.first.must("POST", "/v1/cart/merge", user=user, guest=guest)
     fleet.rest()
