@@ -9,11 +9,12 @@ import sys
 import time
 import traceback
 
+import memory
 import rules
 import sweeps
 from fleet import Fleet, Violation
 
-SCHEDULES = rules.SCHEDULES | sweeps.SCHEDULES
+SCHEDULES = rules.SCHEDULES | sweeps.SCHEDULES | memory.SCHEDULES
 # Each time a store has to be started anew.
 SLOW = {"order-crashes", "merge-crashes"}
 PRODUCTS = 4000

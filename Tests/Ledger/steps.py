@@ -39,6 +39,7 @@ SCRIPT_STEPS = {
     "remove": "change.remove",
     # Told apart by the action, its eleventh argument: an order's or a merge's.
     "apply": "apply",
+    "anyway": "anyway",
     "publish": "order.stock",
     "evict": "sync.evict",
     "freeze": "merge.freeze",
@@ -87,8 +88,6 @@ class RedisWatcher:
     texts = _script_texts()
     # Digest → step, of all connections of this process.
     digests = {}
-    # Where the first word of a command may stand; what else is on the wire is passed over.
-    COMMANDS = {b"SET", b"HGETALL", b"EVALSHA", b"EVAL", b"SCRIPT", b"XACK", b"XREADGROUP"}
 
     def __init__(self):
         self.buffer = b""
@@ -131,7 +130,9 @@ class RedisWatcher:
         if name in (b"EVALSHA", b"EVAL"):
             step = self.digests.get(words[1]) if name == b"EVALSHA" else self._learn(words[1])
             keys = int(words[2])
-            if step == "apply":
+            if step == "anyway":
+                step = self._noted(words[3])
+            elif step == "apply":
                 step = words[keys + 13].decode() + ".apply"
             elif step == "order.stock" and words[keys + 3]:
                 # The catalogue is published.
@@ -143,12 +144,13 @@ class RedisWatcher:
             return "sync.acknowledge"
         elif name == b"XREADGROUP":
             return "sync.take"
-        elif name == b"SET":
-            if b"ld:{" in words[1]:
-                return "restore.token"
-            if words[1].endswith(b"cart:lineage"):
-                return "sync.lineage"
         return None
+
+    @staticmethod
+    def _noted(key):
+        if b"ld:{" in key:
+            return "restore.token"
+        return "sync.lineage" if key.endswith(b"cart:lineage") else None
 
     def _learn(self, source):
         for name, text in self.texts.items():

@@ -71,7 +71,7 @@ extension RedisCatalogue {
     var sent = 0
     for start in stride(from: 0, to: products.count, by: Self.batch) {
       sent += try run(
-        .publish, keys: publishing, first: "", products[start..<min(start + Self.batch, products.count)])
+        .move, keys: publishing, first: "", products[start..<min(start + Self.batch, products.count)])
     }
     if sent > 0 { distrustGeneration() }
     return sent
