@@ -36,6 +36,12 @@ def _until_decided(ask):
 def _attempt(fleet, case, ask):
     """The second worker is sent a request to which something happens at a step. Its answer, or None."""
     (store, step), side, action = case
+    if action == "hold+flush":
+        # Redis is emptied under somebody who goes on.
+        future = fleet.hold(store, step, side, ask)
+        fleet.flush()
+        fleet.release(store, step, side)
+        return future.result()
     fleet.strike(store, step, side, action.partition("+")[0])
     counted = (step, side, action.partition("+")[0])
     before = fleet.proxy(store).order("counts").get(counted, 0)
@@ -113,7 +119,7 @@ def _order(fleet, case, number):
 
 def order_steps(fleet):
     """One order for one key, the cart without exactly what was ordered, the stock down once."""
-    return _sweep(fleet, _cases(ORDER_STEPS, ("kill", "cut", "kill+flush")), _order)
+    return _sweep(fleet, _cases(ORDER_STEPS, ("kill", "cut", "kill+flush", "hold+flush")), _order)
 
 
 def order_crashes(fleet):
@@ -173,7 +179,7 @@ def _merge(fleet, case, number):
 
 def merge_steps(fleet):
     """A guest's cart merges once, each of its lines once."""
-    return _sweep(fleet, _cases(MERGE_STEPS, ("kill", "cut", "kill+flush")), _merge)
+    return _sweep(fleet, _cases(MERGE_STEPS, ("kill", "cut", "kill+flush", "hold+flush")), _merge)
 
 
 def merge_crashes(fleet):
