@@ -102,7 +102,7 @@ class Buying:
             cart.owners.add(("user", user))
             cart.user, cart.logged_in_at = user, now()
         self.books.logins += 1
-        answer, _ = self.ask(cart, "POST", "/v1/cart/merge")
+        answer, _ = self.ask(cart, "POST", "/v1/cart/merge", {})
         if cart is not self.own:
             return
         if answer is None:

@@ -345,25 +345,35 @@ class Nemesis:
 
     def await_resync(self):
         """Until then PostgreSQL lacks what Redis alone has: two losses at once are not survived."""
-        wanted = {}
+        wanted, left, reading = {}, {}, []
 
         def is_done():
             self.rest(0.1)
             try:
-                if not wanted:
+                if not reading:
                     carts = audit.read_stores(self.system)[0]
                     # What is left of a merged guest's cart is no copy of it.
-                    wanted.update({
-                        owner: (cart["epoch"], cart["version"]) for owner, cart in carts.items() if cart["state"] != 2
-                    })  # fmt: skip
-                rows = self.ask("SELECT owner_kind, owner_id, data_epoch, version FROM carts")
+                    wanted.update((owner, place(cart)) for owner, cart in carts.items() if cart["state"] != 2)
+                    reading.append(now())
+                rows = self.ask("SELECT owner_kind, owner_id, data_epoch AS epoch, version, state FROM carts")
             except (OSError, RuntimeError, wire.RedisError):
                 return False
-            there = {(row["owner_kind"], row["owner_id"]): (row["data_epoch"], row["version"]) for row in rows}
-            return all(there.get(owner, (0, 0)) >= place for owner, place in wanted.items())
+            there = {(row["owner_kind"], row["owner_id"]): row for row in rows}
+            left.clear()
+            for owner, copy in wanted.items():
+                row = there.get(owner)
+                # One that was merged since goes on in a user's cart.
+                if row is None or row["state"] != 2 and place(row) < copy:
+                    left[owner] = copy, row
+            return not left
 
         try:
             wait_until(is_done, 30, "PostgreSQL to be told everything anew")
         except TimeoutError as error:
             # Not one of those that a fault may meet.
-            raise RuntimeError(str(error)) from error
+            raise RuntimeError(f"{error}: {left}") from error
+
+
+def place(copy):
+    """Of a copy of a cart in time."""
+    return copy["epoch"], copy["version"]

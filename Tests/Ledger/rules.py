@@ -107,9 +107,9 @@ def _merged_meanwhile(fleet, rival):
     rival = rival or user
     guest = fleet.first.add(sku).headers["guest-cart-id"]
     late = fleet.hold(
-        "postgres", "inbox.read", "before", lambda: fleet.second.ask("POST", "/v1/cart/merge", user=user, guest=guest)
+        "postgres", "inbox.read", "before", lambda: fleet.second.ask("POST", "/v1/cart/merge", {}, user=user, guest=guest)
     )
-    fleet.first.ask("POST", "/v1/cart/merge", user=rival, guest=guest)
+    fleet.first.ask("POST", "/v1/cart/merge", {}, user=rival, guest=guest)
     fleet.release("postgres", "inbox.read", "before")
     answer = late.result()
     demand(answer.status in (200, 409), f"a merge: {answer.status}")
@@ -150,12 +150,12 @@ def merge_setback(fleet):
     # A command that the guest's cart has not followed when all this is saved.
     _die_ordering(fleet, other, guest=guest, key="k")
     _save(fleet)
-    fleet.first.must("POST", "/v1/cart/merge", user=user, guest=guest)
+    fleet.first.must("POST", "/v1/cart/merge", {}, user=user, guest=guest)
     fleet.rest()
     _put_back(fleet)
     fleet.rest()
     for _ in range(2):
-        fleet.second.ask("POST", "/v1/cart/merge", user=user, guest=guest)
+        fleet.second.ask("POST", "/v1/cart/merge", {}, user=user, guest=guest)
         lines = fleet.first.lines(user=user)
         demand(lines == {sku: 1}, f"merged again: {lines}")
         demand(fleet.first.lines(guest=guest) == {}, "a guest's cart is there after it was merged")

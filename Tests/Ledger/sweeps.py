@@ -161,7 +161,7 @@ def _merge(fleet, case, number):
         fleet.first.kept(user=user)
         fleet.first.kept(guest=guest)
     # By itself, as at a login, or asked for.
-    request = ("GET", "/v1/cart") if number // 2 % 2 else ("POST", "/v1/cart/merge")
+    request = ("GET", "/v1/cart") if number // 2 % 2 else ("POST", "/v1/cart/merge", {})
     _attempt(fleet, case, lambda: fleet.second.ask(*request, user=user, guest=guest))
     retries = [fleet.first, fleet.second] if number % 2 else [fleet.second, fleet.first]
     for worker in retries:
