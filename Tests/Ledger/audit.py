@@ -2,6 +2,7 @@
 
 import collections
 
+import audit_orders
 import wire
 
 LINE = ("quantity", "selected", "born", "version", "merchant", "price", "revision")
@@ -13,7 +14,7 @@ class Finding:
 
     KINDS = (
         "doubled", "lost beyond the window", "refused and there", "other than left", "version went back",
-        "line not seen", "Redis and PostgreSQL differ", "record of changes", "not at rest",
+        "line not seen", "Redis and PostgreSQL differ", "record of changes", "orders", "stock", "not at rest",
     )  # fmt: skip
 
     def __init__(self):
@@ -101,6 +102,12 @@ def compare_stores(system, finding):
         if row is None:
             finding.fault(kind, f"{owner}: not in PostgreSQL")
             continue
+        if cart["state"] == 2:
+            # What is left of a merged guest's cart says only that.
+            finding.counts["guests merged"] += 1
+            if row["state"] != 2 or cart["lines"] or row["lines"]:
+                finding.fault(kind, f"{owner}: merged in Redis, {row['state']} in PostgreSQL; {cart['lines']} {row['lines']}")
+            continue
         for name, value in cart.items():
             if row[name] != value:
                 finding.fault(kind, f"{owner} {name}: Redis {value!r}, PostgreSQL {row[name]!r}"[:400])
@@ -115,10 +122,13 @@ def compare_stores(system, finding):
     return carts, rows
 
 
-def audit_books(books, carts, rows, finding):
-    """Each acknowledged SKU exactly once, each refused one nowhere."""
+def audit_books(books, carts, rows, ordered, finding):
+    """Each acknowledged SKU exactly once in carts and orders together, each refused one nowhere. SKU → what is found.
+
+    `ordered` is what is in orders; a line that is there has left its cart.
+    """
     known = books.known_owners()
-    found, orphans = collections.Counter(), collections.Counter()
+    found, orphans = collections.Counter(ordered), collections.Counter()
     for owner in carts.keys() | rows.keys():
         # A cart that nobody has used since Redis lost it.
         cart = carts.get(owner) or rows[owner]
@@ -146,6 +156,9 @@ def audit_books(books, carts, rows, finding):
                 what = "lost when Redis was killed"
             finding.counts[what] += 1
             continue
+        if quantity == 0 and audit_orders.may_be_gone(sku, books):
+            finding.counts["lost with orders that PostgreSQL has forgotten"] += 1
+            continue
         possible = plain | lossy
         text = f"{sku} in {entry.cart.kind} {entry.cart.name}: {quantity}, not {sorted(possible)}; {entry.deeds}"
         if quantity > max(possible | {1}):
@@ -154,6 +167,7 @@ def audit_books(books, carts, rows, finding):
             finding.fault("lost beyond the window", text)
         else:
             finding.fault("other than left", text)
+    return found + orphans
 
 
 def lost_by(entry, books):
@@ -209,7 +223,7 @@ def audit_record(system, books, finding):
         _, sent, answered = entry.deeds[0]
         # What was recorded may be gone with a state of PostgreSQL, and what was not yet recorded with one of Redis.
         is_excused = any(loss.unrecorded <= answered and sent <= loss.at for loss in books.losses)
-        is_excused = is_excused or any(answered < moment for moment in books.set_back)
+        is_excused = is_excused or any(answered < setback.at for setback in books.set_back)
         if not added and is_excused:
             finding.counts["adds not recorded, inside a window"] += 1
         elif len(added) != 1 and not (is_excused and len(added) == 2):

@@ -90,11 +90,11 @@ class Loss:
 class Cart:
     """One cart, and who may change it now.
 
-    A cart remembers the keys of 16 changes. A retry must not come after that, so no change begins while another one
-    began so many changes before it and has not ended.
+    A cart remembers the keys of 16 changes, and those of a guest's that merges into it count. A retry must not come
+    after that, so no change begins while another one began so many changes before it and has not ended.
     """
 
-    REMEMBERED = 14
+    REMEMBERED = 10
 
     def __init__(self, kind, name, most):
         self.kind = kind
@@ -110,6 +110,9 @@ class Cart:
         self.identities = {name} if kind == "user" else set()
         # A guest's first request is on its way.
         self.is_founded_now = False
+        # Of a guest who has logged in: every request is his, and names the guest as well.
+        self.user = None
+        self.logged_in_at = 0.0
 
     def admits(self):
         """Whether one may add to it now: two first requests of a guest would make two guests."""
@@ -136,6 +139,58 @@ class Cart:
         return self.started >= self.most
 
 
+class Setback(typing.NamedTuple):
+    """PostgreSQL was put back at `at` to what it was at `copied`: orders and merges made between are lost with it."""
+
+    copied: float
+    at: float
+
+    def covers(self, sent, answered):
+        return sent <= self.at and (answered is None or answered >= self.copied)
+
+
+class Wish:
+    """An order that somebody wants, by one key: sent once or often, by one or several."""
+
+    def __init__(self, key, cart, body, lines):
+        self.key = key
+        self.cart = cart
+        self.body = body
+        # SKU → quantity, as they were seen.
+        self.lines = lines
+        self.lock = threading.Lock()
+        self.sent = now()
+        # (order, sent, answered) of each answer with one; and (code, sent, answered) of each refusal.
+        self.answers = []
+        self.refusals = []
+        self.is_unknown = False
+        self.is_to_be_cancelled = False
+        # (sent, answered or None, answer).
+        self.cancellations = []
+
+    def note(self, answer, sent):
+        with self.lock:
+            if answer is None:
+                self.is_unknown = True
+            elif answer.status in (200, 201):
+                self.answers.append((answer.json | {"is_new": answer.status == 201}, sent, now()))
+            else:
+                self.refusals.append((answer.json["code"], sent, now()))
+
+    @property
+    def order(self):
+        """As it was last told."""
+        return self.answers[-1][0] if self.answers else None
+
+    def may_be_lost(self, setbacks):
+        """Whether PostgreSQL may have forgotten an order of it, or its cancellation."""
+        told = [answered for _, _, answered in self.answers]
+        told += [answered for _, answered, _ in self.cancellations if answered is not None]
+        is_open = self.is_unknown or any(answered is None for _, answered, _ in self.cancellations)
+        last = None if is_open or not told else max(told)
+        return any(setback.covers(self.sent, last) for setback in setbacks)
+
+
 class Books:
     """All of it, for all shoppers."""
 
@@ -146,6 +201,12 @@ class Books:
         self.losses = []
         # When PostgreSQL was put back to an older state.
         self.set_back = []
+        self.wishes = []
+        # SKU → orders that may have taken it.
+        self.wished = {}
+        # SKU → how much of it was put into carts at most.
+        self.scarce = {}
+        self.logins = 0
         self.statuses = {}
         self.retries = 0
         self.replays = 0
@@ -163,6 +224,16 @@ class Books:
         with self.lock:
             self.entries[sku] = entry
         return entry
+
+    def wish(self, wish):
+        with self.lock:
+            self.wishes.append(wish)
+            for sku in wish.lines:
+                self.wished.setdefault(sku, []).append(wish)
+
+    def take_scarce(self, sku):
+        with self.lock:
+            self.scarce[sku] = self.scarce.get(sku, 0) + 1
 
     def add_cart(self, kind, name, most):
         cart = Cart(kind, name, most)

@@ -7,10 +7,10 @@ import time
 
 import audit
 import wire
-from books import Loss, now
+from books import Loss, Setback, now
 from proxies import signal_own
 from servers import RedisServer, wait_until
-from steps import POSTGRES_STEPS, REDIS_STEPS
+from steps import CANCEL_STEPS, MERGE_STEPS, ORDER_STEPS, POSTGRES_STEPS, REDIS_STEPS
 
 # Redis loses what it has.
 LOSING = {"flush", "rollback", "replica"}
@@ -49,6 +49,7 @@ class Nemesis:
         self.disturbed_until = 0.0
         self.has_snapshot = False
         self.has_copy = False
+        self.copied_at = 0.0
         self.replicas = 0
         self.syncer_seen = now()
         self.record_lag = 0.0
@@ -138,10 +139,13 @@ class Nemesis:
 
     def do_steps(self):
         for _ in range(self.random.randint(1, 3)):
-            if self.random.random() < 0.6:
-                proxy, step = self.system.redis_proxy, self.random.choice(REDIS_STEPS)
+            if self.random.random() < 0.5:
+                store, step = self.random.choice(ORDER_STEPS + CANCEL_STEPS + MERGE_STEPS)
+            elif self.random.random() < 0.6:
+                store, step = "redis", self.random.choice(REDIS_STEPS)
             else:
-                proxy, step = self.system.postgres_proxy, self.random.choice(POSTGRES_STEPS)
+                store, step = "postgres", self.random.choice(POSTGRES_STEPS)
+            proxy = self.system.redis_proxy if store == "redis" else self.system.postgres_proxy
             side = self.random.choice(["before", "after"])
             action = self.random.choice(["kill", "kill", "cut", "cut", "delay", "delay", "hold", "kill store"])
             seconds = self.random.uniform(0, 0.5)
@@ -322,6 +326,7 @@ class Nemesis:
         postgres = self.system.postgres
         self.disturb()
         if not self.has_copy:
+            self.copied_at = now()
             postgres.stop()
             postgres.save()
             postgres.start()
@@ -333,25 +338,42 @@ class Nemesis:
         postgres.go_back()
         self.system.tell_victims()
         self.has_copy = False
-        self.books.set_back.append(now())
+        self.books.set_back.append(Setback(self.copied_at, now()))
         self.timeline.append(f"{now():.2f} PostgreSQL is back in an older state")
         self.await_resync()
         self.disturb()
 
     def await_resync(self):
         """Until then PostgreSQL lacks what Redis alone has: two losses at once are not survived."""
-        wanted = {}
+        wanted, left, reading = {}, {}, []
 
         def is_done():
             self.rest(0.1)
             try:
-                if not wanted:
+                if not reading:
                     carts = audit.read_stores(self.system)[0]
-                    wanted.update({owner: (cart["epoch"], cart["version"]) for owner, cart in carts.items()})
-                rows = self.ask("SELECT owner_kind, owner_id, data_epoch, version FROM carts")
+                    # What is left of a merged guest's cart is no copy of it.
+                    wanted.update((owner, place(cart)) for owner, cart in carts.items() if cart["state"] != 2)
+                    reading.append(now())
+                rows = self.ask("SELECT owner_kind, owner_id, data_epoch AS epoch, version, state FROM carts")
             except (OSError, RuntimeError, wire.RedisError):
                 return False
-            there = {(row["owner_kind"], row["owner_id"]): (row["data_epoch"], row["version"]) for row in rows}
-            return all(there.get(owner, (0, 0)) >= place for owner, place in wanted.items())
+            there = {(row["owner_kind"], row["owner_id"]): row for row in rows}
+            left.clear()
+            for owner, copy in wanted.items():
+                row = there.get(owner)
+                # One that was merged since goes on in a user's cart.
+                if row is None or row["state"] != 2 and place(row) < copy:
+                    left[owner] = copy, row
+            return not left
 
-        wait_until(is_done, 30, "PostgreSQL to be told everything anew")
+        try:
+            wait_until(is_done, 30, "PostgreSQL to be told everything anew")
+        except TimeoutError as error:
+            # Not one of those that a fault may meet.
+            raise RuntimeError(f"{error}: {left}") from error
+
+
+def place(copy):
+    """Of a copy of a cart in time."""
+    return copy["epoch"], copy["version"]

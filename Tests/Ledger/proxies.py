@@ -69,6 +69,8 @@ class Proxy:
         self.lock = threading.Lock()
         self.counts = collections.Counter()
         self.victims = []
+        # What is held at a step until it is released: [step, side, pid, event, what becomes of it].
+        self.held = []
         self.links = set()
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(listen)
@@ -95,6 +97,20 @@ class Proxy:
     def do_clear(self):
         with self.lock:
             self.rules.clear()
+        for entry in list(self.held):
+            entry[3].set()
+
+    def do_held(self):
+        """(step, side, pid) of all that is held now."""
+        return [tuple(entry[:3]) for entry in self.held]
+
+    def do_release(self, step, side, outcome):
+        """Lets go of what is held there: it goes on, or suffers `outcome`. How much that was."""
+        entries = [entry for entry in self.held if entry[:2] == [step, side]]
+        for entry in entries:
+            entry[4] = outcome
+            entry[3].set()
+        return len(entries)
 
     def do_hang(self, hangs):
         if hangs:
@@ -149,8 +165,8 @@ class Proxy:
                     if rule[4] <= 0:
                         self.rules.remove(rule)
                     self.counts[rule[0], side, rule[2]] += 1
-                    return rule[2], rule[3]
-        return None, 0
+                    return rule[0], rule[2], rule[3]
+        return None, None, 0
 
 
 class Link:
@@ -190,7 +206,13 @@ class Link:
         self.close()
 
     def suffer(self, steps, side):
-        action, seconds = self.proxy.pick(steps, side)
+        step, action, seconds = self.proxy.pick(steps, side)
+        if action == "hold":
+            entry = [step, side, self.pid, threading.Event(), None]
+            self.proxy.held.append(entry)
+            entry[3].wait()
+            self.proxy.held.remove(entry)
+            action = entry[4]
         if action is None:
             return
         if action == "delay":

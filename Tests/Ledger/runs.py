@@ -7,8 +7,9 @@ import tempfile
 import time
 
 import audit
+import audit_orders
 import wire
-from books import Books, now
+from books import Books, Setback, now
 from nemesis import Nemesis
 from servers import System, wait_until
 from shoppers import Market, Products, Shopper
@@ -76,8 +77,9 @@ class Run:
     def settle(self, nemesis):
         """Has every cart looked at, so that what Redis lost comes back, and waits until all is persisted."""
         for cart in self.books.carts:
-            for name in cart.identities:
-                self.look({"CART_USER" if cart.kind == "user" else "HTTP_GUEST_CART_ID": name})
+            for name in list(cart.identities):
+                identity = {"CART_USER" if cart.kind == "user" else "HTTP_GUEST_CART_ID": name}
+                self.look(identity | ({"CART_USER": cart.user} if cart.user else {}))
 
         def is_at_rest():
             nemesis.rest(0)
@@ -87,6 +89,8 @@ class Run:
                     "stream": redis("XLEN", "cart:stream"),
                     "quarantine": redis("ZCARD", "cart:quarantine"),
                     "inbox": int(self.system.postgres.psql("SELECT count(*) FROM cart.cart_inbox")),
+                    "merging": int(self.system.postgres.psql("SELECT count(*) FROM cart.carts WHERE state = 1")),
+                    "stock": audit_orders.shown_stock(self.system, self.products.scarce),
                 }
             return not any(self.left.values())
 
@@ -106,7 +110,8 @@ class Run:
         end = now() + 20
         while now() < end:
             try:
-                if wire.request(self.system.listen, "GET", "/v1/cart?view=summary", **identity).status == 200:
+                answer = wire.request(self.system.listen, "GET", "/v1/cart?view=summary", **identity)
+                if answer.status == 200 and not answer.json.get("merge", {}).get("pending"):
                     return
             except wire.Cut:
                 pass
@@ -115,7 +120,11 @@ class Run:
 
     def audit(self):
         carts, rows = audit.compare_stores(self.system, self.finding)
-        audit.audit_books(self.books, carts, rows, self.finding)
+        orders = audit_orders.read_orders(self.system)
+        found = audit.audit_books(self.books, carts, rows, audit_orders.ordered(orders), self.finding)
+        audit_orders.audit_orders(self.books, orders, self.finding)
+        audit_orders.audit_scarce(self.books, found, self.products, self.finding)
+        audit_orders.audit_stock(self.system, self.products, orders, self.finding)
         audit.audit_sightings(self.books, self.finding)
         audit.audit_record(self.system, self.books, self.finding)
 
@@ -133,7 +142,7 @@ class Run:
 
         def hang():
             time.sleep(2)
-            self.market.takes_guests_only = True
+            self.market.takes_guests_only, self.market.takes_orders = True, False
             time.sleep(1)
             before.update(self.books.statuses)
             nemesis.do_pg_hang(self.seconds)
@@ -163,6 +172,7 @@ class Run:
 
         def forget():
             time.sleep(1)
+            copied = now()
             postgres.stop()
             postgres.save()
             postgres.start()
@@ -178,7 +188,7 @@ class Run:
                 link("DEL", "cart:lineage")
             postgres.go_back()
             self.system.tell_victims()
-            self.books.set_back.append(now())
+            self.books.set_back.append(Setback(copied, now()))
             nemesis.rest(self.seconds)
             before = dict(self.books.statuses)
             nemesis.rest(2)
@@ -208,6 +218,7 @@ class Run:
                 log(f"  {loss}")
         log(f"  sync lag before losses: at most {nemesis.longest_lag:.2f} s,"
             f" {nemesis.longest_undisturbed_lag:.2f} s where nothing disturbed it")  # fmt: skip
+        counts["guests who logged in"] = self.books.logins
         for name in ("acknowledged", "refused", "unknown", "lost inside the window", "lost when Redis was killed"):
             log(f"  {name:<45}{counts.pop(name, 0):>8}")
         for name, count in sorted(counts.items()):

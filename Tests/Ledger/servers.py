@@ -60,6 +60,16 @@ def command_line(pid):
         return []
 
 
+def end(process):
+    """In order, or else at once."""
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 class RedisServer:
     """A Redis that writes everything it does to its append-only file, as `nginx/up` starts it."""
 
@@ -219,12 +229,16 @@ class System:
             raise RuntimeError(f"cartctl {arguments[0]}: {done.stderr}")
         return done.stdout
 
-    def start_cartd(self):
+    def go_through_proxies(self):
+        """From here on cartd does; it must not have been started."""
         proxies = os.path.join(self.folder, "proxies")
         self.environment |= {
             "CART_REDIS": f"unix:{proxies}/redis.sock",
             "CART_DATABASE": f"host={proxies} port=5432 user={ROLE} dbname={ROLE}",
         }
+
+    def start_cartd(self):
+        self.go_through_proxies()
         self.master = self._cartd()
         wait_until(lambda: os.path.exists(self.listen) and self.workers(), 20, "cartd")
         time.sleep(0.2)
@@ -232,21 +246,24 @@ class System:
             self.syncer = self._cartd("--syncer")
         self.tell_victims()
 
-    def _cartd(self, *arguments):
+    def _cartd(self, *arguments, stdin=None):
         with open(self.log, "ab") as log:
             return subprocess.Popen(
                 [os.path.join(self.binaries, "cartd"), *arguments],
-                env=self.environment, stdout=log, stderr=log, preexec_fn=die_with_parent,
+                env=self.environment, stdin=stdin, stdout=log, stderr=log, preexec_fn=die_with_parent,
             )  # fmt: skip
 
     def own(self):
         """The processes that were started here, for whoever ends one of them or a child of theirs."""
-        started = (self.master, self.syncer, self.redis.process, self.postgres.process)
-        return [process.pid for process in started if process and process.poll() is None]
+        started = (*self.cartds(), self.redis.process, self.postgres.process)
+        return [process.pid for process in started if process.poll() is None]
+
+    def cartds(self):
+        return [process for process in (self.master, self.syncer) if process]
 
     def tell_victims(self):
         """Which processes the proxies may kill at a step."""
-        ancestors = [process.pid for process in (self.master, self.syncer) if process]
+        ancestors = [process.pid for process in self.cartds()]
         self.redis_proxy.order("victims", [*ancestors, self.redis.process.pid])
         self.postgres_proxy.order("victims", [*ancestors, self.postgres.process.pid])
 
@@ -278,11 +295,7 @@ class System:
         for process in (self.syncer, self.master):
             if process and process.poll() is None:
                 process.send_signal(signal.SIGCONT)
-                process.terminate()
-                try:
-                    process.wait(20)
-                except subprocess.TimeoutExpired:
-                    process.kill()
+                end(process)
         self.redis.kill()
         for pid in self.postgres.family():
             signal_own(pid, signal.SIGCONT, self.own())

@@ -1,5 +1,6 @@
 """The shoppers: each adds SKUs that nobody else adds, and keeps the books."""
 
+import collections
 import random
 import threading
 import time
@@ -7,8 +8,8 @@ import urllib.parse
 
 import wire
 from books import Sighting, now
+from buyers import Buying
 
-ATTEMPTS = 8
 SHARED_LINES = 90
 OWN_LINES = 40
 # Not a version that a cart gets to.
@@ -21,16 +22,30 @@ def store_name(kind, name):
 
 
 class Products:
-    """SKUs that were imported, each given out once."""
+    """SKUs that were imported, each given out once; and some that everybody may have as long as there are any."""
+
+    # Of every third, so that orders move a stock; more than anybody can order.
+    STOCK = 1000
+    SCARCE_STOCK = 40
 
     def __init__(self, count):
         self.count = count
+        self.scarce = [f"scarce{i}" for i in range(4)]
         self.next = 0
         self.lock = threading.Lock()
 
     def lines(self):
+        for sku, stock in self.stocks.items():
+            yield f'{{"sku":"{sku}","name":"{sku}","unitPrice":{100 + len(sku)},"currency":"GBP","stock":{stock}}}'
         for i in range(self.count):
-            yield f'{{"sku":"s{i}","name":"Product {i}","unitPrice":{100 + i % 50},"currency":"GBP"}}'
+            if i % 3:
+                yield f'{{"sku":"s{i}","name":"Product {i}","unitPrice":{100 + i % 50},"currency":"GBP"}}'
+
+    @property
+    def stocks(self):
+        """SKU → pieces in the beginning, where they are counted."""
+        counted = {f"s{i}": self.STOCK for i in range(0, self.count, 3)}
+        return counted | dict.fromkeys(self.scarce, self.SCARCE_STOCK)
 
     def take(self):
         with self.lock:
@@ -48,6 +63,10 @@ class Market:
         self.lock = threading.Lock()
         # No user's cart is begun, for that asks PostgreSQL.
         self.takes_guests_only = False
+        # Nobody asks for anything that only PostgreSQL can tell or do.
+        self.takes_orders = True
+        # Orders of shared carts, which others may send as well.
+        self.wishes = collections.deque(maxlen=12)
         self.places = [self._make(i, 0) for i in range(count)]
 
     def _make(self, place, generation):
@@ -64,7 +83,9 @@ class Market:
             return cart
 
 
-class Shopper(threading.Thread):
+class Shopper(Buying, threading.Thread):
+    ATTEMPTS = 8
+
     def __init__(self, number, seed, listen, books, market, products):
         super().__init__(daemon=True)
         self.number = number
@@ -79,6 +100,8 @@ class Shopper(threading.Thread):
         # SKU → entry of lines in the own cart whose outcome is known.
         self.lines = {}
         self.last = None
+        self.wishes = 0
+        self.scarce = 0
         self.stopping = threading.Event()
         self.failure = None
         self.pause = 0.0
@@ -100,7 +123,9 @@ class Shopper(threading.Thread):
             self.lines = {}
         choice = self.random.random()
         cart = self.own if self.random.random() < 0.5 else self.market.pick(self.random)
-        if choice < 0.72:
+        if self.market.takes_orders and self.random.random() < 0.2:
+            self.buy(cart)
+        elif choice < 0.72:
             self.add(cart)
         elif choice < 0.82:
             self.add_in_vain(cart)
@@ -109,20 +134,34 @@ class Shopper(threading.Thread):
         else:
             self.look(cart)
 
+    def buy(self, cart):
+        choice = self.random.random()
+        if choice < 0.4:
+            self.order(cart)
+        elif choice < 0.55:
+            self.order_again()
+        elif choice < 0.7:
+            self.cancel()
+        elif choice < 0.9:
+            self.add_scarce(cart)
+        else:
+            self.log_in(cart)
+
     # --- requests -----------------------------------------------------------------------------------------------------
 
     def identity(self, cart):
         if cart.kind == "user":
             return {"CART_USER": cart.name}
-        return {"HTTP_GUEST_CART_ID": cart.name} if cart.owners else {}
+        identity = {"HTTP_GUEST_CART_ID": cart.name} if cart.owners else {}
+        return identity | ({"CART_USER": cart.user} if cart.user else {})
 
     def send(self, cart, method, uri, body=None, name=None, **params):
         """One attempt. The answer, or None where the outcome is unknown."""
-        sent, shopper = now(), cart.name
+        sent, identity = now(), self.identity(cart)
         if name:
             params["REQUEST_ID"] = name
         try:
-            answer = wire.request(self.listen, method, uri, body, **self.identity(cart), **params)
+            answer = wire.request(self.listen, method, uri, body, **identity, **params)
         except wire.Cut:
             self.books.count("cut")
             return None
@@ -130,20 +169,20 @@ class Shopper(threading.Thread):
         if answer.is_replayed:
             self.books.replays += 1
         if answer.status == 200:
-            self.note(cart, shopper, answer, sent)
+            self.note(cart, identity, answer, sent)
         return answer if answer.status < 500 else None
 
-    def note(self, cart, shopper, answer, sent):
+    def note(self, cart, identity, answer, sent):
         issued = answer.headers.get("guest-cart-id")
         if cart.kind == "guest" and issued:
-            shopper = issued
             with cart.turn:
                 cart.name = issued
                 cart.owners.add(store_name(cart.kind, issued))
                 cart.identities.add(issued)
         if answer.headers.get("cart-source") == "database":
             return
-        owner = store_name(cart.kind, shopper)
+        user = identity.get("CART_USER")
+        owner = ("user", user) if user else store_name("guest", issued or identity.get("HTTP_GUEST_CART_ID", ""))
         version = answer.json["version"]
         before = self.seen.get(owner)
         self.seen[owner] = Sighting(version, sent, now())
@@ -156,7 +195,7 @@ class Shopper(threading.Thread):
         sent = now()
         try:
             is_first_of_guest = cart.kind == "guest" and not cart.owners
-            for attempt in range(ATTEMPTS):
+            for attempt in range(self.ATTEMPTS):
                 answer = self.send(cart, method, uri, body, f"{name}.{attempt}", **params)
                 if answer is not None:
                     return answer, sent, now()

@@ -16,6 +16,18 @@ POSTGRES_STEPS = (
     "restore.lock", "restore.raise", "restore.commit", "sync.advance", "sync.record", "sync.persist", "sync.commit",
     "lineage.register",
 )  # fmt: skip
+# Of orders and merges, in the order in which one does them; each at the store that it is named for. `order.insert` is
+# the statement that moves the stock, writes the order and commands the cart.
+ORDER_STEPS = (
+    ("postgres", "order.begin"), ("postgres", "order.claim"), ("postgres", "order.persist"), ("postgres", "order.lock"),
+    ("postgres", "order.insert"), ("postgres", "order.commit"), ("redis", "order.stock"), ("redis", "order.apply"),
+    ("postgres", "order.note"),
+)  # fmt: skip
+CANCEL_STEPS = (("postgres", "cancel.lock"), ("postgres", "cancel.stock"), ("postgres", "cancel.commit"))
+MERGE_STEPS = (
+    ("postgres", "merge.find"), ("redis", "merge.freeze"), ("postgres", "inbox.read"), ("postgres", "merge.record"),
+    ("postgres", "merge.commit"), ("redis", "merge.apply"), ("redis", "merge.bury"),
+)  # fmt: skip
 
 SCRIPT_STEPS = {
     "install": "restore.install",
@@ -25,7 +37,13 @@ SCRIPT_STEPS = {
     "add": "change.add",
     "edit": "change.edit",
     "remove": "change.remove",
-    "apply": "change.apply",
+    # Told apart by the action, its eleventh argument: an order's or a merge's.
+    "apply": "apply",
+    "anyway": "anyway",
+    "publish": "order.stock",
+    "evict": "sync.evict",
+    "freeze": "merge.freeze",
+    "bury": "merge.bury",
 }
 STATEMENT_STEPS = {
     "cart_lock": "restore.lock",
@@ -34,6 +52,23 @@ STATEMENT_STEPS = {
     "changes_record": "sync.record",
     "cart_persist": "sync.persist",
     "lineage_register": "lineage.register",
+    "cart_commands": "inbox.read",
+    "order_claim": "order.claim",
+    "order_lock_products": "order.lock",
+    "order_place": "order.insert",
+    "order_note_version": "order.note",
+    "order_lock": "cancel.lock",
+    "order_cancel": "cancel.stock",
+    "merge_find": "merge.find",
+    "merge_record": "merge.record",
+}
+# The statement by which a transaction is known → what its commit is; the first that fits.
+COMMITS = {
+    "order.insert": "order.commit",
+    "order.claim": "order.refuse",
+    "cancel.lock": "cancel.commit",
+    "merge.record": "merge.commit",
+    "sync.advance": "sync.commit",
 }
 
 
@@ -53,8 +88,6 @@ class RedisWatcher:
     texts = _script_texts()
     # Digest → step, of all connections of this process.
     digests = {}
-    # Where the first word of a command may stand; what else is on the wire is passed over.
-    COMMANDS = {b"SET", b"HGETALL", b"EVALSHA", b"EVAL", b"SCRIPT", b"XACK", b"XREADGROUP"}
 
     def __init__(self):
         self.buffer = b""
@@ -94,22 +127,30 @@ class RedisWatcher:
 
     def _step(self, words):
         name = words[0]
-        if name == b"EVALSHA":
-            return self.digests.get(words[1])
-        if name == b"EVAL":
-            return self._learn(words[1])
+        if name in (b"EVALSHA", b"EVAL"):
+            step = self.digests.get(words[1]) if name == b"EVALSHA" else self._learn(words[1])
+            keys = int(words[2])
+            if step == "anyway":
+                step = self._noted(words[3])
+            elif step == "apply":
+                step = words[keys + 13].decode() + ".apply"
+            elif step == "order.stock" and words[keys + 3]:
+                # The catalogue is published.
+                step = None
+            return step
         if name == b"SCRIPT" and len(words) > 2:
             self._learn(words[2])
         elif name == b"XACK":
             return "sync.acknowledge"
         elif name == b"XREADGROUP":
             return "sync.take"
-        elif name == b"SET":
-            if b"ld:{" in words[1]:
-                return "restore.token"
-            if words[1].endswith(b"cart:lineage"):
-                return "sync.lineage"
         return None
+
+    @staticmethod
+    def _noted(key):
+        if b"ld:{" in key:
+            return "restore.token"
+        return "sync.lineage" if key.endswith(b"cart:lineage") else None
 
     def _learn(self, source):
         for name, text in self.texts.items():
@@ -150,14 +191,18 @@ class PostgresWatcher:
         if kind == b"B":
             _, statement, _ = content.split(b"\0", 2)
             step = STATEMENT_STEPS.get(statement.decode("latin-1"))
+            if step == "sync.persist" and "order.claim" in self.transaction:
+                step = "order.persist"
             if step is None:
                 return set()
             self.transaction.add(step)
             return {step}
         if kind == b"Q":
             text = content.rstrip(b"\0").strip().upper()
-            if text == b"BEGIN":
+            if text.startswith(b"BEGIN"):
                 self.transaction = set()
-            elif text == b"COMMIT":
-                return {"sync.commit" if "sync.advance" in self.transaction else "restore.commit"}
+                # A checkout's transaction is the only one that says more.
+                return {"order.begin"} if text != b"BEGIN" else set()
+            if text == b"COMMIT":
+                return {next((step for first, step in COMMITS.items() if first in self.transaction), "restore.commit")}
         return set()

@@ -24,6 +24,7 @@ BODIES = {
     f"{LINES}/nothing": {"delta": 1},
     "/v1/cart/selection": {"selected": True, "all": True},
     "/v1/cart/prices/acknowledge": {},
+    "/v1/cart/merge": {},
     "/v1/orders": {"expectedTotal": 1},
 }
 

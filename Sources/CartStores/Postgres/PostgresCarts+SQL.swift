@@ -142,13 +142,14 @@ extension PostgresCarts {
     FROM copies JOIN written USING (owner_kind, owner_id) JOIN database_lineage d ON d.is_only_row
     """)
 
-  /// Drops the commands that the copies contain.
+  /// Drops the commands that the copies contain. A cart that was merged has nothing to follow any more.
   static let delivered = PostgresStatement(
     "cart_delivered",
     """
     DELETE FROM cart_inbox i USING unnest($1::text[], $2::text[]) AS o (kind, id), carts c
     WHERE c.owner_kind = o.kind AND c.owner_id = o.id
-      AND i.owner_kind = o.kind AND i.owner_id = o.id AND i.number <= c.inbox_applied
+      AND i.owner_kind = o.kind AND i.owner_id = o.id
+      AND i.number <= CASE WHEN c.state = 2 THEN c.inbox_number ELSE c.inbox_applied END
     """)
 
   static let places = PostgresStatement(

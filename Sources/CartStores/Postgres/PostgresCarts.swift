@@ -183,7 +183,7 @@ package final class PostgresCarts {
 
   /// Drops the commands that the database's copies contain.
   private func dropDelivered(_ copies: [(hash: CartHash, updatedAt: Timestamp)]) throws(StoreError) {
-    let owners = Owners(copies.lazy.map(\.hash).filter { $0.inboxNumber > 0 }.map(\.cart.owner))
+    let owners = Owners(copies.lazy.map(\.hash).filter { $0.inboxNumber > 0 || $0.state == .merged }.map(\.cart.owner))
     if !owners.isEmpty { _ = try read(Self.delivered, owners.parameters) }
   }
 

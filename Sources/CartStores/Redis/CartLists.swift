@@ -90,7 +90,7 @@ package final class CartLists {
   private func change(_ name: String, _ list: List, _ words: [String]) throws(StoreError) {
     var command = RedisCommand(name, key(list))
     for word in words { command.append(word) }
-    try connection.exchange(command, .reading).check(0)
+    try connection.carryOutAnyway(command, on: key(list)).check(0)
   }
 
   /// Every cart that Redis has, in batches.

@@ -31,17 +31,19 @@ extension RedisCatalogue {
   /// Brings Redis up to PostgreSQL's catalogue: all that changed since the generation that Redis has, then the new
   /// generation. Does nothing where Redis is up to date.
   ///
+  /// - Parameter anew: all of it, because PostgreSQL was put back: the generation does not tell of stock that orders had
+  ///   moved since, and Redis would hold the later movement for the truth.
   /// - Returns: the number of products that were sent.
   @discardableResult
-  package func publish() throws(StoreError) -> Int {
+  package func publish(anew: Bool = false) throws(StoreError) -> Int {
     let target = try source.generation()
     let replies = try connection.exchange(
       [RedisCommand("GET", connection.keys.published), RedisCommand("GET", connection.keys.generation)], .reading)
     let present = try replies.read(0) { value throws(StoreError) in try value.generation() }
     let token = try replies.read(1) { value throws(StoreError) in try value.generation() }
-    if present == target, token != nil { return 0 }
+    if present == target, token != nil, !anew { return 0 }
     var since = present ?? 0
-    if present == nil || token == nil || since > target {
+    if present == nil || token == nil || since > target || anew {
       try restart(from: present, at: target)
       since = 0
     }
@@ -81,7 +83,7 @@ extension RedisCatalogue {
   /// What ``publishStock(_:)`` sends; afterwards the generation must be distrusted.
   func publishing(stockOf products: [Product]) -> [RedisScriptCall] {
     stride(from: 0, to: products.count, by: Self.batch).map { start in
-      call(.publish, keys: publishing, first: "", products[start..<min(start + Self.batch, products.count)])
+      call(.move, keys: publishing, first: "", products[start..<min(start + Self.batch, products.count)])
     }
   }
 

@@ -34,7 +34,7 @@ package final class ChangeStream {
   /// Makes the group of readers where there is none: on a stream that was there before, it begins at its beginning.
   package func open() throws(StoreError) {
     let command = RedisCommand("XGROUP", "CREATE", key, Self.group, "0", "MKSTREAM")
-    let replies = try connection.exchange(command, .reading)
+    let replies = try connection.carryOutAnyway(command, on: key)
     if !replies.isError(0, code: "BUSYGROUP") { try replies.check(0) }
   }
 

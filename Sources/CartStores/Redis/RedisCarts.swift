@@ -81,18 +81,14 @@ package final class RedisCarts {
 
   /// Holds the places of carts for whoever shows `token`, and reads what is there.
   func hold(_ owners: [CartOwner], token: String, in history: RedisHistory) throws(StoreError) -> [Present] {
-    var commands: [RedisCommand] = []
-    for owner in owners {
-      commands.append(RedisCommand("SET", keys.hold(of: owner), token, "PX", String(Self.holdMilliseconds)))
-      commands += question(for: owner)
+    let calls = owners.map { owner in
+      let key = keys.hold(of: owner)
+      return RedisScriptCall(
+        .anyway, keys: [key], arguments: RedisCommand("SET", key, token, "PX", String(Self.holdMilliseconds)))
     }
-    let replies = try connection.exchange(commands, .reading, in: history.required)
-    var found: [Present] = []
-    for (index, owner) in owners.enumerated() {
-      try replies.check(3 * index)
-      found.append(try present(owner, replies, 3 * index + 1, in: history))
-    }
-    return found
+    let replies = try connection.evaluate(calls, .reading, in: history.required)
+    for index in calls.indices { try replies.check(index) }
+    return try read(owners, in: history)
   }
 
   /// Longer than a request waits for PostgreSQL.
@@ -138,9 +134,11 @@ package final class RedisCarts {
         arguments.append(installation.usedAt.milliseconds)
         arguments.append(words: installation.hash.fields)
       }
+      let isNew = installation.compared == nil && !installation.isAbsence
       calls.append(
         RedisScriptCall(
-          .install, keys: [keys.cart(of: owner), keys.hold(of: owner), keys.dirty, keys.active], arguments: arguments))
+          isNew ? .install : .reinstall, keys: [keys.cart(of: owner), keys.hold(of: owner), keys.dirty, keys.active],
+          arguments: arguments))
     }
     let replies = try connection.evaluate(calls, .reading, in: history.required)
     var results: [Installed] = []
@@ -289,7 +287,7 @@ extension RedisCarts {
   /// Leaves of a frozen cart only that it is spent.
   func bury(_ owner: CartOwner, in history: RedisHistory) throws(StoreError) {
     let replies = try connection.evaluate(
-      .bury, keys: [keys.cart(of: owner), keys.dirty, keys.active, keys.hold(of: owner)],
+      .bury, keys: [keys.cart(of: owner), keys.dirty, keys.active],
       arguments: RedisCommand(String(history.lineage), String(Installation.absenceSeconds)), .reading,
       in: history.required)
     try replies.check(0)

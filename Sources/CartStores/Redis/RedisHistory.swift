@@ -99,7 +99,8 @@ package final class RedisHistories {
       hasGoneBack = try isBehind(server.database)
       let text = RedisServer.registration(
         RedisHistory(replicationID: id, lineage: registered), hasGoneBack: hasGoneBack)
-      try connection.exchange(RedisCommand("SET", connection.keys.lineage, text), .reading, in: id).check(0)
+      let key = connection.keys.lineage
+      try connection.carryOutAnyway(RedisCommand("SET", key, text), on: key, in: id).check(0)
       number = registered
     }
     let history = RedisHistory(replicationID: id, lineage: number ?? 0)

@@ -30,7 +30,18 @@ extension RedisConnection {
       isShort
       ? RedisCommand("SET", keys.pressure, "1", "EX", String(Self.pressureSeconds))
       : RedisCommand("DEL", keys.pressure)
-    try exchange(command, .reading).check(0)
+    try carryOutAnyway(command, on: keys.pressure).check(0)
+  }
+
+  /// Carries out a small command even where memory is out. A syncer needs that: only it can make room then.
+  ///
+  /// - Parameters:
+  ///   - key: the only one that `command` names.
+  ///   - history: as in ``exchange(_:_:in:)``.
+  func carryOutAnyway(
+    _ command: RedisCommand, on key: String, in history: String? = nil
+  ) throws(StoreError) -> RedisReplies {
+    try evaluate(.anyway, keys: [key], arguments: command, .reading, in: history)
   }
 
   /// What Redis does when its memory is full: `noeviction`, or a policy by which carts may vanish; `nil` where this

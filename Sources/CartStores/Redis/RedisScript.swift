@@ -13,6 +13,8 @@ enum RedisScript: String, CaseIterable, Sendable {
   case touch
   case apply
   case install
+  /// Puts a cart in the place of an older copy of it, or notes that there is none: allowed where Redis is out of memory.
+  case reinstall
   case persisted
   case raise
   case distrust
@@ -21,8 +23,12 @@ enum RedisScript: String, CaseIterable, Sendable {
   case bury
   case fill
   case publish
+  /// Publishes movements of stock, as ``publish`` does: allowed where Redis is out of memory.
+  case move
   case advance
   case reset
+  /// A small command of somebody who can't go on without it: allowed where Redis is out of memory.
+  case anyway
 
   /// The text for `EVAL` and `SCRIPT LOAD`.
   ///
@@ -47,8 +53,8 @@ enum RedisScript: String, CaseIterable, Sendable {
   /// Whether it may run where Redis is out of memory.
   var isAllowedWithoutMemory: Bool {
     switch self {
-    case .edit, .remove, .select, .touch, .apply, .persisted, .raise, .distrust, .evict, .freeze,
-      .bury, .advance, .reset:
+    case .edit, .remove, .select, .touch, .apply, .reinstall, .persisted, .raise, .distrust, .evict, .freeze, .bury,
+      .move, .advance, .reset, .anyway:
       true
     case .add, .editWithData, .acknowledge, .install, .fill, .publish: false
     }
@@ -64,7 +70,7 @@ enum RedisScript: String, CaseIterable, Sendable {
       onCart([PackageResources.rules_lua, PackageResources.filter_lua, PackageResources.acknowledge_lua])
     case .touch: onCart([PackageResources.touch_lua])
     case .apply: onCart([PackageResources.rules_lua, PackageResources.apply_lua])
-    case .install: [PackageResources.install_lua]
+    case .install, .reinstall: [PackageResources.install_lua]
     case .persisted: [PackageResources.persisted_lua]
     case .raise: [PackageResources.raise_lua]
     case .distrust: [PackageResources.distrust_lua]
@@ -72,9 +78,10 @@ enum RedisScript: String, CaseIterable, Sendable {
     case .freeze: [PackageResources.freeze_lua]
     case .bury: [PackageResources.bury_lua]
     case .fill: [PackageResources.fill_lua]
-    case .publish: [PackageResources.token_lua, PackageResources.publish_lua]
+    case .publish, .move: [PackageResources.token_lua, PackageResources.publish_lua]
     case .advance: [PackageResources.token_lua, PackageResources.advance_lua]
     case .reset: [PackageResources.token_lua, PackageResources.reset_lua]
+    case .anyway: [PackageResources.anyway_lua]
     }
   }
 

@@ -155,9 +155,13 @@ package final class CartSynchronizer {
     func those(_ wanted: PostgresCarts.Persisted...) -> [CartHash] {
       zip(hashes, written.outcomes).filter { wanted.contains($0.1) }.map(\.0)
     }
-    let persisted = those(.written)
+    // Of a guest's cart that was merged both say the same.
+    let agreed = those(.merged).filter { $0.state == .merged }
+    let persisted = those(.written) + agreed
     if !persisted.isEmpty { try carts.markPersisted(persisted, tag: written.lineage.tag, in: history) }
-    for hash in persisted { if let owner = hash.cart.owner { report.versions[owner] = hash.cart.version } }
+    for hash in persisted {
+      if let owner = hash.cart.owner { report.versions[owner] = hash.state == .merged ? 0 : hash.cart.version }
+    }
     let fenced = those(.fenced)
     if !fenced.isEmpty {
       // Somebody meant to bring it back and did not come to it: it goes on here.
@@ -172,7 +176,7 @@ package final class CartSynchronizer {
       try carts.raise(raised, in: history)
       report.raised += fenced.count
     }
-    let behind = those(.older, .merged)
+    let behind = those(.older) + those(.merged).filter { $0.state != .merged }
     if !behind.isEmpty {
       // Another synchroniser may have been faster: then the cart is not the one that was read any more.
       try carts.distrust(behind, in: history)

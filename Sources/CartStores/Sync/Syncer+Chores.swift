@@ -148,6 +148,8 @@ extension Syncer {
 
   private func releaseIdle() throws(StoreError) {
     let idle = configuration.idleDays > 0 ? Int64(configuration.idleDays) * Self.day : nil
+    // A database that was put back a moment ago still has the tag that it had.
+    try carryOut(.heartbeat)
     let tag = try archive.lineage().tag
     let history = try carts.histories.current()
     let latest = now.adding(milliseconds: -min(idle ?? Self.longestGuest, Self.longestGuest))

@@ -140,14 +140,15 @@ package final class Syncer {
   }
 
   private func see(_ lineage: DatabaseLineage, after since: DatabaseLineage) throws(StoreError) {
-    let command = RedisCommand("SET", connection.keys.database, lineage.text)
     if lineage.tag != since.tag {
       // PostgreSQL was put back: it may lack what it once had. The marks come first, so that a death between them and
       // the new tag leaves the next syncer to find the same.
       observer.note("PostgreSQL has gone back, or is another: every cart is persisted anew")
       try lists.forEachCart { owners throws(StoreError) in try lists.add(owners, to: .dirty, at: now) }
+      try catalogue.publish(anew: true)
     }
-    try connection.exchange(command, .reading).check(0)
+    let key = connection.keys.database
+    try connection.carryOutAnyway(RedisCommand("SET", key, lineage.text), on: key).check(0)
   }
 
   // MARK: Carts that PostgreSQL refuses

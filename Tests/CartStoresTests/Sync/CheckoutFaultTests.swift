@@ -74,6 +74,27 @@ struct CheckoutFaultTests {
     #expect(try shop.count("cart_inbox") == 0)
   }
 
+  @Test("PostgreSQL put back to a state before an order: the stock is shown as it is again")
+  func putBack() throws {
+    let shop = try OrderingShop()
+    let user = CartOwner.anyUser()
+    let worker = try shop.worker()
+    try shop.sell("A", stock: 10)
+    let syncer = Syncer(
+      RedisConnection(shop.redis), archive: PostgresCarts(try shop.schema.connection()), name: "tests")
+    try syncer.turn()
+    _ = try shop.schema.rows("CREATE TABLE before AS SELECT stock, moved FROM products")
+    try worker.add(user, "A", 2)
+    #expect(try worker.place(user, "k", total: 200).placed != nil)
+    try syncer.turn()
+    #expect(try worker.catalogue.products(for: ["A"]).first??.stock == 8)
+    _ = try shop.schema.rows("UPDATE products SET (stock, moved) = (SELECT stock, moved FROM before)")
+    _ = try shop.schema.rows("UPDATE database_lineage SET tag = 'older'")
+    try syncer.carryOut(.heartbeat)
+    worker.catalogue.distrustGeneration()
+    #expect(try worker.catalogue.products(for: ["A"]).first??.stock == 10)
+  }
+
   @Test("Killed after the commit, and Redis emptied: the cart comes back without what was ordered")
   func emptied() throws {
     let shop = try OrderingShop()

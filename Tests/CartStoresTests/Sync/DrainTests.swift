@@ -41,6 +41,24 @@ struct DrainTests {
     #expect(try stores.archive.changes(of: ordered, limit: 10).map(\.after?.quantity) == [4, 1])
   }
 
+  @Test("A cart that nobody uses stays in Redis where PostgreSQL has just been put back to a state without it")
+  func idle() throws {
+    let stores = try TwoStores()
+    stores.shop.put("A")
+    let user = CartOwner.anyUser()
+    let syncer = try syncer(stores)
+    let before = try stores.archive.lineage()
+    try stores.add(user, "A")
+    _ = try syncer.drain()
+    try stores.redis.run("ZADD", stores.redis.keys.active, "1", stores.key(of: user))
+    _ = try stores.schema.rows("DELETE FROM carts")
+    _ = try stores.schema.rows("UPDATE database_lineage SET number = \(before.number)")
+    try syncer.carryOut(.idle)
+    #expect(try stores.redis.hash(of: user) != nil)
+    _ = try syncer.drain()
+    #expect(try stores.redis.hash(of: user) == nil && stores.store.cart(of: user).cart.lines.count == 1)
+  }
+
   @Test("A cart that can't be persisted is told of, and holds up nobody")
   func refused() throws {
     let stores = try TwoStores()

@@ -238,6 +238,45 @@ struct MergeTests {
     #expect(try schema.rows("SELECT 1 FROM carts WHERE owner_id = 'written'") == [["1"]])
   }
 
+  @Test("A PostgreSQL that was put back to a state before a merge learns of it anew: the lines come once")
+  func putBack() throws {
+    let stores = try TwoStores()
+    let pair = try pair(stores, guest: [("A", 2)], user: [("A", 3)])
+    _ = try stores.synchronizer.sync([pair.owner, pair.target])
+    let line = try #require(try stores.store.cart(of: pair.owner).cart.lines.first)
+    _ = try stores.schema.rows("CREATE TABLE before AS SELECT * FROM carts")
+    _ = try stores.store.merge(pair.guest, into: pair.user, by: .sum, retryKey: nil, requestID: "")
+    for statement in [
+      "DELETE FROM cart_merges", "DELETE FROM carts", "INSERT INTO carts SELECT * FROM before",
+      "UPDATE database_lineage SET tag = 'older'",
+    ] { _ = try stores.schema.rows(statement) }
+    // The guest's cart had followed it before it was merged.
+    try stores.schema.command(pair.owner, 10, after: 0, .take([TakenLine(sku: "A", quantity: 1, born: line.born)]))
+    func mergeAgain() throws -> MergeReading {
+      try stores.store.merge(pair.guest, into: pair.user, by: .sum, retryKey: nil, requestID: "")
+    }
+    #expect(try mergeAgain() == .nothing)
+    #expect(try quantities(stores, pair.target) == ["A": 5])
+    // As the syncer does, which finds that the database has gone back.
+    _ = try stores.synchronizer.sync([pair.owner, pair.target])
+    #expect(try stores.schema.rows("SELECT count(*) FROM cart_inbox") == [["0"]])
+    try stores.redis.removeAll()
+    #expect(try mergeAgain() == .nothing)
+    #expect(try quantities(stores, pair.target) == ["A": 5])
+    #expect(try stores.store.cart(of: pair.owner).isSpent)
+  }
+
+  @Test("What is left of a merged guest's cart stays what it is when it is persisted")
+  func tombstone() throws {
+    let stores = try TwoStores()
+    let pair = try pair(stores, guest: [("A", 2)], user: [])
+    _ = try stores.store.merge(pair.guest, into: pair.user, by: .sum, retryKey: nil, requestID: "")
+    #expect(try stores.store.sync(pair.owner) == 0)
+    let hash = try #require(try stores.redis.hash(of: pair.owner))
+    #expect(hash.state == .merged && hash.cart.lines.isEmpty && hash.mergedInto == nil && hash.cart.expiresAt != nil)
+    #expect(try stores.store.cart(of: pair.owner).isSpent)
+  }
+
   @Test("Without PostgreSQL nothing is frozen")
   func pending() throws {
     let stores = try TwoStores()

@@ -1,10 +1,17 @@
--- A frozen cart was merged: what stays is the word that it is spent, for a while.
--- KEYS: cart, dirty, active, hold. ARGV: lineage, seconds.
+-- A frozen cart was merged: what stays, for as long as the guest's cart would have lived, is that it is spent. PostgreSQL
+-- knows that as well, but may be put back to a state before it: then the carts that Redis has tell it anew.
+-- KEYS: cart, dirty, active. ARGV: lineage, seconds for a cart without an end.
 local cart, dirty, active = KEYS[1], KEYS[2], KEYS[3]
-local has = redis.call('HMGET', cart, '#l', '#s')
+local has = redis.call('HMGET', cart, '#l', '#s', '#e', '#v', '#x')
 if has[1] ~= ARGV[1] or has[2] ~= '1' then return 0 end
 redis.call('DEL', cart)
-redis.call('SET', KEYS[4], 'spent ' .. ARGV[1], 'EX', ARGV[2])
+redis.call('HSET', cart, '#l', has[1], '#s', '2', '#e', has[3] or '0', '#v', has[4] or '0')
+if has[5] then
+  redis.call('HSET', cart, '#x', has[5])
+  redis.call('EXPIREAT', cart, has[5])
+else
+  redis.call('EXPIRE', cart, ARGV[2])
+end
 redis.call('ZREM', dirty, cart)
 redis.call('ZREM', active, cart)
 return 1
