@@ -30,6 +30,7 @@ MERGE_STEPS = (
 )  # fmt: skip
 
 SCRIPT_STEPS = {
+    "hold": "restore.token",
     "install": "restore.install",
     "persisted": "sync.mark",
     "raise": "sync.raise",
@@ -148,8 +149,6 @@ class RedisWatcher:
 
     @staticmethod
     def _noted(key):
-        if b"ld:{" in key:
-            return "restore.token"
         return "sync.lineage" if key.endswith(b"cart:lineage") else None
 
     def _learn(self, source):

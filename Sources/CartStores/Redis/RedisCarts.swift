@@ -79,20 +79,27 @@ package final class RedisCarts {
 
   // MARK: Bringing back
 
-  /// Holds the places of carts for whoever shows `token`, and reads what is there.
-  func hold(_ owners: [CartOwner], token: String, in history: RedisHistory) throws(StoreError) -> [Present] {
+  /// Holds the places of carts for whoever shows `token`, and reads what is there; `nil` where somebody else has taken
+  /// hold of one a moment ago.
+  func hold(_ owners: [CartOwner], token: String, in history: RedisHistory) throws(StoreError) -> [Present?] {
     let calls = owners.map { owner in
-      let key = keys.hold(of: owner)
-      return RedisScriptCall(
-        .anyway, keys: [key], arguments: RedisCommand("SET", key, token, "PX", String(Self.holdMilliseconds)))
+      RedisScriptCall(
+        .hold, keys: [keys.hold(of: owner)],
+        arguments: RedisCommand(token, String(Self.holdMilliseconds), String(Self.undisturbedMilliseconds)))
     }
     let replies = try connection.evaluate(calls, .reading, in: history.required)
-    for index in calls.indices { try replies.check(index) }
-    return try read(owners, in: history)
+    var found: [Present?] = try read(owners, in: history)
+    for index in calls.indices {
+      let isHeld = try replies.read(index) { value in value.integer } == 1
+      if !isHeld { found[index] = nil }
+    }
+    return found
   }
 
   /// Longer than a request waits for PostgreSQL.
   private static let holdMilliseconds = 10_000
+  /// Longer than it takes to bring a cart back, where nothing is slow.
+  private static let undisturbedMilliseconds = 100
 
   /// What goes into the place of a cart.
   struct Installation {

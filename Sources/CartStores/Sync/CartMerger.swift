@@ -53,7 +53,12 @@ package final class CartMerger {
       let history = try carts.histories.current()
       guard case .current(let hash, _) = try carts.read([owner], in: history)[0] else {
         guard let report = try? restorer.restore([owner]) else { return .pending }
-        if report.absent == 1 { return .nothing }
+        // It was merged, or never was. Where that was a moment ago, the user's cart may not have followed yet.
+        if report.absent == 1 {
+          var reading: MergeReading?
+          _ = try deliver(guest, to: .user(user), &reading)
+          return reading ?? .nothing
+        }
         continue
       }
       switch hash.state {
@@ -92,13 +97,10 @@ package final class CartMerger {
   ) throws(StoreError) -> MergeReading {
     guard let owner = hash.cart.owner, case .guest(let guest) = owner else { return .nothing }
     let user = CartOwner.user(target.user)
-    // The command may take effect at each step here: somebody else may have recorded it.
-    var reports: [CartMerge.Report]?
-    func note(_ command: InboxCommand, _ cart: Cart) {
-      if case .merge(let merge) = command.command, merge.guest == guest { reports = cart.report(of: merge) }
-    }
+    // Somebody else may have recorded the merge, so that it takes effect at the first step already.
+    var reading: MergeReading?
     do throws(StoreError) {
-      try restorer.restore([user], didApply: note)
+      try restorer.restore([user]) { Self.note($0, on: $1, of: guest, &reading) }
       var frozen = hash
       var record: PostgresCarts.MergeRecord
       var attempt = 0
@@ -117,10 +119,9 @@ package final class CartMerger {
     } catch {
       return .pending
     }
-    try deliver(to: user, didApply: note)
+    if try !deliver(guest, to: user, &reading) { return .pending }
     try carts.bury(owner, in: history)
-    guard let reports else { return .nothing }
-    return .merged(target.strategy, reports)
+    return reading ?? .nothing
   }
 
   private func raise(_ hash: CartHash, _ owner: CartOwner, in history: RedisHistory) throws(StoreError) -> Int64 {
@@ -151,14 +152,32 @@ package final class CartMerger {
   }
 
   /// Lets the user's cart take the lines in, and keeps it.
-  private func deliver(to user: CartOwner, didApply: (InboxCommand, Cart) -> Void) throws(StoreError) {
+  ///
+  /// - Parameter reading: what became of the lines, where they were taken in here and not by somebody else.
+  /// - Returns: whether the cart has followed all that it is commanded.
+  private func deliver(
+    _ guest: GuestCartID, to user: CartOwner, _ reading: inout MergeReading?
+  ) throws(StoreError) -> Bool {
     for _ in 0..<Self.attempts {
-      if try restorer.courier.deliver(to: user, didApply: didApply) { break }
-      // A user without a cart has one now, in PostgreSQL: it comes from there. Somebody else may be at it as well.
-      try restorer.restore([user], didApply: didApply)
+      var isDone = try restorer.courier.deliver(to: user) { Self.note($0, on: $1, of: guest, &reading) }
+      if !isDone {
+        // A user without a cart has one now, in PostgreSQL: it comes from there. Somebody else may be at it as well.
+        isDone = try restorer.restore([user]) { Self.note($0, on: $1, of: guest, &reading) }.absent == 1
+      }
+      if isDone {
+        // It is in PostgreSQL as a command already; a copy that can't be written now is written by the syncer.
+        _ = try? synchronizer.sync(user)
+        return true
+      }
     }
-    // It is in PostgreSQL as a command already; a copy that can't be written now is written by the syncer.
-    _ = try? synchronizer.sync(user)
+    return false
+  }
+
+  private static func note(
+    _ command: InboxCommand, on cart: Cart, of guest: GuestCartID, _ reading: inout MergeReading?
+  ) {
+    guard case .merge(let merge) = command.command, merge.guest == guest else { return }
+    reading = .merged(merge.strategy, cart.report(of: merge))
   }
 }
 

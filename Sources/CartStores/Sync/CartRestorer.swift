@@ -56,8 +56,14 @@ package final class CartRestorer {
   package func restore(
     _ owners: [CartOwner], didApply: (InboxCommand, Cart) -> Void = { _, _ in }
   ) throws(StoreError) -> Report {
+    try restore(owners, token: Self.token(), didApply)
+  }
+
+  private func restore(
+    _ owners: [CartOwner], token: String, _ didApply: (InboxCommand, Cart) -> Void = { _, _ in }
+  ) throws(StoreError) -> Report {
     let report = try carts.histories.within { history throws(StoreError) in
-      try restore(owners, in: history, didApply)
+      try restore(owners, token: token, in: history, didApply)
     }
     observe?(report)
     return report
@@ -74,20 +80,22 @@ package final class CartRestorer {
     let missing = try missing(owners)
     var report = Report()
     if !missing.isEmpty {
+      // Nothing is put in any place before all of them can be read, so that the same token holds them once more.
+      let token = Self.token()
       do throws(StoreError) {
-        report = try restore(missing)
+        report = try restore(missing, token: token)
       } catch {
         guard error.code == .corrupt else { throw error }
-        for owner in missing { report += try restoreReadable(owner) }
+        for owner in missing { report += try restoreReadable(owner, token: token) }
       }
     }
     report.present += owners.count - missing.count
     return report
   }
 
-  private func restoreReadable(_ owner: CartOwner) throws(StoreError) -> Report {
+  private func restoreReadable(_ owner: CartOwner, token: String) throws(StoreError) -> Report {
     do throws(StoreError) {
-      return try restore([owner])
+      return try restore([owner], token: token)
     } catch {
       guard error.code == .corrupt else { throw error }
       var report = Report()
@@ -97,21 +105,24 @@ package final class CartRestorer {
   }
 
   private func restore(
-    _ owners: [CartOwner], in history: RedisHistory, _ didApply: (InboxCommand, Cart) -> Void
+    _ owners: [CartOwner], token: String, in history: RedisHistory, _ didApply: (InboxCommand, Cart) -> Void
   ) throws(StoreError) -> Report {
     var report = Report()
-    let token = Self.token()
     let found = try carts.hold(owners, token: token, in: history)
     var wanted: [(owner: CartOwner, copy: CartHash?, usedAt: Timestamp)] = []
     for (owner, present) in zip(owners, found) {
       switch present {
-      case .current: report.contended += 1
+      case nil, .current: report.contended += 1
       case .absent: wanted.append((owner, nil, carts.connection.now))
       case .stale(let hash, let usedAt): wanted.append((owner, hash, usedAt))
       case .corrupt: throw StoreError(.corrupt, "Redis: a cart that is to be compared")
       }
     }
-    if wanted.isEmpty { return report }
+    if wanted.isEmpty {
+      // Whoever is at it needs a moment, and the caller looks again.
+      if found.contains(where: { $0 == nil }) { usleep(Self.pauseMicroseconds) }
+      return report
+    }
     let claims = try archive.claim(
       wanted.map { entry in (entry.owner, entry.copy.map { ($0.epoch, $0.cart.version) }) }, in: history)
     var installations: [RedisCarts.Installation] = []
@@ -130,6 +141,9 @@ package final class CartRestorer {
     }
     return report
   }
+
+  /// Those who look again must be through after a hundred times or fewer, also where a holder has died.
+  private static let pauseMicroseconds: UInt32 = 4_000
 
   /// What goes into the place of a cart: the newer copy, or the word that there is none.
   private func installation(

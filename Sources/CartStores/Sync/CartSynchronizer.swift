@@ -45,7 +45,7 @@ package final class CartSynchronizer {
   ///
   /// - Returns: the version that Redis had and PostgreSQL has; 0 for a cart that neither has.
   package func sync(_ owner: CartOwner) throws(StoreError) -> Int64 {
-    for _ in 0..<8 {
+    for _ in 0..<Self.attempts {
       let report = try sync([owner])
       if let version = report.versions[owner] { return version }
       if !report.refused.isEmpty { throw StoreError(.corrupt, "the cart can't be persisted") }
@@ -53,6 +53,9 @@ package final class CartSynchronizer {
     }
     throw StoreError(.unavailable, "the cart could not be persisted")
   }
+
+  /// Who is not through by then has met others that bring the same cart back, again and again.
+  private static let attempts = 50
 
   /// Synchronises carts and records events.
   ///

@@ -240,4 +240,28 @@ extension PostgresSchema {
         .text(command.payload),
       ])
   }
+
+  @Test("Of many that bring the same cart back at once each finds it, and PostgreSQL is not asked again and again")
+  func herd() throws {
+    let stores = try TwoStores()
+    stores.shop.put("A")
+    let user = CartOwner.anyUser()
+    try stores.add(user, "A", 3)
+    _ = try stores.synchronizer.sync(user)
+    try stores.redis.removeAll()
+    let history = try stores.carts.histories.current()
+    // Somebody is at it, and has come no further yet.
+    #expect(try stores.carts.hold([user], token: "first", in: history)[0] != nil)
+    #expect(try stores.carts.hold([user], token: "second", in: history)[0] == nil)
+    #expect(try stores.restorer.restore([user]).contended == 1)
+    let epoch = try #require(try stores.archive.row(of: user)).fence
+    // He has died: another takes over after a moment, with one claim.
+    #expect(try stores.store.cart(of: user).cart.lines.map(\.quantity) == [3])
+    let raised = try #require(try stores.archive.row(of: user)).fence
+    #expect(raised > epoch)
+    let late = try stores.carts.install(
+      [RedisCarts.Installation(hash: CartHash(cart: Cart(owner: user)), usedAt: stores.redis.now)], token: "first",
+      in: history)
+    #expect(late == [.present])
+  }
 }

@@ -1,0 +1,9 @@
+-- Holds the place of a cart for whoever shows a token. To who took hold of it a moment ago it is left: several that took
+-- it from each other would never come to an end.
+-- KEYS: hold. ARGV: token, milliseconds for which it is held, for how many of them it is left alone.
+local has = redis.call('GET', KEYS[1])
+-- The word for a cart that there is none of has a space in it.
+local is_held = has and has ~= ARGV[1] and not string.find(has, ' ', 1, true)
+if is_held and redis.call('PTTL', KEYS[1]) > ARGV[2] - ARGV[3] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
