@@ -102,7 +102,7 @@ MUTANTS = {
     "order key: one order for each": (
         "order-key",
         [
-            (STORES + "Postgres/PostgresOrders.swift", "return .used(id)", "return .free"),
+            (STORES + "Postgres/PostgresOrders.swift", "return .used(id)", "return id.text.isEmpty ? .used(id) : .free"),
             (STORES + "Postgres/PostgresOrders+SQL.swift", "is_held AND order_id IS NULL FROM", "is_held FROM"),
             (
                 STORES + "Postgres/PostgresOrders+SQL.swift",
