@@ -102,8 +102,8 @@ MUTANTS = {
     "order key: one order for each": (
         "order-key",
         [
-            (STORES + "Sync/Checkout.swift", "case .used(let id): return .replay(id)\n    case .reused: return .decided",
-             "case .used: break\n    case .reused: return .decided"),
+            (STORES + "Postgres/PostgresOrders.swift", "return .used(id)", "return id.text.isEmpty ? .used(id) : .free"),
+            (STORES + "Postgres/PostgresOrders+SQL.swift", "is_held AND order_id IS NULL FROM", "is_held FROM"),
             (
                 STORES + "Postgres/PostgresOrders+SQL.swift",
                 "VALUES ($12, $2, $3, $13::bytea, $1)\n      ON CONFLICT DO NOTHING",
@@ -116,9 +116,9 @@ MUTANTS = {
         "order-persists",
         [
             (
-                STORES + "Sync/Checkout.swift",
-                "let written = try book.persist(hash, usedAt: snapshot.usedAt)",
-                'let written = PostgresCarts.Written(outcomes: [.written], lineage: DatabaseLineage(tag: "", number: 0))',
+                STORES + "Postgres/PostgresOrders+SQL.swift",
+                "written AS (\\(PostgresCarts.writeCopies) RETURNING inbox_number),",
+                "written AS (SELECT inbox_number FROM carts WHERE owner_kind = $15 AND owner_id = $16),",
             )
         ],
     ),

@@ -16,12 +16,11 @@ POSTGRES_STEPS = (
     "restore.lock", "restore.raise", "restore.commit", "sync.advance", "sync.record", "sync.persist", "sync.commit",
     "lineage.register",
 )  # fmt: skip
-# Of orders and merges, in the order in which one does them; each at the store that it is named for. `order.insert` is
-# the statement that moves the stock, writes the order and commands the cart.
+# Of orders and merges, in the order in which one does them; each at the store that it is named for. `order.ground` is
+# the statement that takes hold of the key, persists the cart and locks the products; `order.insert` the one that moves
+# the stock, writes the order and commands the cart. With `order.apply` the stock is made known.
 ORDER_STEPS = (
-    ("postgres", "order.begin"), ("postgres", "order.claim"), ("postgres", "order.persist"), ("postgres", "order.lock"),
-    ("postgres", "order.insert"), ("postgres", "order.commit"), ("redis", "order.stock"), ("redis", "order.apply"),
-    ("postgres", "order.note"),
+    ("postgres", "order.ground"), ("postgres", "order.insert"), ("postgres", "order.commit"), ("redis", "order.apply"),
 )  # fmt: skip
 CANCEL_STEPS = (("postgres", "cancel.lock"), ("postgres", "cancel.stock"), ("postgres", "cancel.commit"))
 MERGE_STEPS = (
@@ -41,7 +40,6 @@ SCRIPT_STEPS = {
     # Told apart by the action, its eleventh argument: an order's or a merge's.
     "apply": "apply",
     "anyway": "anyway",
-    "publish": "order.stock",
     "evict": "sync.evict",
     "freeze": "merge.freeze",
     "bury": "merge.bury",
@@ -55,7 +53,7 @@ STATEMENT_STEPS = {
     "lineage_register": "lineage.register",
     "cart_commands": "inbox.read",
     "order_claim": "order.claim",
-    "order_lock_products": "order.lock",
+    "order_ground": "order.ground",
     "order_place": "order.insert",
     "order_note_version": "order.note",
     "order_lock": "cancel.lock",
@@ -66,6 +64,7 @@ STATEMENT_STEPS = {
 # The statement by which a transaction is known → what its commit is; the first that fits.
 COMMITS = {
     "order.insert": "order.commit",
+    "order.ground": "order.refuse",
     "order.claim": "order.refuse",
     "cancel.lock": "cancel.commit",
     "merge.record": "merge.commit",
@@ -135,9 +134,6 @@ class RedisWatcher:
                 step = self._noted(words[3])
             elif step == "apply":
                 step = words[keys + 13].decode() + ".apply"
-            elif step == "order.stock" and words[keys + 3]:
-                # The catalogue is published.
-                step = None
             return step
         if name == b"SCRIPT" and len(words) > 2:
             self._learn(words[2])
@@ -190,18 +186,14 @@ class PostgresWatcher:
         if kind == b"B":
             _, statement, _ = content.split(b"\0", 2)
             step = STATEMENT_STEPS.get(statement.decode("latin-1"))
-            if step == "sync.persist" and "order.claim" in self.transaction:
-                step = "order.persist"
             if step is None:
                 return set()
             self.transaction.add(step)
             return {step}
         if kind == b"Q":
             text = content.rstrip(b"\0").strip().upper()
-            if text.startswith(b"BEGIN"):
+            if text == b"BEGIN":
                 self.transaction = set()
-                # A checkout's transaction is the only one that says more.
-                return {"order.begin"} if text != b"BEGIN" else set()
-            if text == b"COMMIT":
+            elif text == b"COMMIT":
                 return {next((step for first, step in COMMITS.items() if first in self.transaction), "restore.commit")}
         return set()
