@@ -54,8 +54,8 @@ enum RedisScript: String, CaseIterable, Sendable {
   /// Whether it may run where Redis is out of memory.
   var isAllowedWithoutMemory: Bool {
     switch self {
-    case .edit, .remove, .select, .touch, .apply, .hold, .reinstall, .persisted, .raise, .distrust, .evict, .freeze, .bury,
-      .move, .advance, .reset, .anyway:
+    case .edit, .remove, .select, .touch, .apply, .hold, .reinstall, .persisted, .raise, .distrust, .evict, .freeze,
+      .bury, .move, .advance, .reset, .anyway:
       true
     case .add, .editWithData, .acknowledge, .install, .fill, .publish: false
     }
