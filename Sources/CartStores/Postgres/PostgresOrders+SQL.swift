@@ -81,13 +81,8 @@ extension PostgresOrders {
     FROM placed CROSS JOIN numbered LEFT JOIN moved ON true
     """)
 
-  /// Not worth waiting for the disk.
   static let noteVersion = PostgresStatement(
-    "order_note_version",
-    """
-    UPDATE placed_orders SET cart_version = $2
-    WHERE order_id = $1 AND set_config('synchronous_commit', 'off', true) IS NOT NULL
-    """)
+    "order_note_version", "UPDATE placed_orders SET cart_version = $2 WHERE order_id = $1")
 
   // MARK: Reading
 

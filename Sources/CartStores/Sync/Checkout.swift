@@ -259,38 +259,47 @@ package final class Checkout {
     if let version = try? carts.apply(written.command, to: snapshot.hash, in: snapshot.history, after: publishing) {
       try atStep(.afterDelivery)
       correct(&order, cartVersion: version)
-    } else {
-      clean(&order)
+    } else if let version = clean(order.owner, following: written.command.number) {
+      correct(&order, cartVersion: version)
     }
     return order
   }
 
-  /// Has the ordered quantities leave the cart, if they have not.
-  private func clean(_ order: inout Order) {
+  /// Has a cart do all that it is commanded, such as to let go of what was ordered; others do it where this fails.
+  ///
+  /// - Returns: its version after the command of this number, if it followed that here.
+  @discardableResult
+  private func clean(_ owner: CartOwner, following number: Int64? = nil) -> Int64? {
+    var version: Int64?
+    func note(_ command: InboxCommand, _ before: Cart) {
+      if command.number == number { version = before.version + 1 }
+    }
     do throws(StoreError) {
-      var version: Int64?
-      func note(_ command: InboxCommand, _ before: Cart) { version = before.version + 1 }
-      if try !restorer.courier.deliver(to: order.owner, didApply: note) {
-        try restorer.restore([order.owner], didApply: note)
-      }
-      if let version { correct(&order, cartVersion: version) }
+      if try !restorer.courier.deliver(to: owner, didApply: note) { try restorer.restore([owner], didApply: note) }
     } catch {
-      // Others do it.
+      return version
+    }
+    return version
+  }
+
+  /// An order says that the clean-up is the cart's next change. Where another came between, that is corrected. What the
+  /// order says is what PostgreSQL has, so that every answer says the same.
+  private func correct(_ order: inout Order, cartVersion: Int64) {
+    if order.cartVersion == cartVersion { return }
+    do throws(StoreError) {
+      try book.note(cartVersion: cartVersion, of: order.id)
+      order.cartVersion = cartVersion
+    } catch {
+      // It may have been written all the same.
+      if let found = try? book.order(order.id) { order.cartVersion = found.cartVersion }
     }
   }
 
-  /// An order says that the clean-up is the cart's next change. Where another came between, that is corrected.
-  private func correct(_ order: inout Order, cartVersion: Int64) {
-    if order.cartVersion == cartVersion { return }
-    order.cartVersion = cartVersion
-    try? book.note(cartVersion: cartVersion, of: order.id)
-  }
-
   private func replay(_ id: OrderID, _ request: OrderRequest) throws(StoreError) -> OrderOutcome {
-    guard var order = try book.order(id) else { throw PostgresOrders.corrupt }
+    guard let order = try book.order(id) else { throw PostgresOrders.corrupt }
     // A guest's orders may be a user's by now; the guest is spent then, and does not come here.
     guard order.owner == request.owner else { return .nothingToOrder }
-    clean(&order)
+    clean(order.owner)
     return .replayed(order)
   }
 }

@@ -59,6 +59,20 @@ struct CheckoutFaultTests {
     #expect(try shop.stock(of: "A") == 7)
   }
 
+  @Test("An order that is asked for again says what it said, also where that delivers another one's command")
+  func sameVersion() throws {
+    let shop = try OrderingShop()
+    let user = CartOwner.anyUser()
+    let worker = try shop.worker()
+    try shop.sell("C", stock: 5)
+    try worker.add(user, "C")
+    let first = try #require(try worker.place(user, "first", total: 100).placed)
+    try killed(shop, at: .afterCommit, user)
+    let again = try #require(try worker.place(user, "first", total: 100).replayed)
+    #expect(again.cartVersion == first.cartVersion)
+    #expect(try worker.quantities(user) == [:])
+  }
+
   @Test("Killed after the commit: the syncer carries the command, and makes the stock known")
   func syncer() throws {
     let shop = try OrderingShop()
