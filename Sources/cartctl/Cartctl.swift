@@ -17,7 +17,7 @@ struct Cartctl: ParsableCommand {
         cartctl catalog import products.ndjson
 
       Exit codes: 0 done; 1 failed: what changes many carts may be done in part, anything else was not done, and \
-      repeating it does no harm; for doctor and status, something is wrong; 2 the input has bad lines, nothing was \
+      repeating it does no harm; for doctor, something is wrong, for status, a store is away; 2 the input has bad lines, nothing was \
       changed; 3 done in PostgreSQL, but Redis could not be told; 4 done, but for carts that are named; 64 wrong usage; \
       130 interrupted, what was done stays.
       """,

@@ -25,9 +25,9 @@ func synchronise(_ configuration: ServerConfiguration, logger: Logger) throws {
       trouble.met(error)
     }
   }
-  if companion.hasSuccessor { return }
   do throws(StoreError) {
-    try syncer.finish(within: finishSeconds)
+    if !companion.hasSuccessor { try syncer.finish(within: finishSeconds) }
+    try syncer.leave()
   } catch {
     logger.warning("ending with changes that PostgreSQL has not", metadata: ["error": "\(error)"])
   }

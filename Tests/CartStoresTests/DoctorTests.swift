@@ -27,8 +27,10 @@ struct DoctorTests {
     let server = try PrivateRedis(["--appendonly", "yes", "--maxmemory", "100mb"])
     let bench = try CommandBench()
     guard case .unix(let path) = server.address else { return }
-    let (status, findings) = try examine(bench, environment: ["CART_REDIS": "unix:" + path])
-    #expect(status == 0, "\(findings)")
+    let (status, findings) = try examine(
+      bench, environment: ["CART_REDIS": "unix:" + path, "CART_LISTEN": "unix:/nonexistent"])
+    let bad = findings.filter { $0.value.weight == "warning" || $0.value.weight == "failure" }
+    #expect(status == 1 && bad.map(\.key) == ["pool"], "nobody serves here: \(findings)")
     #expect(findings["Redis rights"]?.weight == "ok" && findings["PostgreSQL rights"]?.weight == "ok")
     #expect(findings["migrations"]?.weight == "ok" && findings["Redis durability"]?.weight == "ok")
     let keys = try RedisConnection(server.configuration()).list("KEYS", "*")

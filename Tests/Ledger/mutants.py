@@ -33,7 +33,10 @@ MUTANTS = {
     ),
     "version guard: no older copy over a newer one": (
         "version-guard",
-        [(SQL, "AND (present.data_epoch, present.version) <= (excluded.data_epoch, excluded.version)", "")],
+        [
+            (SQL, "AND (present.data_epoch, present.version, present.inbox_applied)", ""),
+            (SQL, "<= (excluded.data_epoch, excluded.version, excluded.inbox_applied)", ""),
+        ],
     ),
     "inbox: commands are followed before a checkout": (
         "inbox-delivery",

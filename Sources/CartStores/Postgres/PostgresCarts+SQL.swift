@@ -78,7 +78,9 @@ extension PostgresCarts {
     "cart_add",
     """
     INSERT INTO carts AS present (owner_kind, owner_id)
-    SELECT kind, id FROM unnest($1::text[], $2::text[]) AS o (kind, id) ORDER BY kind COLLATE "C", id COLLATE "C"
+    SELECT kind, id FROM unnest($1::text[], $2::text[], $3::boolean[]) AS o (kind, id, is_known)
+    WHERE is_known OR EXISTS (SELECT FROM carts c WHERE c.owner_kind = kind AND c.owner_id = id)
+    ORDER BY kind COLLATE "C", id COLLATE "C"
     ON CONFLICT (owner_kind, owner_id) DO UPDATE SET epoch = present.epoch WHERE false
     """)
 
@@ -113,7 +115,7 @@ extension PostgresCarts {
     """
 
   /// Writes ``copies`` under their guard. A copy of the same place may be written again: its end and its ring of retry
-  /// keys can be newer.
+  /// keys can be newer. A command that found nothing to do leaves the version, and is a place of its own all the same.
   static let writeCopies = """
     INSERT INTO carts AS present (owner_kind, owner_id, epoch, data_epoch, version, currency, clock, lines,
       retry_ring, inbox_number, inbox_applied, state, merged_into, cookie_renewed_at, updated_at, synced_at,
@@ -131,7 +133,8 @@ extension PostgresCarts {
       updated_at = greatest(present.updated_at, excluded.updated_at), synced_at = excluded.synced_at,
       expires_at = greatest(present.expires_at, excluded.expires_at)
     WHERE present.state <> 2 AND present.epoch <= excluded.epoch
-      AND (present.data_epoch, present.version) <= (excluded.data_epoch, excluded.version)
+      AND (present.data_epoch, present.version, present.inbox_applied)
+        <= (excluded.data_epoch, excluded.version, excluded.inbox_applied)
     """
 
   static let persist = PostgresStatement(

@@ -96,9 +96,9 @@ package final class PostgresCarts {
     _ owners: [(owner: CartOwner, place: (epoch: Int64, version: Int64)?)], in history: RedisHistory
   ) throws(StoreError) -> [CartOwner: Claim] {
     let all = Owners(owners.map(\.owner))
-    let known = Owners(owners.filter { $0.place != nil }.map(\.owner))
+    let areKnown = owners.map { $0.place == nil ? "f" : "t" }
     return try inTransaction { () throws(StoreError) in
-      if !known.isEmpty { _ = try read(Self.add, known.parameters) }
+      _ = try read(Self.add, all.parameters + [.texts(areKnown)])
       let rows = try read(Self.lock, all.parameters)
       try confirm(history)
       var claims: [CartOwner: Claim] = [:]

@@ -42,7 +42,7 @@ extension PostgresCarts {
     in history: RedisHistory
   ) throws(StoreError) -> MergeRecord {
     let both = Owners([guest, user]).parameters
-    _ = try read(Self.add, both)
+    _ = try read(Self.add, both + [.texts(["t", "t"])])
     let rows = try read(Self.lock, both)
     try confirm(history)
     var last: Int64 = 0

@@ -47,8 +47,9 @@ package final class CartLists {
       return found
     }
     // What names no cart would stand at the head of the list for ever.
-    if !strays.isEmpty { try change("ZREM", list, strays) }
-    return found
+    if strays.isEmpty { return found }
+    try change("ZREM", list, strays)
+    return found.isEmpty ? try carts(list, from: earliest, upTo: latest, limit: limit) : found
   }
 
   /// Lends carts by their time to `body`, batch by batch, the earliest first. Each batch begins at the time where the

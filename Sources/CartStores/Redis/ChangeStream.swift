@@ -84,15 +84,18 @@ package final class ChangeStream {
   }
 
   /// Lets the list of readers show that this one lives: Redis before 7.2 does not count a read that found nothing, unless
-  /// it asks for what the reader has already.
+  /// it asks for what the reader has already. It asks for what lies behind all of that: an entry that is read once more
+  /// counts as taken just now, and would be abandoned later.
   package func showLife() throws(StoreError) {
-    let command = RedisCommand("XREADGROUP", "GROUP", Self.group, reader, "COUNT", "1", "STREAMS", key, "0")
+    let last = "\(UInt64.max)-0"
+    let command = RedisCommand("XREADGROUP", "GROUP", Self.group, reader, "COUNT", "1", "STREAMS", key, last)
     let replies = try connection.exchange(command, .reading)
     if !replies.isError(0, code: "NOGROUP") { try replies.check(0) }
   }
 
-  /// Takes this reader off the list of readers; it must have acknowledged all that it took.
+  /// Takes this reader off the list of readers, if it has acknowledged all that it took: the rest would go with it.
   package func leave() throws(StoreError) {
+    guard try readers().contains(where: { $0.name == reader && $0.inHand == 0 }) else { return }
     let command = RedisCommand("XGROUP", "DELCONSUMER", key, Self.group, reader)
     let replies = try connection.exchange(command, .reading)
     if !replies.isError(0, code: "NOGROUP") { try replies.check(0) }

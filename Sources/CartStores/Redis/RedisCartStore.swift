@@ -111,7 +111,9 @@ package final class RedisCartStore: CartStore {
     let renewed = hash.cookieRenewedSecond * 1000 + Cart.renewalIntervalMilliseconds
     guard owner.isGuest, connection.now.milliseconds >= renewed else { return CartReading(cart: hash.cart) }
     // A cart that can be read but not renewed is shown all the same.
-    guard let (answer, hash) = try? run(.touch, RedisCommand(), on: CartTerms(owner: owner)), let touched = hash else {
+    guard let (answer, hash) = try? run(.touch, RedisCommand(), on: CartTerms(owner: owner)), let touched = hash,
+      answer.status == .changed || answer.status == .unchanged
+    else {
       return CartReading(cart: hash.cart)
     }
     return CartReading(cart: touched.cart, isCookieDue: answer.isCookieDue)

@@ -79,8 +79,7 @@ package final class RedisCarts {
 
   // MARK: Bringing back
 
-  /// Holds the places of carts for whoever shows `token`, and reads what is there; `nil` where somebody else has taken
-  /// hold of one a moment ago.
+  /// Holds the places of carts for whoever shows `token`, and reads what is there; `nil` where somebody else holds one.
   func hold(_ owners: [CartOwner], token: String, in history: RedisHistory) throws(StoreError) -> [Present?] {
     let calls = owners.map { owner in
       RedisScriptCall(
@@ -98,8 +97,15 @@ package final class RedisCarts {
 
   /// Longer than a request waits for PostgreSQL.
   private static let holdMilliseconds = 10_000
-  /// Longer than it takes to bring a cart back, where nothing is slow.
-  private static let undisturbedMilliseconds = 100
+  /// As long as PostgreSQL may take for one statement; who has held a place for longer has died, or is about to give up.
+  static let undisturbedMilliseconds = 2_500
+
+  /// Lets go of the places that `token` holds.
+  func release(_ owners: [CartOwner], token: String, in history: RedisHistory) throws(StoreError) {
+    if owners.isEmpty { return }
+    let calls = owners.map { RedisScriptCall(.release, keys: [keys.hold(of: $0)], arguments: RedisCommand(token)) }
+    _ = try connection.evaluate(calls, .reading, in: history.required)
+  }
 
   /// What goes into the place of a cart.
   struct Installation {
@@ -177,10 +183,13 @@ package final class RedisCarts {
   }
 
   /// Gives carts that go on a higher epoch.
-  func raise(_ hashes: [(hash: CartHash, epoch: Int64)], in history: RedisHistory) throws(StoreError) {
+  ///
+  /// - Returns: for each, whether it is still the one that was read.
+  @discardableResult
+  func raise(_ hashes: [(hash: CartHash, epoch: Int64)], in history: RedisHistory) throws(StoreError) -> [Bool] {
     let epochs = hashes.map(\.epoch)
     var index = 0
-    try run(hashes.map(\.hash), .raise, in: history) { hash in
+    return try run(hashes.map(\.hash), .raise, in: history) { hash in
       defer { index += 1 }
       return (
         [keys.dirty], RedisCommand(String(history.lineage), MarkedFields(hash).epoch, String(epochs[index]))
@@ -215,19 +224,23 @@ package final class RedisCarts {
     return gone
   }
 
+  /// - Returns: for each, whether the script has done what it does.
+  @discardableResult
   private func run(
     _ hashes: [CartHash], _ script: RedisScript, in history: RedisHistory,
     _ arguments: (CartHash) -> (keys: [String], words: RedisCommand)
-  ) throws(StoreError) {
+  ) throws(StoreError) -> [Bool] {
     var calls: [RedisScriptCall] = []
     for hash in hashes {
       guard let owner = hash.cart.owner else { continue }
       let (more, words) = arguments(hash)
       calls.append(RedisScriptCall(script, keys: [keys.cart(of: owner)] + more, arguments: words))
     }
-    if calls.isEmpty { return }
+    if calls.isEmpty { return [] }
     let replies = try connection.evaluate(calls, .reading, in: history.required)
-    for index in calls.indices { try replies.check(index) }
+    var done: [Bool] = []
+    for index in calls.indices { done.append(try replies.read(index) { value in value.integer == 1 }) }
+    return done
   }
 }
 

@@ -145,12 +145,14 @@ import Glibc
       let replies = try exchange(
         [RedisCommand("MULTI"), evaluation, cart, RedisCommand("EXEC")], .changing, in: history, isTransaction: true)
       // Out of memory, Redis takes in no transaction, whatever is in it: then another change may come between.
-      if script.isAllowedWithoutMemory, replies.isError(1, code: "OOM") {
+      if script.isAllowedWithoutMemory, replies.isError(1, code: "OOM") || replies.isError(2, code: "OOM") {
         let replies = try exchange([call.command(source: script.source), cart], .changing, in: history)
         return try replies.read(0) { answer throws(StoreError) in
           try replies.read(1) { cart throws(StoreError) in try read(answer, cart) }
         }
       }
+      // A transaction that could not be ended would take in whatever this connection sends next.
+      if replies.isError(3, code: ""), !replies.isError(3, code: "EXECABORT") { close() }
       for index in 0..<3 { try replies.check(index) }
       let result = try replies.read(3) { both throws(StoreError) -> Result? in
         try both.element(0) { answer throws(StoreError) -> Result? in
@@ -171,8 +173,9 @@ import Glibc
     var commands: [RedisCommand] = []
     for call in calls { commands.append(try command(for: call)) }
     let replies = try exchange(commands, effect, in: history)
-    // A Redis that was emptied of its scripts has run none of them.
-    guard replies.isError(0, code: "NOSCRIPT") else { return replies }
+    // A Redis that was emptied of its scripts has run none of them, or those that it was given since; each may be run
+    // twice.
+    guard calls.indices.contains(where: { replies.isError($0, code: "NOSCRIPT") }) else { return replies }
     return try exchange(calls.map { $0.command(source: $0.script.source) }, effect, in: history)
   }
 

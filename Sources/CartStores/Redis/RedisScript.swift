@@ -13,6 +13,7 @@ enum RedisScript: String, CaseIterable, Sendable {
   case touch
   case apply
   case hold
+  case release
   case install
   /// Puts a cart in the place of an older copy of it, or notes that there is none: allowed where Redis is out of memory.
   case reinstall
@@ -54,8 +55,8 @@ enum RedisScript: String, CaseIterable, Sendable {
   /// Whether it may run where Redis is out of memory.
   var isAllowedWithoutMemory: Bool {
     switch self {
-    case .edit, .remove, .select, .touch, .apply, .hold, .reinstall, .persisted, .raise, .distrust, .evict, .freeze,
-      .bury, .move, .advance, .reset, .anyway:
+    case .edit, .remove, .select, .touch, .apply, .hold, .release, .reinstall, .persisted, .raise, .distrust, .evict,
+      .freeze, .bury, .move, .advance, .reset, .anyway:
       true
     case .add, .editWithData, .acknowledge, .install, .fill, .publish: false
     }
@@ -72,6 +73,7 @@ enum RedisScript: String, CaseIterable, Sendable {
     case .touch: onCart([PackageResources.touch_lua])
     case .apply: onCart([PackageResources.rules_lua, PackageResources.apply_lua])
     case .hold: [PackageResources.hold_lua]
+    case .release: [PackageResources.release_lua]
     case .install, .reinstall: [PackageResources.install_lua]
     case .persisted: [PackageResources.persisted_lua]
     case .raise: [PackageResources.raise_lua]

@@ -27,8 +27,8 @@ package struct SyncState: Sendable {
   /// Milliseconds that the oldest waiting cart has waited.
   package var lag: Int64 = 0
 
-  /// A reader that asked within a minute.
-  package var isSyncerAlive: Bool { readers.contains { $0.idle < 60_000 } }
+  /// Readers that asked within a minute.
+  package var living: [Reader] { readers.filter { $0.idle < 60_000 } }
 }
 
 extension SyncState {

@@ -52,14 +52,12 @@ package final class CartMerger {
     for _ in 0..<Self.attempts {
       let history = try carts.histories.current()
       guard case .current(let hash, _) = try carts.read([owner], in: history)[0] else {
-        guard let report = try? restorer.restore([owner]) else { return .pending }
-        // It was merged, or never was. Where that was a moment ago, the user's cart may not have followed yet.
-        if report.absent == 1 {
-          var reading: MergeReading?
-          _ = try deliver(guest, to: .user(user), &reading)
-          return reading ?? .nothing
+        do throws(StoreError) {
+          if try !carts.isKnownAbsent(owner, in: history), try restorer.restore([owner]).absent == 0 { continue }
+          return try follow(guest, .user(user))
+        } catch {
+          return .pending
         }
-        continue
       }
       switch hash.state {
       case .merged: return .nothing
@@ -112,7 +110,11 @@ package final class CartMerger {
         }
         let merge = try plan(frozen, guest, target, key)
         record = try archive.record(merge, of: frozen, into: user, requestID: requestID, in: history)
-        if record == .fenced { frozen.epoch = try raise(frozen, owner, in: history) }
+        if record == .fenced {
+          // Where the cart is not the frozen one any more, it was lost meanwhile and came back as it was before.
+          guard let epoch = try raise(frozen, owner, in: history) else { return .pending }
+          frozen.epoch = epoch
+        }
         attempt += 1
       } while (record == .fenced || record == .behind) && attempt < 3
       if record == .fenced || record == .behind { return .pending }
@@ -120,15 +122,17 @@ package final class CartMerger {
       return .pending
     }
     if try !deliver(guest, to: user, &reading) { return .pending }
+    // It is in PostgreSQL as a command already; a copy that can't be written now is written by the syncer.
+    _ = try? synchronizer.sync(user)
     try carts.bury(owner, in: history)
     return reading ?? .nothing
   }
 
-  private func raise(_ hash: CartHash, _ owner: CartOwner, in history: RedisHistory) throws(StoreError) -> Int64 {
+  /// - Returns: the cart's new epoch; `nil` where Redis has another copy than this one.
+  private func raise(_ hash: CartHash, _ owner: CartOwner, in history: RedisHistory) throws(StoreError) -> Int64? {
     let claim = try archive.claim([(owner, (hash.epoch, hash.cart.version))], in: history)[owner]
     guard let epoch = claim?.epoch else { return hash.epoch }
-    try carts.raise([(hash, epoch)], in: history)
-    return epoch
+    return try carts.raise([(hash, epoch)], in: history) == [true] ? epoch : nil
   }
 
   /// What the user's cart is to take in: limits and stock as they are now.
@@ -151,7 +155,15 @@ package final class CartMerger {
       ring: (key.map { [$0] } ?? []) + hash.ring)
   }
 
-  /// Lets the user's cart take the lines in, and keeps it.
+  /// A guest's cart was merged, or never was. Where that was a moment ago, the user's cart may not have followed yet.
+  private func follow(_ guest: GuestCartID, _ user: CartOwner) throws(StoreError) -> MergeReading {
+    var reading: MergeReading?
+    if try !deliver(guest, to: user, &reading) { return .pending }
+    if reading != nil { _ = try? synchronizer.sync(user) }
+    return reading ?? .nothing
+  }
+
+  /// Lets the user's cart take the lines in.
   ///
   /// - Parameter reading: what became of the lines, where they were taken in here and not by somebody else.
   /// - Returns: whether the cart has followed all that it is commanded.
@@ -164,11 +176,7 @@ package final class CartMerger {
         // A user without a cart has one now, in PostgreSQL: it comes from there. Somebody else may be at it as well.
         isDone = try restorer.restore([user]) { Self.note($0, on: $1, of: guest, &reading) }.absent == 1
       }
-      if isDone {
-        // It is in PostgreSQL as a command already; a copy that can't be written now is written by the syncer.
-        _ = try? synchronizer.sync(user)
-        return true
-      }
+      if isDone { return true }
     }
     return false
   }

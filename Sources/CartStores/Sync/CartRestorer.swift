@@ -56,14 +56,8 @@ package final class CartRestorer {
   package func restore(
     _ owners: [CartOwner], didApply: (InboxCommand, Cart) -> Void = { _, _ in }
   ) throws(StoreError) -> Report {
-    try restore(owners, token: Self.token(), didApply)
-  }
-
-  private func restore(
-    _ owners: [CartOwner], token: String, _ didApply: (InboxCommand, Cart) -> Void = { _, _ in }
-  ) throws(StoreError) -> Report {
     let report = try carts.histories.within { history throws(StoreError) in
-      try restore(owners, token: token, in: history, didApply)
+      try restore(owners, in: history, didApply)
     }
     observe?(report)
     return report
@@ -80,22 +74,20 @@ package final class CartRestorer {
     let missing = try missing(owners)
     var report = Report()
     if !missing.isEmpty {
-      // Nothing is put in any place before all of them can be read, so that the same token holds them once more.
-      let token = Self.token()
       do throws(StoreError) {
-        report = try restore(missing, token: token)
+        report = try restore(missing)
       } catch {
         guard error.code == .corrupt else { throw error }
-        for owner in missing { report += try restoreReadable(owner, token: token) }
+        for owner in missing { report += try restoreReadable(owner) }
       }
     }
     report.present += owners.count - missing.count
     return report
   }
 
-  private func restoreReadable(_ owner: CartOwner, token: String) throws(StoreError) -> Report {
+  private func restoreReadable(_ owner: CartOwner) throws(StoreError) -> Report {
     do throws(StoreError) {
-      return try restore([owner], token: token)
+      return try restore([owner])
     } catch {
       guard error.code == .corrupt else { throw error }
       var report = Report()
@@ -105,24 +97,52 @@ package final class CartRestorer {
   }
 
   private func restore(
-    _ owners: [CartOwner], token: String, in history: RedisHistory, _ didApply: (InboxCommand, Cart) -> Void
+    _ owners: [CartOwner], in history: RedisHistory, _ didApply: (InboxCommand, Cart) -> Void
+  ) throws(StoreError) -> Report {
+    let token = Self.token()
+    let found = try hold(owners, token: token, in: history)
+    do throws(StoreError) {
+      return try restore(owners, found, token: token, in: history, didApply)
+    } catch {
+      // Others need not wait until it is forgotten.
+      try? carts.release(owners, token: token, in: history)
+      throw error
+    }
+  }
+
+  /// Holds the places of carts. Who wants a single one waits while somebody else is at it.
+  private func hold(
+    _ owners: [CartOwner], token: String, in history: RedisHistory
+  ) throws(StoreError) -> [RedisCarts.Present?] {
+    let end = RedisClock.monotonic + Int64(RedisCarts.undisturbedMilliseconds)
+    while true {
+      let found = try carts.hold(owners, token: token, in: history)
+      if owners.count > 1 || !found.contains(where: { $0 == nil }) || RedisClock.monotonic > end { return found }
+      usleep(Self.pauseMicroseconds)
+    }
+  }
+
+  private static let pauseMicroseconds: UInt32 = 3_000
+
+  private func restore(
+    _ owners: [CartOwner], _ found: [RedisCarts.Present?], token: String, in history: RedisHistory,
+    _ didApply: (InboxCommand, Cart) -> Void
   ) throws(StoreError) -> Report {
     var report = Report()
-    let found = try carts.hold(owners, token: token, in: history)
     var wanted: [(owner: CartOwner, copy: CartHash?, usedAt: Timestamp)] = []
+    var current: [CartOwner] = []
     for (owner, present) in zip(owners, found) {
       switch present {
-      case nil, .current: report.contended += 1
+      case nil: report.contended += 1
+      case .current: current.append(owner)
       case .absent: wanted.append((owner, nil, carts.connection.now))
       case .stale(let hash, let usedAt): wanted.append((owner, hash, usedAt))
       case .corrupt: throw StoreError(.corrupt, "Redis: a cart that is to be compared")
       }
     }
-    if wanted.isEmpty {
-      // Whoever is at it needs a moment, and the caller looks again.
-      if found.contains(where: { $0 == nil }) { usleep(Self.pauseMicroseconds) }
-      return report
-    }
+    report.contended += current.count
+    try carts.release(current, token: token, in: history)
+    if wanted.isEmpty { return report }
     let claims = try archive.claim(
       wanted.map { entry in (entry.owner, entry.copy.map { ($0.epoch, $0.cart.version) }) }, in: history)
     var installations: [RedisCarts.Installation] = []
@@ -142,9 +162,6 @@ package final class CartRestorer {
     return report
   }
 
-  /// Those who look again must be through after a hundred times or fewer, also where a holder has died.
-  private static let pauseMicroseconds: UInt32 = 4_000
-
   /// What goes into the place of a cart: the newer copy, or the word that there is none.
   private func installation(
     for owner: CartOwner, copy: CartHash?, claim: PostgresCarts.Claim?, usedAt: Timestamp, _ history: RedisHistory,
@@ -159,6 +176,10 @@ package final class CartRestorer {
     var hash: CartHash
     if let copy, (copy.epoch, copy.cart.version) >= (row.epoch, row.cart.version) {
       hash = copy
+      // A command that found nothing to do leaves the version; a copy of before it has the same place.
+      if (copy.epoch, copy.cart.version) == (row.epoch, row.cart.version) {
+        hash.inboxNumber = max(copy.inboxNumber, row.inboxNumber)
+      }
       // It may be older than what shoppers have seen, and no copy can tell.
       if carts.histories.hasGoneBack { skipAhead(&hash) }
       report.confirmed += 1

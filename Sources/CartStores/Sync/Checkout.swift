@@ -272,7 +272,9 @@ package final class Checkout {
   private func clean(_ owner: CartOwner, following number: Int64? = nil) -> Int64? {
     var version: Int64?
     func note(_ command: InboxCommand, _ before: Cart) {
-      if command.number == number { version = before.version + 1 }
+      if command.number == number {
+        version = before.applying(command.command, uniting: JSONUnion.unite).version
+      }
     }
     do throws(StoreError) {
       if try !restorer.courier.deliver(to: owner, didApply: note) { try restorer.restore([owner], didApply: note) }

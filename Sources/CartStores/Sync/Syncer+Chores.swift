@@ -49,7 +49,7 @@ extension Syncer {
     case .memory: try connection.announcePressure()
     case .catalogue: try catalogue.publish()
     case .stock: try publishStock()
-    case .abandoned: try work(on: stream.takeAbandoned(configuration.batch))
+    case .abandoned: try takeOver()
     case .dirty: try persistDirty(before: now.adding(milliseconds: -Self.dirtyMilliseconds))
     case .commands: _ = try deliverCommands(olderThan: Self.commandMilliseconds)
     case .merges: try endMerges()
@@ -59,6 +59,18 @@ extension Syncer {
     case .housekeeping: try keepHouse()
     }
   }
+
+  /// After PostgreSQL was away there is more than one batch: all that was taken meanwhile.
+  private func takeOver() throws(StoreError) {
+    var batches = 0
+    repeat {
+      try work(on: stream.takeAbandoned(configuration.batch))
+      batches += 1
+    } while !stream.isSearchThrough && batches < Self.mostBatches
+  }
+
+  /// Fresh changes wait for no more than so many batches of old ones.
+  private static let mostBatches = 20
 
   private func publishStock() throws(StoreError) {
     let started = RedisClock.monotonic

@@ -105,6 +105,9 @@ package final class Syncer {
     try carryOut(.commands)
   }
 
+  /// Takes this syncer off the list of those that live.
+  package func leave() throws(StoreError) { try stream.leave() }
+
   var now: Timestamp { connection.now }
 
   private func isDue(_ chore: Chore) -> Bool { schedule[chore].map { $0 <= now } ?? true }

@@ -19,7 +19,7 @@ struct SyncCarts: ParsableCommand {
       Carts that PostgreSQL refuses are set aside and listed: exit code 4. They stay in Redis and are served.
 
         cartctl sync user:17850
-        * * * * *  cartctl sync --all --config /etc/cartd/cartd.env
+        * * * * *  /usr/local/bin/cartctl sync --all --config /etc/cartd/cartd.env
       """)
 
   @OptionGroup var stores: StoreOptions

@@ -1,11 +1,13 @@
 import CartDomain
 import CartStores
+import FastCGIServer
 
 /// Looks at both stores, and judges what it sees.
 struct Consultation {
   private(set) var findings: [Finding] = []
 
   init(_ both: BothStores, _ settings: Settings) {
+    judge(PoolGlance(settings), settings)
     var redis: RedisExamination?
     var database: PostgresExamination?
     do throws(StoreError) {
@@ -34,6 +36,17 @@ struct Consultation {
 
   private mutating func add(_ weight: Finding.Weight, _ subject: String, _ text: String, _ advice: String? = nil) {
     findings.append(Finding(weight, subject, text, advice))
+  }
+
+  // MARK: The pool
+
+  private mutating func judge(_ pool: PoolGlance, _ settings: Settings) {
+    guard let failure = pool.failure else { return add(.ok, "pool", pool.text) }
+    // Workers that somebody else starts answer for themselves.
+    if let address = ListenAddress(settings[.listen]), (try? PoolClient.get("/ops/health", from: address)) != nil {
+      return add(.note, "pool", "workers answer at \(address), without a master", "see that a syncer runs too")
+    }
+    add(.failure, "pool", failure, "start cartd; the end of its log says why it stopped")
   }
 
   // MARK: Redis
@@ -174,8 +187,8 @@ struct Consultation {
       isBehind ? .warning : .ok, "lag",
       "\(state.dirty) carts to persist, the first for \(state.lag / 1_000) s; \(state.waiting) changes to record",
       isBehind ? "see that a syncer runs and PostgreSQL is well; cartctl sync --all" : nil)
-    if let alive = state.readers.min(by: { $0.idle < $1.idle }), state.isSyncerAlive {
-      add(.ok, "syncer", "alive: \(alive.name), \(state.readers.count) in all")
+    if !state.living.isEmpty {
+      add(.ok, "syncer", "alive: \(state.living.map(\.name).joined(separator: ", "))")
     } else {
       let isNeeded = state.dirty > 0 || state.waiting > 0
       add(

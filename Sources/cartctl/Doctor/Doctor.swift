@@ -8,7 +8,7 @@ struct Doctor: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor", abstract: "Looks for what is wrong, and says what to do.",
     discussion: """
-      Redis: reachable, version, durability, memory, rights. PostgreSQL: reachable, version, migrations, rights, the \
+      The pool: somebody serves. Redis: reachable, version, durability, memory, rights. PostgreSQL: reachable, version, migrations, rights, the \
       tables of the months. Between them: clocks, the history in use, how far PostgreSQL is behind, refused carts, \
       whether a syncer lives. The secret's file, and with --nginx the file that brings requests to cartd.
 

@@ -108,7 +108,7 @@ private struct Status {
       rows.append(
         Row(
           name: "syncers", text: names.isEmpty ? "none" : names.joined(separator: ", "),
-          tone: sync.isSyncerAlive ? nil : .doubtful))
+          tone: sync.living.isEmpty ? .doubtful : nil))
     }
     if let postgres { rows.append(Row(name: "commands", text: "\(postgres.commands) wait for carts")) }
     return rows

@@ -42,6 +42,17 @@ final class TwoStores {
         isNewGuest: owner.isGuest, retryKey: key, requestID: "request"))
   }
 
+  /// For how many milliseconds the first entry of the stream that somebody has taken was with him.
+  func pendingIdle() throws -> Int {
+    let replies = try redis.exchange(
+      RedisCommand("XPENDING", redis.keys.stream, ChangeStream.group, "-", "+", "1"), .reading)
+    return try replies.read(0) { list throws(StoreError) in
+      try list.element(0) { entry throws(StoreError) in
+        Int(try entry.element(2) { value in value.integer } ?? 0)
+      }
+    }
+  }
+
   func clear(_ owner: CartOwner) throws {
     _ = try store.change(ChangeRequest(owner: owner, change: .remove(.all), isNewGuest: false, requestID: "request"))
   }

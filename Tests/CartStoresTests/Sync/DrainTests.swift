@@ -140,5 +140,18 @@ struct DrainTests {
     let before = try idle()
     try syncer.carryOut(.heartbeat)
     #expect(try idle() < before)
+    // What another one has taken and not acknowledged is not as if it were taken just now.
+    try stores.add(CartOwner.anyUser(), "A")
+    let taken = try ChangeStream(stores.redis, reader: "drain").take(1, waiting: 0)
+    #expect(taken.events.count == 1)
+    while try stores.pendingIdle() < 20 {}
+    let waited = try stores.pendingIdle()
+    try syncer.carryOut(.heartbeat)
+    #expect(try stores.pendingIdle() >= waited)
+    try syncer.leave()
+    #expect(try SyncState(of: stores.redis).readers.map(\.inHand) == [1], "what it has not done goes not with it")
+    try ChangeStream(stores.redis, reader: "drain").acknowledge(taken)
+    try syncer.leave()
+    #expect(try SyncState(of: stores.redis).readers.isEmpty)
   }
 }

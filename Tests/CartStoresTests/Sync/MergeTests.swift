@@ -310,4 +310,21 @@ struct MergeTests {
     #expect(try stores.add(pair.target, "A", key: key).outcome != .changed)
     #expect(try stores.store.precheck(pair.target, retryKey: RetryKey(8), condition: nil).outcome == .replayed)
   }
+
+  @Test("A frozen cart that was lost and came back as it was before is not the one that is merged")
+  func thawed() throws {
+    let stores = try TwoStores()
+    let pair = try pair(stores, guest: [("A", 2)], user: [])
+    stores.shop.put("B")
+    _ = try stores.synchronizer.sync(pair.owner)
+    let history = try stores.carts.histories.current()
+    let hash = try #require(try stores.redis.hash(of: pair.owner))
+    #expect(try stores.carts.freeze(hash, into: "sum \(pair.user.text)", in: history))
+    try stores.redis.removeAll()
+    #expect(try quantities(stores, pair.owner) == ["A": 2])
+    try stores.add(pair.owner, "B")
+    #expect(try stores.carts.raise([(hash, hash.epoch + 1_000_000)], in: stores.carts.histories.current()) == [false])
+    _ = try stores.store.merge(pair.guest, into: pair.user, by: .sum, retryKey: nil, requestID: "")
+    #expect(try quantities(stores, pair.target) == ["A": 2, "B": 1])
+  }
 }

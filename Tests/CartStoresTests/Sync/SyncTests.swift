@@ -1,5 +1,7 @@
 import CartDomain
+import Dispatch
 import Glibc
+import Synchronization
 import Testing
 
 @testable import CartStores
@@ -241,27 +243,65 @@ extension PostgresSchema {
       ])
   }
 
-  @Test("Of many that bring the same cart back at once each finds it, and PostgreSQL is not asked again and again")
+  @Test("A cart is brought back once, however many ask for it at the same time")
   func herd() throws {
     let stores = try TwoStores()
     stores.shop.put("A")
     let user = CartOwner.anyUser()
     try stores.add(user, "A", 3)
     _ = try stores.synchronizer.sync(user)
-    try stores.redis.removeAll()
+    let workers = try (0..<8).map { _ in
+      try TwoStores(RedisTesting.configuration(prefix: stores.redis.keys.prefix), schema: stores.schema)
+    }
+    let restored = Mutex(0)
+    for worker in workers {
+      worker.store.observeRestore = { report in restored.withLock { $0 += report.restored } }
+      #expect(try worker.store.cart(of: user).cart.lines.count == 1)
+    }
+    try stores.redis.run("DEL", stores.key(of: user))
+    let seen = Mutex(0)
+    nonisolated(unsafe) let stored = workers.map(\.store)
+    DispatchQueue.concurrentPerform(iterations: workers.count) { index in
+      let cart = try? unsafe stored[index].cart(of: user).cart
+      if cart?.lines.map(\.quantity) == [3] { seen.withLock { $0 += 1 } }
+    }
+    #expect(seen.withLock(\.self) == workers.count)
+    #expect(restored.withLock(\.self) == 1)
+  }
+
+  @Test("The place of a cart is its holder's, until he lets go of it")
+  func holding() throws {
+    let stores = try TwoStores()
+    let user = CartOwner.anyUser()
     let history = try stores.carts.histories.current()
-    // Somebody is at it, and has come no further yet.
     #expect(try stores.carts.hold([user], token: "first", in: history)[0] != nil)
     #expect(try stores.carts.hold([user], token: "second", in: history)[0] == nil)
-    #expect(try stores.restorer.restore([user]).contended == 1)
-    let epoch = try #require(try stores.archive.row(of: user)).fence
-    // He has died: another takes over after a moment, with one claim.
-    #expect(try stores.store.cart(of: user).cart.lines.map(\.quantity) == [3])
-    let raised = try #require(try stores.archive.row(of: user)).fence
-    #expect(raised > epoch)
-    let late = try stores.carts.install(
-      [RedisCarts.Installation(hash: CartHash(cart: Cart(owner: user)), usedAt: stores.redis.now)], token: "first",
-      in: history)
-    #expect(late == [.present])
+    try stores.carts.release([user], token: "second", in: history)
+    #expect(try stores.carts.hold([user], token: "second", in: history)[0] == nil)
+    try stores.carts.release([user], token: "first", in: history)
+    #expect(try stores.carts.hold([user], token: "second", in: history)[0] != nil)
+    // One who has died is waited for no longer than PostgreSQL may take.
+    let hold = stores.redis.keys.hold(of: user)
+    try stores.redis.run("PEXPIRE", hold, String(10_000 - RedisCarts.undisturbedMilliseconds))
+    #expect(try stores.carts.hold([user], token: "third", in: history)[0] != nil)
+  }
+
+  @Test("A copy of before a command that found nothing to do does not take the place of one that has followed it")
+  func followedCommand() throws {
+    let stores = try TwoStores()
+    stores.shop.put("A")
+    let user = CartOwner.anyUser()
+    try stores.add(user, "A")
+    _ = try stores.synchronizer.sync(user)
+    let before = try #require(try stores.redis.hash(of: user))
+    let usedAt = stores.redis.now
+    var after = before
+    after.inboxNumber = 7
+    #expect(try stores.archive.write([(after, usedAt)]).outcomes == [.written])
+    #expect(try stores.archive.write([(before, usedAt)]).outcomes == [.older])
+    // Nor when Redis has lost the one that followed: its own copy is as new, but for the command.
+    try stores.redis.run("HSET", stores.key(of: user), "#l", "1")
+    _ = try stores.restorer.restore([user])
+    #expect(try stores.redis.hash(of: user)?.inboxNumber == 7)
   }
 }

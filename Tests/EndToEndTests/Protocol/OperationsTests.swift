@@ -66,6 +66,7 @@ extension EndToEnd {
       let doctor = try TestSystem.cartctl("doctor", "--json")
       let findings = try JSONParser.parse(Array(doctor.output.utf8)).elements
       #expect(!findings.isEmpty && !findings.contains { $0["weight"] == "failure" }, "\(doctor.output)")
+      #expect(findings.contains { $0["subject"] == "pool" && $0["weight"] == "ok" })
     }
 
     @Test func cartctlShowsAProduct() throws {

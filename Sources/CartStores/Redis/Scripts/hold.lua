@@ -1,5 +1,5 @@
--- Holds the place of a cart for whoever shows a token. To who took hold of it a moment ago it is left: several that took
--- it from each other would never come to an end.
+-- Holds the place of a cart for whoever shows a token. It is left to whoever holds it, until he takes too long: several
+-- that took it from each other would never come to an end.
 -- KEYS: hold. ARGV: token, milliseconds for which it is held, for how many of them it is left alone.
 local has = redis.call('GET', KEYS[1])
 -- The word for a cart that there is none of has a space in it.
