@@ -73,7 +73,7 @@ export function ordersView({ orders, next, failure }) {
 }
 
 export function orderView({ order, failure }, isNew) {
-  const title = heading(isNew && order ? 'Thank you' : 'Order');
+  const title = heading(isNew && order?.status === 'placed' ? 'Thank you' : 'Order');
   const back = h('a', { class: 'button', href: '#/orders' }, 'All orders');
   if (!order) return [title, h('div', { class: 'empty' }, h('p', {}, failure ?? 'Loading the order…'), back)];
   const isPlaced = order.status === 'placed';

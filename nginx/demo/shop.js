@@ -198,7 +198,7 @@ async function confirm() {
   } catch (error) {
     here.isSent = false;
     fail(error);
-    if (['cart_empty', 'cart_not_ready', 'total_changed', 'version_mismatch'].includes(error.code)) {
+    if (page === here && ['cart_empty', 'cart_not_ready', 'total_changed', 'version_mismatch'].includes(error.code)) {
       showRefusal(here, error.problem.errors.filter(fault => fault.sku));
     }
     render();

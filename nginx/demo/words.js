@@ -83,6 +83,6 @@ export function room({ quantity, extraData, current }) {
   const isSold = current?.purchasable;
   return {
     up: isSold && up <= most ? up : null, whyNotUp: isSold ? whyNotUp : 'Not to be had at the moment',
-    down: down >= bottom ? down : null, whyNotDown: bottom > 1 ? `Sold from ${bottom} on` : '',
+    down: down >= bottom ? down : null, whyNotDown: bottom > 1 ? `At least ${bottom}` : '',
   };
 }

@@ -179,12 +179,12 @@ export class Cart extends EventTarget {
     this.#order = order;
     try {
       const placed = await this.#request('POST', '/orders', order.body, order.key);
-      this.#order = null;
+      if (this.#order === order) this.#order = null;
       // What was ordered has left the cart.
       this.refresh().catch(() => {});
       return placed;
     } catch (error) {
-      this.#order = error.isUnknown ? order : null;
+      if (this.#order === order && !error.isUnknown) this.#order = null;
       throw error;
     }
   }

@@ -173,7 +173,7 @@ package final class RedisCarts {
       arguments.append(fields.ring)
       arguments.append(fields.command)
       arguments.append(tag)
-      return ([keys.dirty], arguments)
+      return ([keys.dirty, keys.database], arguments)
     }
   }
 

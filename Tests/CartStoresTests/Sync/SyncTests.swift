@@ -304,4 +304,21 @@ extension PostgresSchema {
     _ = try stores.restorer.restore([user])
     #expect(try stores.redis.hash(of: user)?.inboxNumber == 7)
   }
+
+  @Test("Who has persisted a cart before PostgreSQL was put back does not take it off the list of those to persist")
+  func lateMark() throws {
+    let stores = try TwoStores()
+    stores.shop.put("A")
+    let user = CartOwner.anyUser()
+    try stores.add(user, "A")
+    let hash = try #require(try stores.redis.hash(of: user))
+    let written = try stores.archive.write([(hash, stores.redis.now)])
+    // A syncer sees meanwhile that the database is another, and has marked every cart.
+    try stores.redis.run("SET", stores.redis.keys.database, DatabaseLineage(tag: "another", number: 1).text)
+    let history = try stores.carts.histories.current()
+    try stores.carts.markPersisted([hash], tag: written.lineage.tag, in: history)
+    #expect(try stores.redis.run("ZCARD", stores.redis.keys.dirty) == "1")
+    try stores.carts.markPersisted([hash], tag: "another", in: history)
+    #expect(try stores.redis.run("ZCARD", stores.redis.keys.dirty) == "0")
+  }
 }

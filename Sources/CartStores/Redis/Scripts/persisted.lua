@@ -1,12 +1,14 @@
--- PostgreSQL has a copy of the cart. It counts as clean if it is still the same.
--- KEYS: cart, dirty. ARGV: lineage, epoch, version, end, first part of the ring, last command ('' for each that the copy
--- lacks), tag of the database.
+-- PostgreSQL has a copy of the cart. It counts as clean if it is still the same, and PostgreSQL was not put back since.
+-- KEYS: cart, dirty, database. ARGV: lineage, epoch, version, end, first part of the ring, last command ('' for each that the copy
+-- lacks), tag of the database ('' where it does not matter).
 local cart, dirty = KEYS[1], KEYS[2]
 local has = redis.call('HMGET', cart, '#l', '#e', '#v', '#x', '#r0', '#i', '#p')
 if not has[1] and redis.call('EXISTS', cart) == 0 then return redis.call('ZREM', dirty, cart) end
 if has[1] ~= ARGV[1] or (has[2] or '') ~= ARGV[2] then return 0 end
 local version = tonumber(ARGV[3]) or 0
 if version >= tonumber(has[7] or 0) then redis.call('HSET', cart, '#p', string.format('%d', version), '#d', ARGV[7]) end
+local seen = ARGV[7] ~= '' and redis.call('GET', KEYS[3])
+if seen and string.match(seen, '^[^|]*') ~= ARGV[7] then return 0 end
 for i = 3, 6 do
   if (has[i] or '') ~= ARGV[i] then
     -- What is not persisted came just now.
