@@ -37,7 +37,7 @@ package struct Order: Equatable, Sendable {
   /// In the order of the cart's lines.
   package var lines: [OrderLine]
   package var placedAt: Timestamp
-  /// Of the cart after the ordered quantities left it; `nil` until they did.
+  /// Of the cart after the ordered quantities left it.
   package var cartVersion: Int64?
 
   package init(

@@ -5,7 +5,7 @@ package enum PoolClient {
   /// - Parameters:
   ///   - target: e.g. `/ops/status?format=json`.
   ///   - address: where the pool, or its status responder, listens.
-  ///   - patience: for each step; an answer that does not come by then is ETIMEDOUT.
+  ///   - patience: for all of it; an answer that is not whole by then is ETIMEDOUT.
   /// - Returns: the body of an answer 200.
   /// - Throws: what went wrong with the connection; EPROTO for any other answer.
   package static func get(_ target: String, from address: ListenAddress, patience: Duration = .seconds(2))

@@ -301,8 +301,8 @@ export interface Order {
   data: Record<string, unknown>;
   lines: OrderLine[];
   placedAt: string;
-  /** That of the cart without what was ordered; null until it has left the cart. */
-  cartVersion: number | null;
+  /** That of the cart after what was ordered has left it. */
+  cartVersion: number;
 }
 
 export interface OrderLine {

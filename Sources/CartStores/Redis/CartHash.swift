@@ -12,7 +12,7 @@ package import CartDomain
 ///     #p, #d   persisted version and the database lineage it is persisted in
 ///     #i       number of the last inbox command applied
 ///     #h       1 where a line may be heavier than ``lightLine``
-///     #s, #o   state (1 merging, 2 merged) and the key of the user's cart it merges into
+///     #s, #o   state (1 merging, 2 merged); how and into which user's it merges: `sum user-id`
 ///     #r0–#r3  the ring of retry keys, newest first, 12 bytes each
 ///
 /// A meta field at its default is left out. The ring stands in four fields of at most 60 bytes, because one value of
