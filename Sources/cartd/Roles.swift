@@ -94,7 +94,7 @@ func check(_ configuration: ServerConfiguration) -> Bool {
       try body()
       print("\(what): ok")
     } catch {
-      print("\(what): \(error.message)")
+      print(error.message.hasPrefix(what) ? error.message : "\(what): \(error.message)")
       isUsable = false
     }
   }

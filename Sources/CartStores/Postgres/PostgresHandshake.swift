@@ -26,7 +26,8 @@ enum PostgresHandshake {
   /// What libpq says about the connection, on one line. It names host, user and database, no password.
   static func reason(_ connection: OpaquePointer) -> String {
     let message = unsafe PQerrorMessage(connection).map { unsafe String(cString: $0) } ?? ""
-    let lines = message.split(whereSeparator: \.isNewline)
+    // Lines behind the first begin with a tabulator.
+    let lines = message.split { $0.isNewline || $0 == "\t" }
     return lines.isEmpty ? "the connection was lost" : lines.joined(separator: "; ")
   }
 
