@@ -119,7 +119,7 @@ write_page() {
   local www=$state/web/www
   rm -rf "$www"
   mkdir -m 755 "$www"
-  mkdir -p -m 755 "$state/web/pages"
+  [[ -d $state/web/pages ]] || mkdir -m 755 "$state/web/pages"
   install -m 644 "$root"/nginx/demo/*.{html,css,js,svg} "$www"
   sql >"$www/catalog.json" <<'SQL' || echo '[]' >"$www/catalog.json"
 SELECT coalesce(json_agg(json_strip_nulls(to_json(product))), '[]') FROM (
