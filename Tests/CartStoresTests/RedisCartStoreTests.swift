@@ -70,6 +70,71 @@ import Testing
     #expect(touch.before?.clientData == Array(#"{"n":1}"#.utf8) && touch.after?.clientData == touch.before?.clientData)
   }
 
+  @Test("A change of selection by a filter leaves one event: what the lines became, and those that were not so")
+  func selection() throws {
+    let test = try StoreUnderTest(.redis)
+    let connection = try #require(test.connection)
+    let user = CartOwner.anyUser()
+    for sku: SKU in ["A", "B|1:", "日本"] {
+      test.shop.put(sku, merchant: sku == "A" ? "one" : "two")
+      try test.add(user, sku, 12, data: .replace(Array(#"{"n":1}"#.utf8)))
+    }
+    func select(_ flag: Bool, _ filter: LineFilter) throws -> CartEvent? {
+      let before = try connection.events().count
+      let cart = try test.change(user, .select(flag, filter)).reading.cart
+      #expect(try test.store.cart(of: user).cart == cart)
+      let events = try connection.events()
+      return events.count == before ? nil : events.last
+    }
+    let first = try #require(try select(false, .merchant(MerchantID("two")!)))
+    #expect(first.selection == CartEvent.Selection(isSelected: false, skus: ["B|1:", "日本"]))
+    #expect(first.version == 4 && first.action == "select" && first.requestID == "request" && first.touched.isEmpty)
+    #expect(first.touches == 2)
+    let second = try #require(try select(true, .skus(["日本", "A", "none", "日本"])))
+    #expect(second.selection == CartEvent.Selection(isSelected: true, skus: ["日本"]))
+    #expect(try select(true, .skus(["A"])) == nil)
+    #expect(try select(false, .selected)?.selection?.skus == ["A", "日本"])
+    let cart = try test.store.cart(of: user).cart
+    #expect(cart.lines.map(\.version) == [6, 4, 6] && cart.lines.allSatisfy { $0.quantity == 12 && !$0.isSelected })
+    _ = try test.change(user, .edit("A", LineEdit(isSelected: true)))
+    let edit = try #require(try connection.events().last)
+    #expect(edit.selection == nil && edit.touched.first?.after?.quantity == 12 && edit.touches == 1)
+    #expect(try EventReplay(connection).difference(from: user) == nil)
+  }
+
+  @Test(
+    "An event that says half of what a selection is can't be read",
+    arguments: [
+      ["f", "1"], ["s", "1:A"], ["f", "2", "s", "1:A"], ["f", "", "s", "1:A"], ["f", "1", "s", ""],
+      ["f", "1", "s", "9:A"], ["f", "1", "s", "-"], ["f", "1", "s", "0:"],
+      ["f", "1", "s", "1:A", "l", "1:A---="],
+    ])
+  func halfSelections(_ fields: [String]) throws {
+    let connection = RedisConnection(try RedisTesting.configuration())
+    let key = connection.keys.cart(of: .anyUser())
+    func add(_ fields: [String]) throws {
+      try connection.run(["XADD", connection.keys.stream, "*", "k", key, "e", "1", "v", "1", "a", "select"] + fields)
+    }
+    try add(["f", "0", "s", "1:A2:BC"])
+    #expect(try connection.events().last?.selection?.skus == ["A", "BC"])
+    try add(fields)
+    #expect { try connection.events() } throws: { ($0 as? StoreError)?.code == .corrupt }
+    try connection.removeAll()
+  }
+
+  @Test("Two thousand lines that are selected together are some bytes each in the stream")
+  func largeSelection() throws {
+    let test = try StoreUnderTest(.redis)
+    let connection = try #require(test.connection)
+    let user = CartOwner.anyUser()
+    try test.fill(user, lines: Cart.maximumLines)
+    try connection.run("DEL", connection.keys.stream)
+    for flag in [false, true] { #expect(try test.change(user, .select(flag, .all)).outcome == .changed) }
+    #expect(try connection.events().map(\.touches) == [Cart.maximumLines, Cart.maximumLines])
+    let bytes = try #require(try connection.run("MEMORY", "USAGE", connection.keys.stream).flatMap { Int($0) })
+    #expect(bytes <= 2 * Cart.maximumLines * 16)
+  }
+
   @Test("A guest's cookie and life are renewed once a day, by reads and by changes")
   func renewal() throws {
     let test = try StoreUnderTest(.redis)

@@ -105,17 +105,29 @@ private struct ChangeRows {
 
   mutating func append(_ event: CartEvent) {
     for touch in event.touched {
-      kinds.append(event.owner.kind)
-      ids.append(event.owner.id)
-      epochs.append(event.epoch)
-      versions.append(event.version)
-      skus.append(touch.sku.text)
-      actions.append(event.action)
-      before.append(touch.before.map { Self.json($0, event.currency) })
-      after.append(touch.after.map { Self.json($0, event.currency) })
-      moments.append(event.at.milliseconds)
-      requests.append(event.requestID)
+      append(
+        event, touch.sku, before: touch.before.map { Self.json($0, event.currency) },
+        after: touch.after.map { Self.json($0, event.currency) })
     }
+    guard let selection = event.selection else { return }
+    let states = [#"{"selected":false}"#, #"{"selected":true}"#]
+    for sku in selection.skus {
+      append(
+        event, sku, before: states[selection.isSelected ? 0 : 1], after: states[selection.isSelected ? 1 : 0])
+    }
+  }
+
+  private mutating func append(_ event: CartEvent, _ sku: SKU, before: String?, after: String?) {
+    kinds.append(event.owner.kind)
+    ids.append(event.owner.id)
+    epochs.append(event.epoch)
+    versions.append(event.version)
+    skus.append(sku.text)
+    actions.append(event.action)
+    self.before.append(before)
+    self.after.append(after)
+    moments.append(event.at.milliseconds)
+    requests.append(event.requestID)
   }
 
   /// One moment of each month that occurs.

@@ -90,12 +90,14 @@ enum RedisScript: String, CaseIterable, Sendable {
   }
 
   /// Where a change on a cart has the SKUs of its lines, the first of them and the distance of the next: then nothing
-  /// else of the cart need be read.
+  /// else of the cart need be read. A filter may name them, or not.
   private var namedLines: String {
     switch self {
     case .add: "9, 8"
     case .edit, .editWithData: "9, 1000"
     case .touch: "1000, 1000"
+    case .remove: "ARGV[9] == 'skus' and 10, 1"
+    case .select: "ARGV[10] == 'skus' and 11, 1"
     default: "nil"
     }
   }
