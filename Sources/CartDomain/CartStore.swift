@@ -164,12 +164,18 @@ package struct StoreError: Error, Sendable, CustomStringConvertible {
   package let isOutcomeUnknown: Bool
   /// Nothing was done, only because somebody else was at work: it may succeed at once when it is tried again.
   package let isRetriable: Bool
+  /// The store was reached and failed at this request, by a time-out, a lock or a connection that broke meanwhile: it may
+  /// answer others.
+  package let wasReached: Bool
 
-  package init(_ code: Code, _ message: String, isOutcomeUnknown: Bool = false, isRetriable: Bool = false) {
+  package init(
+    _ code: Code, _ message: String, isOutcomeUnknown: Bool = false, isRetriable: Bool = false, wasReached: Bool = false
+  ) {
     self.code = code
     self.message = message
     self.isOutcomeUnknown = isOutcomeUnknown
     self.isRetriable = isRetriable
+    self.wasReached = wasReached
   }
 
   package var description: String { "\(code.rawValue): \(message)" }

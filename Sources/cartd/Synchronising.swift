@@ -12,6 +12,7 @@ func synchronise(_ configuration: ServerConfiguration, logger: Logger) throws {
     RedisConnection(configuration.redis), archive: PostgresCarts(PostgresConnection(configuration.syncerPostgres)),
     name: "\(hostName()):\(getpid())", configuration: configuration.syncer)
   syncer.observer.lag = { Metrics.count(lag: $0, in: activity) }
+  syncer.observer.turn = { Metrics.count(turn: $0, in: activity) }
   syncer.observer.report = { Metrics.count($0, in: activity) }
   syncer.observer.restored = { Metrics.count($0, in: activity) }
   syncer.observer.note = { logger.warning("\($0)") }

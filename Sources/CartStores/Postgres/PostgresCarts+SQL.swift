@@ -1,17 +1,27 @@
 import CartDomain
 
 extension PostgresCarts {
-  static let lineage = PostgresStatement("lineage", "SELECT tag, number FROM database_lineage WHERE is_only_row")
+  static let lineage = PostgresStatement(
+    "lineage", "SELECT tag, (SELECT max(l.number) FROM sync_lanes l) FROM database_lineage WHERE is_only_row")
 
-  /// `$1` tag, `$2` number that were last seen.
+  /// `$1` lane, `$2` the number that was last seen in it: a database whose number is lower has gone back, and gets a new
+  /// tag. Nobody else writes to the lane, so that its row can be read before it is locked.
   static let advance = PostgresStatement(
     "lineage_advance",
     """
-    UPDATE database_lineage SET
-      tag = CASE WHEN tag = $1 AND number >= $2 THEN tag ELSE left(replace(gen_random_uuid()::text, '-', ''), 8) END,
-      number = next_generation(greatest(number, $2))
-    WHERE is_only_row
-    RETURNING tag, number
+    WITH former AS (
+      SELECT coalesce((SELECT number FROM sync_lanes WHERE lane = $1), 0) AS number
+    ), lane AS (
+      INSERT INTO sync_lanes AS present (lane, number) VALUES ($1, next_generation($2))
+      ON CONFLICT (lane) DO UPDATE SET number = next_generation(greatest(present.number, $2))
+      RETURNING number
+    ), renamed AS (
+      UPDATE database_lineage SET tag = left(replace(gen_random_uuid()::text, '-', ''), 8)
+      FROM former WHERE is_only_row AND former.number < $2
+      RETURNING tag
+    )
+    SELECT coalesce((SELECT tag FROM renamed), (SELECT tag FROM database_lineage WHERE is_only_row)), lane.number
+    FROM lane
     """)
 
   /// `$1` replication id, `$2` its number where it has one already.
@@ -56,8 +66,10 @@ extension PostgresCarts {
   static let waiting = PostgresStatement(
     "cart_commands_waiting",
     """
-    SELECT DISTINCT owner_kind, owner_id FROM cart_inbox
-    WHERE created_at <= now() - $1::integer * interval '1 millisecond' LIMIT $2
+    SELECT owner_kind, owner_id, (extract(epoch FROM created_at) * 1000000)::bigint FROM cart_inbox
+    WHERE created_at <= now() - $1::integer * interval '1 millisecond'
+      AND created_at > timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
+    ORDER BY created_at LIMIT $3
     """)
 
   private static let servable = """
@@ -137,13 +149,29 @@ extension PostgresCarts {
         <= (excluded.data_epoch, excluded.version, excluded.inbox_applied)
     """
 
-  static let persist = PostgresStatement(
-    "cart_persist",
+  static let persist = PostgresStatement("cart_persist", persist(copies))
+
+  /// Like ``persist``, but passes over carts whose rows somebody else has locked: one of them would hold up the others.
+  static let persistUnlocked = PostgresStatement(
+    "cart_persist_unlocked",
+    persist(
+      """
+      WITH given AS (\(copies)), free AS (
+        SELECT c.owner_kind, c.owner_id FROM carts c JOIN given USING (owner_kind, owner_id)
+        ORDER BY c.owner_kind, c.owner_id FOR UPDATE OF c SKIP LOCKED
+      )
+      SELECT given.* FROM given LEFT JOIN free USING (owner_kind, owner_id)
+      WHERE free.owner_id IS NOT NULL
+        OR NOT EXISTS (SELECT FROM carts c WHERE c.owner_kind = given.owner_kind AND c.owner_id = given.owner_id)
+      """))
+
+  private static func persist(_ copies: String) -> String {
     """
     WITH copies AS (\(copies)), written AS (\(writeCopies) RETURNING owner_kind, owner_id)
-    SELECT copies.position, d.tag, d.number
+    SELECT copies.position, d.tag
     FROM copies JOIN written USING (owner_kind, owner_id) JOIN database_lineage d ON d.is_only_row
-    """)
+    """
+  }
 
   /// Drops the commands that the copies contain. A cart that was merged has nothing to follow any more.
   static let delivered = PostgresStatement(
@@ -158,7 +186,7 @@ extension PostgresCarts {
   static let places = PostgresStatement(
     "cart_places",
     """
-    SELECT o.position, c.epoch, c.state = 2
+    SELECT o.position, c.epoch, c.state = 2, c.data_epoch, c.version, c.inbox_applied
     FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS o (kind, id, position)
     JOIN carts c ON c.owner_kind = o.kind AND c.owner_id = o.id
     """)
@@ -180,14 +208,31 @@ extension PostgresCarts {
     DELETE FROM cart_inbox i USING cart c WHERE i.owner_kind = c.owner_kind AND i.owner_id = c.owner_id
     """)
 
-  static let removeExpired = PostgresStatement(
-    "cart_remove_expired",
+  /// Looks at `$3` rows behind the owner `$1`, `$2`, and removes those that are over: guests' that ended more than a day
+  /// ago, and users' that were emptied as long ago. It goes by the primary key: an index of ends would have to change
+  /// with every change of a guest's cart.
+  static let sweep = PostgresStatement(
+    "cart_sweep",
     """
-    DELETE FROM carts WHERE (owner_kind, owner_id) IN (
-      SELECT owner_kind, owner_id FROM carts
-      WHERE owner_kind = 'guest' AND expires_at < now() - interval '1 day' LIMIT $1
+    WITH page AS (
+      SELECT owner_kind, owner_id, \(isOver("c")) AS is_over FROM carts c
+      WHERE (owner_kind, owner_id) > ($1, $2) ORDER BY owner_kind, owner_id LIMIT $3
+    ), gone AS (
+      DELETE FROM carts c USING page p
+      WHERE p.is_over AND c.owner_kind = p.owner_kind AND c.owner_id = p.owner_id AND \(isOver("c"))
+      RETURNING c.owner_id
     )
+    SELECT (SELECT count(*) FROM page), (SELECT count(*) FROM gone), owner_kind, owner_id FROM page
+    ORDER BY owner_kind DESC, owner_id DESC LIMIT 1
     """)
+
+  private static func isOver(_ row: String) -> String {
+    """
+    CASE \(row).owner_kind WHEN 'guest' THEN \(row).expires_at < now() - interval '1 day'
+      ELSE \(row).version = 0 AND \(row).data_epoch = 0 AND \(row).inbox_number = \(row).inbox_applied
+        AND \(row).updated_at < now() - interval '1 day' END
+    """
+  }
 
   /// The parameters of ``persist``.
   static func columns(of copies: [(hash: CartHash, updatedAt: Timestamp)]) -> [PostgresParameter] {

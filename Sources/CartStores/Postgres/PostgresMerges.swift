@@ -64,9 +64,11 @@ extension PostgresCarts {
     return recorded.rowCount == 1 ? .recorded : .mergedBefore
   }
 
-  /// Guests' carts that somebody has begun to merge, and has not ended for so long.
-  func guestsBeingMerged(for milliseconds: Int, limit: Int) throws(StoreError) -> [CartOwner] {
-    let rows = try read(Self.beingMerged, [.integer(milliseconds), .integer(limit)])
+  /// Guests' carts that somebody has begun to merge, and has not ended for so long, in the order of their ids.
+  ///
+  /// - Parameter id: only those behind this one.
+  func guestsBeingMerged(for milliseconds: Int, after id: String, limit: Int) throws(StoreError) -> [CartOwner] {
+    let rows = try read(Self.beingMerged, [.integer(milliseconds), .text(id), .integer(limit)])
     return (0..<rows.rowCount).compactMap { CartOwner(kind: "guest", id: rows.text($0, 0) ?? "") }
   }
 
@@ -102,7 +104,8 @@ extension PostgresCarts {
     "merge_unfinished",
     """
     SELECT owner_id FROM carts
-    WHERE state = 1 AND owner_kind = 'guest' AND synced_at < now() - $1::integer * interval '1 millisecond'
-    LIMIT $2
+    WHERE state = 1 AND owner_kind = 'guest' AND owner_id > $2
+      AND synced_at < now() - $1::integer * interval '1 millisecond'
+    ORDER BY owner_id LIMIT $3
     """)
 }

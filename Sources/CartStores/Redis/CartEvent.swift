@@ -39,7 +39,7 @@ package struct CartEvent: Equatable, Sendable {
   /// How many lines it touches.
   var touches: Int { selection?.skus.count ?? touched.count }
 
-  /// Reads one entry as `XRANGE` and `XREADGROUP` give it: id, then names and values in turns.
+  /// Reads one entry as `XRANGE` and `XREAD` give it: id, then names and values in turns.
   ///
   /// - Throws: ``StoreError/Code/corrupt``.
   init(_ entry: borrowing RedisValue, keys: RedisKeys) throws(StoreError) {

@@ -31,6 +31,10 @@ enum RedisScript: String, CaseIterable, Sendable {
   case reset
   /// A small command of somebody who can't go on without it: allowed where Redis is out of memory.
   case anyway
+  case aside
+  case claim
+  case register
+  case leave
 
   /// The text for `EVAL` and `SCRIPT LOAD`.
   ///
@@ -56,7 +60,7 @@ enum RedisScript: String, CaseIterable, Sendable {
   var isAllowedWithoutMemory: Bool {
     switch self {
     case .edit, .remove, .select, .touch, .apply, .hold, .release, .reinstall, .persisted, .raise, .distrust, .evict,
-      .freeze, .bury, .move, .advance, .reset, .anyway:
+      .freeze, .bury, .move, .advance, .reset, .anyway, .aside, .claim, .register, .leave:
       true
     case .add, .editWithData, .acknowledge, .install, .fill, .publish: false
     }
@@ -86,6 +90,10 @@ enum RedisScript: String, CaseIterable, Sendable {
     case .advance: [PackageResources.token_lua, PackageResources.advance_lua]
     case .reset: [PackageResources.token_lua, PackageResources.reset_lua]
     case .anyway: [PackageResources.anyway_lua]
+    case .aside: [PackageResources.aside_lua]
+    case .claim: [PackageResources.claim_lua]
+    case .register: [PackageResources.register_lua]
+    case .leave: [PackageResources.leave_lua]
     }
   }
 

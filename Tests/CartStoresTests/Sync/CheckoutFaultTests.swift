@@ -104,7 +104,8 @@ struct CheckoutFaultTests {
     #expect(try worker.catalogue.products(for: ["A"]).first??.stock == 8)
     _ = try shop.schema.rows("UPDATE products SET (stock, moved) = (SELECT stock, moved FROM before)")
     _ = try shop.schema.rows("UPDATE database_lineage SET tag = 'older'")
-    try syncer.carryOut(.heartbeat)
+    try syncer.heartbeat()
+    _ = try syncer.carryOut(.marking, from: nil, until: .max)
     worker.catalogue.distrustGeneration()
     #expect(try worker.catalogue.products(for: ["A"]).first??.stock == 10)
   }
