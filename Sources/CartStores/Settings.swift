@@ -38,6 +38,7 @@ package enum SettingKey: String, CaseIterable, Sendable {
   case redisUser = "CART_REDIS_USER"
   case redisPasswordFile = "CART_REDIS_PASSWORD_FILE"
   case redisEvicting = "CART_REDIS_EVICTING"
+  /// Of configurations that were written for older versions: guests' carts are always persisted.
   case guestPersist = "CART_GUEST_PERSIST"
   case idleDays = "CART_IDLE_DAYS"
   case changesMonths = "CART_CHANGES_MONTHS"

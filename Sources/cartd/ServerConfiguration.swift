@@ -55,6 +55,10 @@ struct ServerConfiguration {
       throw SettingsError("\(SettingKey.redisEvicting.rawValue): neither refuse nor accept")
     }
     self.acceptsEviction = settings[.redisEvicting] == "accept"
+    guard settings[.guestPersist] == "on" else {
+      throw SettingsError(
+        "\(SettingKey.guestPersist.rawValue): guests' carts are always persisted; leave the setting out")
+    }
     self.postgres = try PostgresConfiguration(settings)
     self.syncerPostgres = try PostgresConfiguration(
       settings, applicationName: "cartd syncer", patience: .background)

@@ -170,16 +170,6 @@ extension PostgresCarts {
     WHERE owner_kind = $1 AND owner_id = $2 AND epoch = $3 AND data_epoch = $3 AND version = $4
     """)
 
-  static let drop = PostgresStatement(
-    "cart_drop",
-    """
-    WITH cart AS (
-      DELETE FROM carts WHERE owner_kind = $1 AND owner_id = $2 AND inbox_number <= $3 AND state = 0
-      RETURNING owner_kind, owner_id
-    )
-    DELETE FROM cart_inbox i USING cart c WHERE i.owner_kind = c.owner_kind AND i.owner_id = c.owner_id
-    """)
-
   static let removeExpired = PostgresStatement(
     "cart_remove_expired",
     """

@@ -20,11 +20,8 @@ package final class RedisCartStore: CartStore {
   /// - Parameters:
   ///   - catalogue: shares the connection, so that what one learns of Redis the other knows.
   ///   - archive: where carts are kept for good; without it, a cart that Redis has not is none.
-  ///   - keepsGuests: whether guests' carts are kept there too.
   ///   - touchLimit: lines of a cart that its changes of more than 100 lines may touch in a minute; 0: any number.
-  package init(
-    catalogue: RedisCatalogue, archive: PostgresCarts? = nil, keepsGuests: Bool = true, touchLimit: Int = 0
-  ) {
+  package init(catalogue: RedisCatalogue, archive: PostgresCarts? = nil, touchLimit: Int = 0) {
     self.touchLimit = touchLimit
     connection = catalogue.connection
     self.catalogue = catalogue
@@ -32,7 +29,7 @@ package final class RedisCartStore: CartStore {
     restorer = archive.map { [histories, connection] archive in
       CartRestorer(RedisCarts(connection, histories: histories), archive: archive)
     }
-    let synchronizer = restorer.map { CartSynchronizer($0, keepsGuests: keepsGuests) }
+    let synchronizer = restorer.map { CartSynchronizer($0) }
     self.synchronizer = synchronizer
     merger = restorer.flatMap { restorer in
       synchronizer.map { CartMerger(restorer, synchronizer: $0, catalogue: catalogue) }

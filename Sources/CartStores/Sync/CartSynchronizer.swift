@@ -31,12 +31,8 @@ package final class CartSynchronizer {
   let archive: PostgresCarts
   let restorer: CartRestorer
 
-  /// Whether guests' carts are kept in PostgreSQL. Otherwise they live in Redis alone.
-  let keepsGuests: Bool
-
-  package init(_ restorer: CartRestorer, keepsGuests: Bool = true) {
+  package init(_ restorer: CartRestorer) {
     self.restorer = restorer
-    self.keepsGuests = keepsGuests
     carts = restorer.carts
     archive = restorer.archive
   }
@@ -68,8 +64,7 @@ package final class CartSynchronizer {
   ) throws(StoreError) -> Report {
     try carts.histories.within { history throws(StoreError) in
       var report = Report()
-      var parcels = try collect(owners, events, in: history, &report)
-      if !keepsGuests { try passOverGuests(&parcels, in: history, &report) }
+      let parcels = try collect(owners, events, in: history, &report)
       try deliver(parcels[...], since: since, in: history, &report)
       return report
     }
@@ -101,25 +96,6 @@ package final class CartSynchronizer {
     report.absent += absent.count
     report.compared += stale.count
     return parcels
-  }
-
-  /// Takes guests' carts out of the parcels, as if they were persisted.
-  private func passOverGuests(
-    _ parcels: inout [Parcel], in history: RedisHistory, _ report: inout Report
-  ) throws(StoreError) {
-    var passed: [CartHash] = []
-    for index in parcels.indices where parcels[index].owner.isGuest {
-      guard let hash = parcels[index].snapshot?.hash else { continue }
-      passed.append(hash)
-      report.versions[parcels[index].owner] = hash.cart.version
-      parcels[index].snapshot = nil
-    }
-    if passed.isEmpty { return }
-    try carts.markPersisted(passed, tag: "", in: history)
-    // An order has put them into PostgreSQL all the same, with the command that they have followed by now.
-    for hash in passed where hash.inboxNumber > 0 {
-      if let owner = hash.cart.owner { try archive.drop(owner, through: hash.inboxNumber) }
-    }
   }
 
   /// Writes parcels into PostgreSQL and tells Redis of it. Where PostgreSQL refuses one, the others go without it.
