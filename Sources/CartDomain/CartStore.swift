@@ -137,6 +137,9 @@ package struct ChangeReading: Sendable {
     case versionMismatch
     case lineNotFound
     case refused([Violation])
+    /// Changes of many lines have touched more of the cart than they may in a minute; nothing was done. It would be
+    /// after so many seconds.
+    case limited(seconds: Int)
   }
 
   package var outcome: Outcome

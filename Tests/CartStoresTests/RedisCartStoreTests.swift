@@ -135,6 +135,76 @@ import Testing
     #expect(bytes <= 2 * Cart.maximumLines * 16)
   }
 
+  @Test("Changes of more than 100 lines touch so many in a minute; what would be more waits, and changes nothing")
+  func touchLimit() throws {
+    let test = try StoreUnderTest(.redis, touchLimit: 300)
+    let connection = try #require(test.connection)
+    let guest = CartOwner.anyGuest()
+    let key = connection.keys.cart(of: guest)
+    try test.fill(guest, lines: 120)
+    let start = try test.store.cart(of: guest).cart.version
+    #expect(try test.change(guest, .select(false, .all), key: RetryKey(1)).outcome == .changed)
+    #expect(try test.change(guest, .select(true, .all)).outcome == .changed)
+    // 240 of 300 are spent, and come back at five a second: 60 more in twelve seconds.
+    func isLimited(_ outcome: ChangeReading.Outcome, to seconds: ClosedRange<Int>) -> Bool {
+      if case .limited(let found) = outcome { seconds.contains(found) } else { false }
+    }
+    let events = try connection.events().count
+    for change in [CartChange.select(false, .all), .remove(.all), .remove(.selected)] {
+      let refused = try test.change(guest, change)
+      #expect(isLimited(refused.outcome, to: 5...12), "\(refused.outcome)")
+      #expect(refused.reading.cart.version == start + 2 && refused.reading.cart.lines.count == 120)
+    }
+    #expect(try connection.events().count == events)
+    #expect(try test.store.cart(of: guest).cart.lines.allSatisfy(\.isSelected))
+    // A repetition, a condition that does not hold, and a change of fewer lines are not counted.
+    #expect(try test.change(guest, .select(false, .all), key: RetryKey(1)).outcome == .replayed)
+    #expect(try test.change(guest, .select(false, .all), condition: .oneOf([1])).outcome == .versionMismatch)
+    #expect(try test.change(guest, .select(true, .all)).outcome == .unchanged)
+    let hundred = (0..<100).map { SKU("s\($0)")! }
+    for flag in [false, true, false, true] {
+      #expect(try test.change(guest, .select(flag, .skus(hundred))).outcome == .changed)
+    }
+    #expect(try test.change(guest, .edit("s0", LineEdit(quantity: .delta(1)))).outcome == .changed)
+    /// From now on a change of all lines will be possible after so many milliseconds.
+    func wait(_ milliseconds: Int64) throws {
+      let full = RealTime.now.milliseconds + 60_000 - 24_000 + milliseconds
+      try connection.run("HSET", key, "#t", String(full))
+    }
+    try wait(5_000)
+    #expect(isLimited(try test.change(guest, .select(false, .all)).outcome, to: 1...5))
+    try wait(0)
+    #expect(try test.change(guest, .select(false, .all)).outcome == .changed)
+    #expect(isLimited(try test.change(guest, .remove(.all)).outcome, to: 19...24))
+    // Prices are acknowledged at the same cost.
+    for number in 0..<120 { test.shop.put(SKU("s\(number)")!, price: 7) }
+    try test.publish()
+    #expect(isLimited(try test.change(guest, .acknowledgePrices(.all)).outcome, to: 15...24))
+    try wait(0)
+    #expect(try test.change(guest, .acknowledgePrices(.all)).outcome == .changed)
+    // A clock that was put back by an hour makes nobody wait for an hour.
+    try wait(3_600_000)
+    #expect(isLimited(try test.change(guest, .remove(.all)).outcome, to: 19...24))
+    try wait(0)
+    #expect(try test.change(guest, .remove(.all)).outcome == .changed)
+  }
+
+  @Test("A change of more lines than a minute has takes all of them, and is not refused for ever")
+  func smallTouchLimit() throws {
+    let test = try StoreUnderTest(.redis, touchLimit: 50)
+    let user = CartOwner.anyUser()
+    try test.fill(user, lines: 101)
+    #expect(try test.change(user, .select(false, .all)).outcome == .changed)
+    guard case .limited(let seconds) = try test.change(user, .select(true, .all)).outcome else {
+      Issue.record("is not refused")
+      return
+    }
+    #expect((55...60).contains(seconds))
+    let other = CartOwner.anyUser()
+    try test.fill(other, lines: 101)
+    #expect(try test.change(other, .select(false, .all)).outcome == .changed)
+  }
+
   @Test("A guest's cookie and life are renewed once a day, by reads and by changes")
   func renewal() throws {
     let test = try StoreUnderTest(.redis)

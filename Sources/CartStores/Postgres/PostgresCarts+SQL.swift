@@ -198,16 +198,6 @@ extension PostgresCarts {
     WHERE owner_kind = $1 AND owner_id = $2 AND epoch = $3 AND data_epoch = $3 AND version = $4
     """)
 
-  static let drop = PostgresStatement(
-    "cart_drop",
-    """
-    WITH cart AS (
-      DELETE FROM carts WHERE owner_kind = $1 AND owner_id = $2 AND inbox_number <= $3 AND state = 0
-      RETURNING owner_kind, owner_id
-    )
-    DELETE FROM cart_inbox i USING cart c WHERE i.owner_kind = c.owner_kind AND i.owner_id = c.owner_id
-    """)
-
   /// Looks at `$3` rows behind the owner `$1`, `$2`, and removes those that are over: guests' that ended more than a day
   /// ago, and users' that were emptied as long ago. It goes by the primary key: an index of ends would have to change
   /// with every change of a guest's cart.

@@ -260,11 +260,6 @@ package final class PostgresCarts {
       Self.release, [.text(owner.kind), .text(owner.id), .integer(hash.epoch), .integer(hash.cart.version)])
   }
 
-  /// Drops a guest's cart that is not to be kept here, where Redis has followed all its commands.
-  func drop(_ owner: CartOwner, through number: Int64) throws(StoreError) {
-    _ = try read(Self.drop, [.text(owner.kind), .text(owner.id), .integer(number)])
-  }
-
   /// Removes carts that are over: guests' that ended more than a day ago, and users' that were forgotten as long ago.
   ///
   /// - Parameters:

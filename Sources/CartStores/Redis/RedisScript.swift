@@ -70,10 +70,13 @@ enum RedisScript: String, CaseIterable, Sendable {
     switch self {
     case .add: onCart([PackageResources.rules_lua, PackageResources.add_lua])
     case .edit, .editWithData: onCart([PackageResources.rules_lua, PackageResources.edit_lua])
-    case .remove: onCart([PackageResources.filter_lua, PackageResources.remove_lua])
-    case .select: onCart([PackageResources.filter_lua, PackageResources.select_lua])
+    case .remove: onCart([PackageResources.filter_lua, PackageResources.remove_lua, PackageResources.limit_lua])
+    case .select: onCart([PackageResources.filter_lua, PackageResources.select_lua, PackageResources.limit_lua])
     case .acknowledge:
-      onCart([PackageResources.rules_lua, PackageResources.filter_lua, PackageResources.acknowledge_lua])
+      onCart([
+        PackageResources.rules_lua, PackageResources.filter_lua, PackageResources.acknowledge_lua,
+        PackageResources.limit_lua,
+      ])
     case .touch: onCart([PackageResources.touch_lua])
     case .apply: onCart([PackageResources.rules_lua, PackageResources.apply_lua])
     case .hold: [PackageResources.hold_lua]
@@ -104,8 +107,8 @@ enum RedisScript: String, CaseIterable, Sendable {
     case .add: "9, 8"
     case .edit, .editWithData: "9, 1000"
     case .touch: "1000, 1000"
-    case .remove: "ARGV[9] == 'skus' and 10, 1"
-    case .select: "ARGV[10] == 'skus' and 11, 1"
+    case .remove: "ARGV[10] == 'skus' and 11, 1"
+    case .select: "ARGV[11] == 'skus' and 12, 1"
     default: "nil"
     }
   }

@@ -25,12 +25,8 @@ package final class CartSynchronizer {
   let archive: PostgresCarts
   let restorer: CartRestorer
 
-  /// Whether guests' carts are kept in PostgreSQL. Otherwise they live in Redis alone.
-  let keepsGuests: Bool
-
-  package init(_ restorer: CartRestorer, keepsGuests: Bool = true) {
+  package init(_ restorer: CartRestorer) {
     self.restorer = restorer
-    self.keepsGuests = keepsGuests
     carts = restorer.carts
     archive = restorer.archive
   }
@@ -66,8 +62,7 @@ package final class CartSynchronizer {
   func sync(_ owners: [CartOwner], in lane: Lane?) throws(StoreError) -> Report {
     try carts.histories.within { history throws(StoreError) in
       var report = Report()
-      var copies = try collect(owners, in: history, &report)
-      if !keepsGuests { try passOverGuests(&copies, in: history, &report) }
+      let copies = try collect(owners, in: history, &report)
       if !copies.isEmpty || owners.isEmpty { try persist(copies[...], in: history, lane, &report) }
       return report
     }
@@ -101,23 +96,6 @@ package final class CartSynchronizer {
     let restored = try restorer.restoreReadable(owners[...])
     for owner in restored.refused { report.refused[owner] = "a copy of the cart can't be read" }
     report.compared += owners.count - restored.refused.count
-  }
-
-  /// Takes guests' carts out of the copies, as if they were persisted.
-  private func passOverGuests(
-    _ copies: inout [PostgresCarts.Copy], in history: RedisHistory, _ report: inout Report
-  ) throws(StoreError) {
-    let passed = copies.map(\.hash).filter { $0.cart.owner?.isGuest == true }
-    if passed.isEmpty { return }
-    copies.removeAll { $0.hash.cart.owner?.isGuest == true }
-    for hash in passed {
-      if let owner = hash.cart.owner { report.versions[owner] = hash.cart.version }
-    }
-    try carts.markPersisted(passed, tag: "", in: history)
-    // An order has put them into PostgreSQL all the same, with the command that they have followed by now.
-    for hash in passed where hash.inboxNumber > 0 {
-      if let owner = hash.cart.owner { try archive.drop(owner, through: hash.inboxNumber) }
-    }
   }
 
   /// Writes copies into PostgreSQL and tells Redis of it; in halves, where all at once can't be written.

@@ -12,19 +12,13 @@ package final class Syncer {
     package var batch = 200
     /// A user's cart that was not used for so many days leaves Redis; 0: never.
     package var idleDays = 90
-    /// Whether guests' carts are kept in PostgreSQL.
-    package var keepsGuests = true
     /// The record of changes is kept for so many months beside the current one; 0: for ever.
     package var monthsKept = 0
 
     package init() {}
 
-    /// Reads ``SettingKey/guestPersist``, ``SettingKey/idleDays`` and ``SettingKey/changesMonths``.
+    /// Reads ``SettingKey/idleDays`` and ``SettingKey/changesMonths``.
     package init(_ settings: Settings) throws(SettingsError) {
-      guard ["on", "off"].contains(settings[.guestPersist]) else {
-        throw SettingsError("\(SettingKey.guestPersist.rawValue): neither on nor off")
-      }
-      keepsGuests = settings[.guestPersist] == "on"
       idleDays = try settings.integer(.idleDays, in: 0...100_000)
       monthsKept = try settings.integer(.changesMonths, in: 0...1_200)
     }
@@ -85,7 +79,7 @@ package final class Syncer {
     self.archive = archive
     carts = RedisCarts(connection, histories: RedisHistories(connection, archive: archive))
     restorer = CartRestorer(carts, archive: archive)
-    synchronizer = CartSynchronizer(restorer, keepsGuests: configuration.keepsGuests)
+    synchronizer = CartSynchronizer(restorer)
     stream = ChangeStream(connection)
     lists = CartLists(connection)
     recorder = ChangeRecorder(stream, archive: archive, lists: lists)

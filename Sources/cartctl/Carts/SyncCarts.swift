@@ -41,10 +41,9 @@ struct SyncCarts: ParsableCommand {
   }
 
   private func sync(_ owner: CartOwner, _ both: BothStores) throws {
-    let keepsGuests = try Syncer.Configuration(stores.settings()).keepsGuests
     let version: Int64
     do throws(StoreError) {
-      version = try CartSynchronizer(both.restorer, keepsGuests: keepsGuests).sync(owner)
+      version = try CartSynchronizer(both.restorer).sync(owner)
     } catch {
       guard error.code == .corrupt else { throw error }
       Terminal.printError("cartctl: \(Terminal.escaped(error.description))")

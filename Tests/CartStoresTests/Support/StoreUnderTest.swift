@@ -19,7 +19,8 @@ final class StoreUnderTest {
   let connection: RedisConnection?
   let catalogue: RedisCatalogue?
 
-  init(_ kind: StoreKind) throws {
+  /// - Parameter touchLimit: of Redis; the reference knows none.
+  init(_ kind: StoreKind, touchLimit: Int = 0) throws {
     switch kind {
     case .memory:
       connection = nil
@@ -30,7 +31,7 @@ final class StoreUnderTest {
       let catalogue = RedisCatalogue(connection: connection, source: shop)
       self.connection = connection
       self.catalogue = catalogue
-      store = RedisCartStore(catalogue: catalogue)
+      store = RedisCartStore(catalogue: catalogue, touchLimit: touchLimit)
     }
   }
 

@@ -250,21 +250,6 @@ struct CheckoutFaultTests {
     #expect(try shop.count("cart_inbox") == 0)
   }
 
-  @Test("A guest's cart that is not kept in PostgreSQL leaves nothing there after its order")
-  func unkeptGuest() throws {
-    let shop = try OrderingShop()
-    try shop.sell("A", stock: 10)
-    let worker = try shop.worker()
-    let guest = CartOwner.anyGuest()
-    try worker.add(guest, "A", 2)
-    #expect(try worker.place(guest, "k", total: 200).placed != nil)
-    let synchronizer = CartSynchronizer(worker.checkout.restorer, keepsGuests: false)
-    _ = try synchronizer.sync(guest)
-    #expect(try shop.count("cart_inbox") == 0)
-    #expect(try shop.count("carts") == 0)
-    #expect(try worker.place(guest, "k", total: 200).replayed != nil)
-  }
-
   @Test("A commit without an answer is decided by the key, and by nothing else")
   func unknownCommit() throws {
     let shop = try OrderingShop()

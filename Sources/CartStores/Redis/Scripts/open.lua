@@ -7,8 +7,9 @@
 -- own follow. Above stand as locals the limits most_lines, most_total, light_line, lifetime and renewal, and first and
 -- step: see below.
 --
--- The answer: status, generation, whether the cookie is due, Redis's time in milliseconds, the cart's version. The cart
--- itself is read behind the script, in the same transaction: on its way through Lua it would cost several times as much.
+-- The answer: status, generation, whether the cookie is due, Redis's time in milliseconds, the cart's version; with
+-- LIMITED the seconds after which it would be done. The cart itself is read behind the script, in the same transaction:
+-- on its way through Lua it would cost several times as much.
 local cart, stream, dirty, active = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local retry_key, condition, is_guest = ARGV[4], ARGV[5], ARGV[8] ~= ''
 local call, format, match, gsub, byte, sub =
