@@ -50,6 +50,7 @@ STATEMENT_STEPS = {
     "lineage_advance": "sync.advance",
     "changes_record": "sync.record",
     "cart_persist": "sync.persist",
+    "cart_persist_unlocked": "sync.persist",
     "lineage_register": "lineage.register",
     "cart_commands": "inbox.read",
     "order_claim": "order.claim",
@@ -137,9 +138,9 @@ class RedisWatcher:
             return step
         if name == b"SCRIPT" and len(words) > 2:
             self._learn(words[2])
-        elif name == b"XACK":
+        elif name == b"XDEL" and words[1].endswith(b"cart:stream"):
             return "sync.acknowledge"
-        elif name == b"XREADGROUP":
+        elif name == b"XREAD":
             return "sync.take"
         return None
 
