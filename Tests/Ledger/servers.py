@@ -192,7 +192,7 @@ class PostgresServer:
 
 
 class System:
-    """All of it. `cartd` and its syncer reach the stores through the proxies only."""
+    """All of it. `cartd` and its syncer reach the stores through the proxies only, unless they are started otherwise."""
 
     def __init__(self, folder, binaries, workers, seed):
         self.folder = folder
@@ -218,13 +218,16 @@ class System:
         self.master = None
         self.cartctl("migrate")
 
-    def cartctl(self, *arguments):
-        direct = {
+    def stores(self):
+        """Where the stores themselves are, as the configuration says it."""
+        return {
             "CART_REDIS": f"unix:{self.redis.socket}",
             "CART_DATABASE": f"host={self.postgres.folder} port=5432 user={ROLE} dbname={ROLE}",
         }
+
+    def cartctl(self, *arguments):
         command = [os.path.join(self.binaries, "cartctl"), *arguments]
-        done = subprocess.run(command, env=self.environment | direct, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, env=self.environment | self.stores(), capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"cartctl {arguments[0]}: {done.stderr}")
         return done.stdout
@@ -237,8 +240,12 @@ class System:
             "CART_DATABASE": f"host={proxies} port=5432 user={ROLE} dbname={ROLE}",
         }
 
-    def start_cartd(self):
-        self.go_through_proxies()
+    def start_cartd(self, is_direct=False):
+        """Through the proxies, or to the stores themselves."""
+        if is_direct:
+            self.environment |= self.stores()
+        else:
+            self.go_through_proxies()
         self.master = self._cartd()
         wait_until(lambda: os.path.exists(self.listen) and self.workers(), 20, "cartd")
         time.sleep(0.2)
@@ -246,11 +253,11 @@ class System:
             self.syncer = self._cartd("--syncer")
         self.tell_victims()
 
-    def _cartd(self, *arguments, stdin=None):
+    def _cartd(self, *arguments, stdin=None, **environment):
         with open(self.log, "ab") as log:
             return subprocess.Popen(
                 [os.path.join(self.binaries, "cartd"), *arguments],
-                env=self.environment, stdin=stdin, stdout=log, stderr=log, preexec_fn=die_with_parent,
+                env=self.environment | environment, stdin=stdin, stdout=log, stderr=log, preexec_fn=die_with_parent,
             )  # fmt: skip
 
     def own(self):
