@@ -238,7 +238,7 @@ class FailoverTests(WithReplicas):
             note(shop.add(sku, **person))
         shop.must("POST", "/v1/cart/sync", **person)
         shop.await_rest()
-        with shop.syncer_stopped():
+        with shop.without_syncer():
             lost = lose_tail(lambda: note(shop.add("p3", **person)))
 
         def is_read():

@@ -135,18 +135,18 @@ def a_backlog_of_many_lines(shop, bystander):
 @misbehaviour
 def a_dump_while_a_month_is_due(shop, bystander):
     """Somebody reads all tables for long, and the tables of the next months must be made"""
-    wanted = shop.partitions()
+    wanted = shop.postgres.months_to_come()
     demand(wanted, "there are no tables of months to come")
     shop.sql("".join(f"DROP TABLE cart.{name};" for name in wanted))
     reader = shop.session()
-    tables = ", ".join(f"cart.{name}" for name in shop.tables())
+    tables = ", ".join(f"cart.{name}" for name in shop.postgres.tables())
     reader(f"BEGIN; LOCK TABLE {tables} IN ACCESS SHARE MODE; SELECT FROM cart.cart_changes LIMIT 1")
     shop.reload()
     with bystander.shopping():
         time.sleep(12)
     reader("ROLLBACK")
     shop.reload()
-    wait_until(lambda: set(wanted) <= set(shop.partitions()), CHORE_SECONDS, "the tables of the months to come")
+    wait_until(lambda: set(wanted) <= set(shop.postgres.months_to_come()), CHORE_SECONDS, "the tables of the months to come")
 
 
 # --- what can't be read -----------------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def an_unreadable_row(shop, bystander):
     shop.must("POST", "/v1/cart/sync", user=owner[1])
     lines = shop.sql(f"SELECT lines FROM cart.carts WHERE owner_id = '{owner[1]}'")[0][0]
     where = f"WHERE owner_id = '{owner[1]}'"
-    with bystander.excused(), shop.syncer_stopped():
+    with bystander.excused(), shop.without_syncer():
         shop.add("p1", user=owner[1])
         for number in range(12):
             bystander.act(("user", "guest")[number % 2], number)
@@ -192,6 +192,8 @@ def an_unreadable_hash(shop, bystander):
             redis("HDEL", key, "#i")
     demand(shop.number("SELECT count(*) FROM cart.cart_inbox") == 1, "no command waits")
     ended = _expired_guest(shop, 2)
+    # Until its sender counts as dead.
+    time.sleep(1.5)
     shop.reload()
     with bystander.shopping():
         time.sleep(SECONDS)
@@ -240,7 +242,7 @@ def a_cart_that_postgres_refuses(shop, bystander):
 @misbehaviour
 def a_record_that_postgres_refuses(shop, bystander):
     """PostgreSQL refuses the record of one shopper's changes"""
-    tables = [name for name in shop.tables("owner_id", "version", "action", "request_id")]
+    tables = [name for name in shop.postgres.tables("owner_id", "version", "action", "request_id")]
     demand(tables, "no table holds the record")
     _poisoned(shop, bystander, "record", tables)
 
@@ -347,7 +349,7 @@ def _buying(shop, sku, buyers=8, per_second=4):
 def a_locked_product(shop, bystander):
     """Somebody's transaction holds one product, which eight shoppers try to order"""
     locker = shop.session()
-    tables = set(shop.tables("sku", "stock") + ["products"])
+    tables = set(shop.postgres.tables("sku", "stock") + ["products"])
     locker("BEGIN;" + "".join(f"SELECT FROM cart.{name} WHERE sku = 'hot2' FOR UPDATE;" for name in sorted(tables)))
     with _buying(shop, "hot2") as answers, bystander.shopping():
         time.sleep(8)
@@ -507,8 +509,8 @@ def sweeps_over_many_carts(shop, bystander):
 
 @misbehaviour
 def many_dirty_carts(shop, bystander):
-    """20,000 carts count as not persisted"""
-    dirty = _copies(shop, 50_000 if IS_LONG else 20_000, "dirty", [("#p", "0")])
+    """40,000 carts count as not persisted"""
+    dirty = _copies(shop, 100_000 if IS_LONG else 40_000, "dirty", [("#p", "0")])
     with bystander.shopping():
         _list(shop, "cart:dirty", dirty, 0.001)
         time.sleep(2 * SECONDS)

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -16,7 +15,7 @@ sys.path.insert(0, os.path.join(ROOT, "Tests", "Ledger"))
 
 import wire  # noqa: E402
 from proxies import signal_own  # noqa: E402
-from servers import ROLE, RedisServer, System, end, wait_until  # noqa: E402, F401
+from servers import ROLE, RedisServer, System, command_line, end, wait_until  # noqa: E402, F401
 
 IS_LONG = bool(os.environ.get("CART_TEST_LONG"))
 BINARIES = os.environ.get("CART_TEST_BINARIES") or os.path.join(ROOT, ".build", "release")
@@ -24,8 +23,6 @@ WORKERS = 4
 # The most lines that a cart may have, and that one request may add.
 MOST_LINES, MOST_ADDED = 2000, 100
 SECONDS_TO_REST = 60
-# Where the syncer keeps in Redis when it last did what it does from time to time.
-SCHEDULES = ("cart:chore*", "cart:schedule*")
 PRICE = 100
 
 
@@ -36,8 +33,7 @@ class Shop(System):
 
     def __init__(self, is_direct=True, **settings):
         super().__init__(tempfile.mkdtemp(prefix="cart-bystander-", dir="/tmp"), BINARIES, WORKERS, 0)
-        # What a shopper may do in a minute is not what keeps him from harming others here.
-        self.environment |= {"CART_TOUCH_LIMIT": "0"} | settings
+        self.environment |= settings
         self.others = []
         self.sessions = []
         stocks = {f"big{number}": None for number in range(MOST_LINES)}
@@ -54,13 +50,6 @@ class Shop(System):
                 product = {"sku": sku, "name": sku, "unitPrice": price, "currency": "GBP", "stock": stock}
                 file.write(json.dumps(product) + "\n")
         return self.run_cartctl("catalog", "import", path).returncode
-
-    def run_cartctl(self, *arguments, **environment):
-        """What became of a command, whatever it was."""
-        return subprocess.run(
-            [os.path.join(self.binaries, "cartctl"), *arguments], env=self.environment | self.stores() | environment,
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=180,
-        )  # fmt: skip
 
     def close(self):
         for session in self.sessions:
@@ -139,22 +128,29 @@ class Shop(System):
         try:
             yield
         finally:
-            self.signal(pids, signal.SIGCONT)
+            self.signal(reversed(pids), signal.SIGCONT)
 
     def postgres_stopped(self):
         return self.stopped(self.postgres.family())
 
     def syncer_stopped(self):
-        return self.stopped(self.syncers())
+        """The master as well, which would replace a syncer that is stopped."""
+        return self.stopped([self.master.pid, *self.syncers()])
+
+    @contextlib.contextmanager
+    def without_syncer(self):
+        """The syncer is dead meanwhile: what it had read is forgotten."""
+        with self.stopped([self.master.pid]):
+            pids = self.syncers()
+            self.signal(pids, signal.SIGKILL)
+            # Its master can't take note of it now.
+            wait_until(lambda: not any(any(command_line(pid)) for pid in pids), 5, "the syncer's end")
+            yield
 
     def reload(self):
         """Workers and syncer are replaced, and whatever a syncer does at its start is due."""
-        with self.redis_link() as redis:
-            for pattern in SCHEDULES:
-                for key in redis("KEYS", pattern):
-                    redis("DEL", key)
         before = self.syncers()
-        self.signal([self.master.pid], signal.SIGHUP)
+        self.make_chores_due()
         wait_until(lambda: (now := self.syncers()) and not set(now) & set(before), 30, "another syncer")
 
     def restart_redis(self, between=lambda: None):
@@ -212,30 +208,6 @@ class Shop(System):
             if count != different:
                 raise AssertionError(f"version {version} of {user} is recorded more than once: {count} of {different}")
         return {int(version): int(count) for version, count, _ in rows}
-
-    def tables(self, *columns):
-        """The tables of the schema that have these columns, partitions apart."""
-        wanted = " AND ".join(
-            f"EXISTS (SELECT FROM pg_attribute WHERE attrelid = c.oid AND attname = '{column}')" for column in columns
-        )
-        return [
-            row[0]
-            for row in self.sql(
-                "SELECT c.relname FROM pg_class c WHERE relnamespace = 'cart'::regnamespace AND relkind IN ('r', 'p')"
-                f" AND NOT relispartition {'AND ' + wanted if wanted else ''} ORDER BY 1"
-            )
-        ]
-
-    def partitions(self):
-        """Those of months to come."""
-        return [
-            row[0]
-            for row in self.sql(
-                "SELECT relname FROM pg_class c WHERE relispartition AND relkind = 'r'"
-                " AND relnamespace = 'cart'::regnamespace AND substring("
-                "pg_get_expr(relpartbound, oid) FROM 'FROM \\(''([^'']+)''')::timestamptz > now() ORDER BY 1"
-            )
-        ]
 
     def copy_rows(self, table, where, count, changes):
         """Copies the row of a table `count` times; `changes`: column → SQL for its value, in which `n` is the copy's
