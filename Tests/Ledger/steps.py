@@ -50,7 +50,8 @@ STATEMENT_STEPS = {
     "lineage_advance": "sync.advance",
     "changes_record": "sync.record",
     "cart_persist": "sync.persist",
-    "cart_persist_unlocked": "sync.persist",
+    # It is a transaction by itself.
+    "cart_persist_unlocked": "sync.commit",
     "lineage_register": "lineage.register",
     "cart_commands": "inbox.read",
     "order_claim": "order.claim",
@@ -69,7 +70,6 @@ COMMITS = {
     "order.claim": "order.refuse",
     "cancel.lock": "cancel.commit",
     "merge.record": "merge.commit",
-    "sync.advance": "sync.commit",
 }
 
 

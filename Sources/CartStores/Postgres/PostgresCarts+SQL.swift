@@ -4,25 +4,30 @@ extension PostgresCarts {
   static let lineage = PostgresStatement(
     "lineage", "SELECT tag, (SELECT max(l.number) FROM sync_lanes l) FROM database_lineage WHERE is_only_row")
 
-  /// `$1` lane, `$2` the number that was last seen in it: a database whose number is lower has gone back, and gets a new
-  /// tag. Nobody else writes to the lane, so that its row can be read before it is locked.
   static let advance = PostgresStatement(
-    "lineage_advance",
+    "lineage_advance", "WITH \(lane("$1", since: "$2")) SELECT tag, number FROM lane")
+
+  /// Raises the number of a lane, and answers it with the database's tag as `lane`. A database whose number is lower than
+  /// the one that was last seen in the lane has gone back, and gets a new tag. Nobody else writes to the lane, so that its
+  /// row can be read before it is locked.
+  private static func lane(_ lane: String, since number: String) -> String {
     """
-    WITH former AS (
-      SELECT coalesce((SELECT number FROM sync_lanes WHERE lane = $1), 0) AS number
-    ), lane AS (
-      INSERT INTO sync_lanes AS present (lane, number) VALUES ($1, next_generation($2))
-      ON CONFLICT (lane) DO UPDATE SET number = next_generation(greatest(present.number, $2))
+    former AS (
+      SELECT coalesce((SELECT number FROM sync_lanes WHERE lane = \(lane)), 0) AS number
+    ), raised AS (
+      INSERT INTO sync_lanes AS present (lane, number) VALUES (\(lane), next_generation(\(number)))
+      ON CONFLICT (lane) DO UPDATE SET number = next_generation(greatest(present.number, \(number)))
       RETURNING number
     ), renamed AS (
       UPDATE database_lineage SET tag = left(replace(gen_random_uuid()::text, '-', ''), 8)
-      FROM former WHERE is_only_row AND former.number < $2
+      FROM former WHERE is_only_row AND former.number < \(number)
       RETURNING tag
+    ), lane AS (
+      SELECT coalesce((SELECT tag FROM renamed), (SELECT tag FROM database_lineage WHERE is_only_row)) AS tag, raised.number
+      FROM raised
     )
-    SELECT coalesce((SELECT tag FROM renamed), (SELECT tag FROM database_lineage WHERE is_only_row)), lane.number
-    FROM lane
-    """)
+    """
+  }
 
   /// `$1` replication id, `$2` its number where it has one already.
   static let register = PostgresStatement(
@@ -149,29 +154,36 @@ extension PostgresCarts {
         <= (excluded.data_epoch, excluded.version, excluded.inbox_applied)
     """
 
-  static let persist = PostgresStatement("cart_persist", persist(copies))
-
-  /// Like ``persist``, but passes over carts whose rows somebody else has locked: one of them would hold up the others.
-  static let persistUnlocked = PostgresStatement(
-    "cart_persist_unlocked",
-    persist(
-      """
-      WITH given AS (\(copies)), free AS (
-        SELECT c.owner_kind, c.owner_id FROM carts c JOIN given USING (owner_kind, owner_id)
-        ORDER BY c.owner_kind, c.owner_id FOR UPDATE OF c SKIP LOCKED
-      )
-      SELECT given.* FROM given LEFT JOIN free USING (owner_kind, owner_id)
-      WHERE free.owner_id IS NOT NULL
-        OR NOT EXISTS (SELECT FROM carts c WHERE c.owner_kind = given.owner_kind AND c.owner_id = given.owner_id)
-      """))
-
-  private static func persist(_ copies: String) -> String {
+  static let persist = PostgresStatement(
+    "cart_persist",
     """
     WITH copies AS (\(copies)), written AS (\(writeCopies) RETURNING owner_kind, owner_id)
     SELECT copies.position, d.tag
     FROM copies JOIN written USING (owner_kind, owner_id) JOIN database_lineage d ON d.is_only_row
+    """)
+
+  /// All that a syncer does with a batch, as one statement: no lock waits for an answer of the syncer's. It passes over
+  /// carts whose rows somebody else has locked, of which one would hold up the others; drops the commands that the written
+  /// copies contain; and raises the number of the lane `$15`, seen last at `$16`.
+  static let persistUnlocked = PostgresStatement(
+    "cart_persist_unlocked",
     """
-  }
+    WITH given AS (\(copies)), free AS (
+      SELECT c.owner_kind, c.owner_id FROM carts c JOIN given USING (owner_kind, owner_id)
+      ORDER BY c.owner_kind, c.owner_id FOR UPDATE OF c SKIP LOCKED
+    ), copies AS (
+      SELECT given.* FROM given LEFT JOIN free USING (owner_kind, owner_id)
+      WHERE free.owner_id IS NOT NULL
+        OR NOT EXISTS (SELECT FROM carts c WHERE c.owner_kind = given.owner_kind AND c.owner_id = given.owner_id)
+    ), written AS (
+      \(writeCopies) RETURNING owner_kind, owner_id, inbox_applied
+    ), delivered AS (
+      DELETE FROM cart_inbox i USING written w
+      WHERE w.inbox_applied > 0 AND i.owner_kind = w.owner_kind AND i.owner_id = w.owner_id AND i.number <= w.inbox_applied
+    ), \(lane("$15", since: "$16"))
+    SELECT given.position, lane.tag, lane.number
+    FROM lane LEFT JOIN (given JOIN written USING (owner_kind, owner_id)) ON true
+    """)
 
   /// Drops the commands that the copies contain. A cart that was merged has nothing to follow any more.
   static let delivered = PostgresStatement(

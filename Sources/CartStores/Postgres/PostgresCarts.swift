@@ -181,23 +181,22 @@ package final class PostgresCarts {
     return written
   }
 
-  /// Keeps copies as ``write(_:)`` does, all or nothing, and raises the number of a syncer's lane with them. Locked rows
-  /// are passed over.
+  /// Keeps copies as ``write(_:)`` does, all or nothing in one statement, and raises the number of a syncer's lane with
+  /// them. Locked rows are passed over.
   ///
   /// - Parameters:
   ///   - lane: of this syncer alone.
   ///   - since: where the database was when it was last seen in that lane. One that has gone back gets a new tag.
   func write(_ copies: [Copy], lane: Int, since: DatabaseLineage) throws(StoreError) -> Written {
-    // What takes long here must not do so while the lane is locked.
-    let parameters = copies.isEmpty ? [] : Self.columns(of: copies)
-    return try inTransaction { () throws(StoreError) in
-      let lineage = try advance(lane, from: since)
-      if copies.isEmpty { return Written(outcomes: [], lineage: lineage) }
-      var written = try persist(copies, Self.persistUnlocked, parameters)
-      try dropDelivered(copies)
-      written.lineage = lineage
-      return written
+    if copies.isEmpty {
+      let rows = try read(Self.advance, [.integer(lane), .integer(since.number)])
+      return Written(outcomes: [], lineage: try Self.lineage(rows, 0))
     }
+    let parameters = Self.columns(of: copies) + [.integer(lane), .integer(since.number)]
+    let written = try persist(copies, Self.persistUnlocked, parameters)
+    // A cart that was merged has nothing to follow any more.
+    if written.outcomes.contains(.merged) { try dropDelivered(copies) }
+    return written
   }
 
   /// Drops the commands that the database's copies contain.
@@ -206,10 +205,10 @@ package final class PostgresCarts {
     if !owners.isEmpty { _ = try read(Self.delivered, owners.parameters) }
   }
 
-  private func advance(_ lane: Int, from since: DatabaseLineage) throws(StoreError) -> DatabaseLineage {
-    let rows = try read(Self.advance, [.integer(lane), .integer(since.number)])
-    guard let tag = rows.text(0, 0), let number = rows.integer(0, 1) else { throw Self.incomplete.storeError }
-    return DatabaseLineage(tag: tag, number: number)
+  /// Reads a tag and the number behind it; 0 where there is none.
+  private static func lineage(_ rows: borrowing PostgresResult, _ column: Int) throws(StoreError) -> DatabaseLineage {
+    guard let tag = rows.text(0, column) else { throw incomplete.storeError }
+    return DatabaseLineage(tag: tag, number: rows.integer(0, column + 1) ?? 0)
   }
 
   /// Keeps copies, and leaves the commands that they contain to whoever persists the carts next.
@@ -227,9 +226,9 @@ package final class PostgresCarts {
       guard let position = rows.integer(row, 0), (1...Int64(copies.count)).contains(position) else { continue }
       outcomes[Int(position) - 1] = .written
     }
-    if rows.rowCount < copies.count { try explain(copies, &outcomes) }
-    let tag = rows.rowCount == 0 ? try lineage().tag : rows.text(0, 1) ?? ""
-    return Written(outcomes: outcomes.map { $0 ?? .locked }, lineage: DatabaseLineage(tag: tag, number: 0))
+    if outcomes.contains(nil) { try explain(copies, &outcomes) }
+    let lineage = rows.rowCount == 0 ? try lineage() : try Self.lineage(rows, 1)
+    return Written(outcomes: outcomes.map { $0 ?? .locked }, lineage: lineage)
   }
 
   /// Why some copies were not written.

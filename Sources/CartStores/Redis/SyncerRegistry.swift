@@ -70,6 +70,24 @@ package final class SyncerRegistry {
   /// Takes this syncer off the list: its part goes to the others at once.
   package func leave() throws(StoreError) {
     (isReader, renewedAt) = (false, nil)
+    try remove(name)
+  }
+
+  /// Takes those off the list of which the caller knows that they are dead, so that nobody waits for them. One that is
+  /// alive all the same comes back within a second.
+  package func remove(those isDead: (String) -> Bool) throws(StoreError) {
+    let command = RedisCommand("ZRANGE", connection.keys.syncers, "0", "-1")
+    let names = try connection.exchange(command, .reading).read(0) { list throws(StoreError) in
+      var names: [String] = []
+      for index in 0..<(list.count ?? 0) {
+        if let name = try list.element(index, { value throws(StoreError) in try value.string() }) { names.append(name) }
+      }
+      return names
+    }
+    for other in names where other != name && isDead(other) { try remove(other) }
+  }
+
+  private func remove(_ name: String) throws(StoreError) {
     try connection.evaluate(.leave, keys: keys, arguments: RedisCommand(name), .reading).check(0)
   }
 }

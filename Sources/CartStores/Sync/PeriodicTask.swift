@@ -29,7 +29,8 @@ enum PeriodicTask: String, CaseIterable {
     switch self {
     case .memory, .marking, .stock, .commands, .merges: 2_000
     case .catalogue: 5_000
-    case .active, .months: 3_600_000
+    case .months: 60_000
+    case .active: 3_600_000
     case .sweep: 6 * 3_600_000
     case .idle: 24 * 3_600_000
     }

@@ -217,6 +217,12 @@ package final class Syncer {
     }
   }
 
+  /// Takes syncers off the list of which the caller knows that they are dead; see ``SyncerRegistry``.
+  package func remove(those isDead: (String) -> Bool) throws(StoreError) {
+    _ = try carts.histories.current()
+    try registry.remove(those: isDead)
+  }
+
   /// Takes this syncer off the list of those that live.
   package func leave() throws(StoreError) { try registry.leave() }
 

@@ -40,6 +40,19 @@ SELECT ensure_cart_events(now() + n * interval '1 month') FROM generate_series(0
 ALTER TABLE cart_changes RENAME TO line_changes;
 DROP FUNCTION ensure_cart_changes(timestamptz);
 
+-- Months without a row, such as those to come, are not needed any more.
+DO $$
+DECLARE
+  month regclass;
+  is_used boolean;
+BEGIN
+  FOR month IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'line_changes'::regclass LOOP
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s)', month) INTO is_used;
+    IF NOT is_used THEN EXECUTE format('DROP TABLE %s', month); END IF;
+  END LOOP;
+END
+$$;
+
 CREATE VIEW cart_changes AS
   SELECT owner_kind, owner_id, epoch, version, l.line ->> 'sku' AS sku, action,
     nullif(l.line -> 'before', 'null') AS before, nullif(l.line -> 'after', 'null') AS after, at, request_id
