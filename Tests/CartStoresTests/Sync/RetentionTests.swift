@@ -36,6 +36,23 @@ struct RetentionTests {
         """) == [["2", "t"]])
   }
 
+  @Test("Rows of guests without an end that were there before get one")
+  func migrated() throws {
+    let schema = try PostgresSchema(migrated: false)
+    let connection = try schema.connection()
+    try PostgresMigrations(connection, migrations: Array(PostgresMigration.all.prefix { $0.name != "retention" })).run()
+    try connection.execute(
+      """
+      INSERT INTO carts (owner_kind, owner_id, state, updated_at, expires_at)
+      VALUES ('guest', 'a', 2, '2026-01-01Z', NULL), ('guest', 'b', 0, '2026-01-01Z', '2026-01-02Z'),
+        ('user', 'c', 0, now(), NULL)
+      """, label: "test")
+    try PostgresMigrations(connection).run()
+    #expect(
+      try schema.rows("SELECT owner_id, (expires_at AT TIME ZONE 'UTC')::date::text FROM carts ORDER BY 1")
+        == [["a", "2026-01-31"], ["b", "2026-01-02"], ["c", nil]])
+  }
+
   @Test("A row that was made to compare a cart takes the end that the cart has")
   func compared() throws {
     try stores.add(guest, "A")
