@@ -96,13 +96,16 @@ class Production:
         with contextlib.suppress(OSError):
             return self.ask("GET", f"{self.base}/v1/cart").status == 200
 
-    def ask(self, method, path, body=None, *headers, source="127.0.0.1"):
-        """`headers` are pairs, so that one may stand twice."""
+    def connect(self, source="127.0.0.1"):
+        """A connection from this address."""
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        connection = http.client.HTTPSConnection(
+        return http.client.HTTPSConnection(
             "127.0.0.1", self.port, timeout=pool_system.PATIENCE, source_address=(source, 0), context=context)
-        with contextlib.closing(connection):
+
+    def ask(self, method, path, body=None, *headers, source="127.0.0.1"):
+        """`headers` are pairs, so that one may stand twice."""
+        with contextlib.closing(self.connect(source)) as connection:
             connection.putrequest(method, path, skip_accept_encoding=True)
             payload = b"" if body is None else json.dumps(body).encode()
             if payload:

@@ -1,6 +1,7 @@
 """How much one shopper may ask for: changes by address, as nginx's files of production count them, and lines of one cart,
 as cartd does."""
 
+import contextlib
 import json
 import unittest
 
@@ -59,14 +60,17 @@ class ChangesOfAnAddress(unittest.TestCase):
         return nginx.ask("POST", "/v1/cart/lines", {"sku": self.sku}, *headers, source=source)
 
     def until_refused(self, nginx, source, *headers):
-        """How many changes were made before one was refused."""
-        for count in range(1000):
-            answer = self.add(nginx, source, *headers)
-            if answer.status == 429:
-                problem = json.loads(answer.body)
-                self.assertEqual((problem["code"], answer.headers["Retry-After"]), ("rate_limited", "1"))
-                return count
-            self.assertEqual(answer.status, 200, answer.body)
+        """How many requests for a change went through before one was refused. What they ask for is not JSON, so that they
+        come faster than they may on a busy machine too."""
+        with contextlib.closing(nginx.connect(source)) as connection:
+            for count in range(1000):
+                connection.request("POST", "/v1/cart/lines", "no", dict(headers) | {"Content-Type": "application/json"})
+                answer = connection.getresponse()
+                problem = json.loads(answer.read())
+                if answer.status == 429:
+                    self.assertEqual((problem["code"], answer.headers["Retry-After"]), ("rate_limited", "1"))
+                    return count
+                self.assertEqual(answer.status, 400, problem)
         self.fail("nothing was refused")
 
     def test_who_carries_no_guest_id_is_limited_harder(self):

@@ -1,6 +1,9 @@
 import CartDomain
 
 extension PostgresCarts {
+  /// For so long a guest's cart lives after its last use.
+  static let guestLifetime = "interval '\(Cart.guestLifetimeMilliseconds / 86_400_000) days'"
+
   static let lineage = PostgresStatement(
     "lineage", "SELECT tag, (SELECT max(l.number) FROM sync_lanes l) FROM database_lineage WHERE is_only_row")
 
@@ -90,12 +93,13 @@ extension PostgresCarts {
 
   /// Makes the rows that are missing and locks the others, in the order in which ``persist`` takes them too: a row that
   /// is made before the one in front of it is locked would end in a deadlock with a synchroniser. `DO NOTHING` locks
-  /// nothing.
+  /// nothing. A guest's row has an end from the beginning, which the first copy puts right: there may never be one.
   static let add = PostgresStatement(
     "cart_add",
     """
-    INSERT INTO carts AS present (owner_kind, owner_id)
-    SELECT kind, id FROM unnest($1::text[], $2::text[], $3::boolean[]) AS o (kind, id, is_known)
+    INSERT INTO carts AS present (owner_kind, owner_id, expires_at)
+    SELECT kind, id, CASE kind WHEN 'guest' THEN now() + \(guestLifetime) END
+    FROM unnest($1::text[], $2::text[], $3::boolean[]) AS o (kind, id, is_known)
     WHERE is_known OR EXISTS (SELECT FROM carts c WHERE c.owner_kind = kind AND c.owner_id = id)
     ORDER BY kind COLLATE "C", id COLLATE "C"
     ON CONFLICT (owner_kind, owner_id) DO UPDATE SET epoch = present.epoch WHERE false
@@ -148,7 +152,8 @@ extension PostgresCarts {
       inbox_applied = excluded.inbox_applied, state = excluded.state, merged_into = excluded.merged_into,
       is_released = false, cookie_renewed_at = greatest(present.cookie_renewed_at, excluded.cookie_renewed_at),
       updated_at = greatest(present.updated_at, excluded.updated_at), synced_at = excluded.synced_at,
-      expires_at = greatest(present.expires_at, excluded.expires_at)
+      expires_at = CASE
+        WHEN present.data_epoch = 0 THEN excluded.expires_at ELSE greatest(present.expires_at, excluded.expires_at) END
     WHERE present.state <> 2 AND present.epoch <= excluded.epoch
       AND (present.data_epoch, present.version, present.inbox_applied)
         <= (excluded.data_epoch, excluded.version, excluded.inbox_applied)

@@ -232,6 +232,13 @@ extension CartHash {
       unitPrice: price, revision: revision, clientData: nil)
   }
 
+  /// The revision that a packed line shows.
+  static func revision(ofLine value: Span<UInt8>) -> RevisionID? {
+    var start = value.count
+    while start > 0, value[start - 1] != UInt8(ascii: "|") { start -= 1 }
+    return RevisionID(utf8: value.extracting(start...))
+  }
+
   /// The packed value of a line.
   static func value(of line: LineItem) -> String {
     "\(line.quantity)|\(line.isSelected ? 1 : 0)|\(line.born)|\(line.version)|"

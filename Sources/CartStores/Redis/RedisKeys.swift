@@ -38,6 +38,8 @@ package struct RedisKeys: Sendable {
   package let catalogue: String
   /// Hash: revision → its content.
   package let revisions: String
+  /// Sorted set: revisions that may be removed, while it is found out whether a cart shows them.
+  package let unshown: String
 
   package init(prefix: String) {
     self.prefix = prefix
@@ -58,6 +60,7 @@ package struct RedisKeys: Sendable {
     published = prefix + "cart:published"
     catalogue = prefix + "cart:catalog"
     revisions = prefix + "cart:revision"
+    unshown = prefix + "cart:unshown"
   }
 
   /// The hash of a cart: `cart:user:<id>` or `cart:guest:<id>`, with `%`, `{`, `}` and control bytes of the id

@@ -23,6 +23,10 @@ enum PeriodicTask: String, CaseIterable {
   case months
   /// Removes rows of carts that are over.
   case sweep
+  /// Removes merges that nobody can ask for any more.
+  case retention
+  /// Removes revisions from Redis that neither a product nor a cart there shows.
+  case revisions
 
   /// Milliseconds from its end to its next beginning.
   var interval: Int64 {
@@ -30,7 +34,7 @@ enum PeriodicTask: String, CaseIterable {
     case .memory, .marking, .stock, .commands, .merges: 2_000
     case .catalogue: 5_000
     case .months: 60_000
-    case .active: 3_600_000
+    case .active, .retention, .revisions: 3_600_000
     case .sweep: 6 * 3_600_000
     case .idle: 24 * 3_600_000
     }

@@ -21,12 +21,21 @@ extension Syncer {
       try archive.prepareMonths()
       if configuration.monthsKept > 0 { try archive.dropMonths(before: configuration.monthsKept) }
     case .sweep: return try archive.sweep(after: place, limit: Self.sweptRows).next
+    case .retention: return try removeOld()
+    case .revisions: return try catalogue.trimRevisions(from: place, until: deadline)
     }
     return nil
   }
 
   /// Some milliseconds of work.
   private static let sweptRows = 1_000
+
+  private func removeOld() throws(StoreError) -> String? {
+    let merges = try archive.removeOldMerges(orderKeysDays: configuration.orderKeysDays, limit: Self.removedRows)
+    return merges == Self.removedRows ? "more" : nil
+  }
+
+  private static let removedRows = 500
 
   // MARK: The database has gone back
 

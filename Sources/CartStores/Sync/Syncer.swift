@@ -14,6 +14,8 @@ package final class Syncer {
     package var idleDays = 90
     /// The record of changes is kept for so many months beside the current one; 0: for ever.
     package var monthsKept = 0
+    /// Keys of orders are kept for so many days.
+    package var orderKeysDays = 400
 
     package init() {}
 
@@ -147,6 +149,8 @@ package final class Syncer {
     try registry.renew()
     if history != self.history || wasReader && !registry.isReader { recorder.reset() }
     if history != self.history {
+      // They have gathered while no syncer ran.
+      if self.history == nil { try schedule.settle(.revisions, after: 0) }
       self.history = history
       // What has been waiting before is on the list of dirty carts.
       seen = try stream.end()

@@ -195,24 +195,24 @@ struct SyncerTests {
     let syncer = try stores.syncer()
     var notes: [String] = []
     syncer.observer.note = { notes.append($0) }
-    _ = try stores.schema.rows("ALTER TABLE cart_inbox RENAME TO away")
+    _ = try stores.schema.rows("ALTER TABLE cart_merges RENAME TO away")
     let user = CartOwner.anyUser()
     try stores.add(user, "A")
     let tasks = stores.redis.keys.tasks
     func failures() throws -> Int {
-      let state = try stores.redis.run("HGET", tasks, "commands") ?? "0|0|"
+      let state = try stores.redis.run("HGET", tasks, "retention") ?? "0|0|"
       return Int(state.split(separator: "|")[1]) ?? 0
     }
     try turn(syncer, until: { try failures() == 1 })
-    let due = try #require(Int64(try stores.redis.run("HGET", tasks, "commands")?.split(separator: "|").first ?? ""))
+    let due = try #require(Int64(try stores.redis.run("HGET", tasks, "retention")?.split(separator: "|").first ?? ""))
     #expect((500...1_000).contains(due - stores.redis.now.milliseconds))
     try turn(syncer, until: { try stores.redis.run("HEXISTS", tasks, "sweep") == "1" && isPersisted(user) })
-    try stores.redis.run("HSET", tasks, "commands", "0|5|")
+    try stores.redis.run("HSET", tasks, "retention", "0|5|")
     try turn(syncer, until: { try failures() == 6 })
-    _ = try stores.schema.rows("ALTER TABLE away RENAME TO cart_inbox")
-    try stores.redis.run("HSET", tasks, "commands", "0|6|")
+    _ = try stores.schema.rows("ALTER TABLE away RENAME TO cart_merges")
+    try stores.redis.run("HSET", tasks, "retention", "0|6|")
     try turn(syncer, until: { try failures() == 0 })
-    #expect(notes.contains { $0.hasPrefix("commands has failed, again in 32 s") }, "\(notes)")
+    #expect(notes.contains { $0.hasPrefix("retention has failed, again in 32 s") }, "\(notes)")
   }
 
   @Test("A reader of the record keeps no month from being made, and delays nobody")
