@@ -71,7 +71,10 @@ private func prepareStores(_ configuration: ServerConfiguration, logger: Logger)
   var refusal: String?
   do throws(StoreError) {
     refusal = evictionRefusal(try stores.redis.evictionPolicy(), configuration)
-    if refusal == nil { try stores.catalogue.publish() }
+    if refusal == nil {
+      _ = try stores.histories.current()
+      try stores.catalogue.publish()
+    }
   } catch {
     logger.warning("starting although a store is away", metadata: ["error": "\(error)"])
   }

@@ -54,6 +54,26 @@ package struct RedisConfiguration: Sendable {
     restAfterTimeout = 1_000
   }
 
+  /// Behind a replication id: other keys of the same Redis are another place. Empty for the default.
+  var keyspace: String {
+    if database == 0 && prefix.isEmpty { return "" }
+    return "/\(database)/" + PercentEncoding.encode(prefix, reserved: [UInt8(ascii: "|")])
+  }
+
+  /// Where it is, for everybody who reaches it by the same words. A socket and a loopback address mean another Redis on
+  /// each host, which stands before them.
+  package var location: String {
+    let place: String
+    switch address {
+    case .unix(let path): place = "\(HostName.current) unix:\(FilePath.resolved(path))"
+    case .tcp(let host, let port):
+      let name = host.lowercased()
+      let isHere = name == "localhost" || name == "::1" || name.hasPrefix("127.")
+      place = (isHere ? HostName.current + " " : "") + "\(name):\(port)"
+    }
+    return place + keyspace
+  }
+
   private static func trimmed(_ bytes: [UInt8]) -> [UInt8] {
     func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
     guard let first = bytes.firstIndex(where: { !isSpace($0) }), let last = bytes.lastIndex(where: { !isSpace($0) })

@@ -9,13 +9,13 @@ package struct RedisKeys: Sendable {
   package let dirty: String
   /// Sorted set of carts by the time of their last change.
   package let active: String
-  /// `replication id|number`: the history of Redis as PostgreSQL has registered it.
+  /// The history of Redis as PostgreSQL has registered it: a ``RedisRegistration``.
   package let lineage: String
   /// `tag|number`: the database as a syncer last saw it.
   package let database: String
   /// Sorted set of carts that PostgreSQL refuses, by the time of its refusal.
   package let quarantine: String
-  /// There while memory is short.
+  /// There while memory is short, or while no cart may change: a ``RedisGate``.
   package let pressure: String
   /// A number that becomes another, greater one whenever something in the catalogue does.
   package let generation: String

@@ -57,14 +57,17 @@ package final class Syncer {
   var stockPublishedAt: Int64?
   private var schedule: [Chore: Timestamp] = [:]
 
-  /// - Parameter name: unique among all syncers of this Redis.
+  /// - Parameters:
+  ///   - name: unique among all syncers of this Redis.
+  ///   - mode: a command looks.
   package init(
-    _ connection: RedisConnection, archive: PostgresCarts, name: String, configuration: Configuration = Configuration()
+    _ connection: RedisConnection, archive: PostgresCarts, name: String, mode: RedisHistories.Mode = .serving,
+    configuration: Configuration = Configuration()
   ) {
     self.configuration = configuration
     self.connection = connection
     self.archive = archive
-    carts = RedisCarts(connection, histories: RedisHistories(connection, archive: archive))
+    carts = RedisCarts(connection, histories: RedisHistories(connection, archive: archive, mode))
     restorer = CartRestorer(carts, archive: archive)
     synchronizer = CartSynchronizer(restorer, keepsGuests: configuration.keepsGuests)
     stream = ChangeStream(connection, reader: name)
@@ -81,7 +84,7 @@ package final class Syncer {
   ///
   /// - Throws: ``StoreError`` where a store is away; what was not done is done by a later turn.
   package func turn() throws(StoreError) {
-    _ = try carts.histories.current()
+    try carts.histories.check()
     try work(on: stream.take(configuration.batch, waiting: Self.patience))
     for chore in Chore.allCases where isDue(chore) {
       try carryOut(chore)
@@ -107,6 +110,11 @@ package final class Syncer {
 
   /// Takes this syncer off the list of those that live.
   package func leave() throws(StoreError) { try stream.leave() }
+
+  /// Marks that nothing is changed from here on, if no other syncer lives; see ``RedisHistories/close(draining:)``.
+  package func close() throws(StoreError) {
+    if try SyncState(of: connection).living.isEmpty { try carts.histories.close() }
+  }
 
   var now: Timestamp { connection.now }
 

@@ -20,7 +20,7 @@ final class TwoStores {
     self.schema = try schema ?? PostgresSchema()
     redis = RedisConnection(try configuration ?? RedisTesting.configuration())
     archive = PostgresCarts(try self.schema.connection())
-    carts = RedisCarts(redis, histories: RedisHistories(redis, archive: archive))
+    carts = RedisCarts(redis, histories: RedisHistories(redis, archive: archive, .serving))
     restorer = CartRestorer(carts, archive: archive)
     synchronizer = CartSynchronizer(restorer)
     catalogue = RedisCatalogue(connection: redis, source: shop)
