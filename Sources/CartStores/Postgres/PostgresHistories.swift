@@ -66,7 +66,8 @@ extension PostgresCarts {
     try read(Self.close, [.integer(history.lineage), .text(word)]).affectedRows == 1
   }
 
-  func open(_ word: String) throws(StoreError) { _ = try read(Self.open, [.text(word)]) }
+  /// - Returns: the number of the newest history.
+  func open(_ word: String) throws(StoreError) -> Int64? { try read(Self.open, [.text(word)]).integer(0, 0) }
 
   /// - Returns: false where it was opened again.
   func drain(_ word: String) throws(StoreError) -> Bool { try read(Self.drain, [.text(word)]).affectedRows == 1 }
@@ -129,7 +130,11 @@ extension PostgresCarts {
     """)
 
   private static let open = PostgresStatement(
-    "lineage_open", "UPDATE redis_lineages SET closed = '', is_drained = false WHERE closed = $1")
+    "lineage_open",
+    """
+    WITH opened AS (UPDATE redis_lineages SET closed = '', is_drained = false WHERE closed = $1)
+    SELECT max(number) FROM redis_lineages
+    """)
 
   private static let drain = PostgresStatement(
     "lineage_drain", "UPDATE redis_lineages SET is_drained = true WHERE closed = $1")

@@ -12,18 +12,16 @@ struct RedisCandidate: Sendable {
   var gate = RedisGate.open
   var hasCarts = false
 
-  init(_ server: RedisServer, location: String, hasCarts: Bool) {
-    replicationID = server.replicationID
-    formerID = server.formerID
-    runID = server.runID
-    registration = server.registration
-    gate = server.gate
-    self.location = location
-    self.hasCarts = hasCarts
-  }
-
   /// By which `cartctl adopt` names it: its process, or its history where that can't be known.
   var name: String { runID.isEmpty ? replicationID : runID }
+}
+
+extension RedisCandidate {
+  init(_ server: RedisServer, location: String, hasCarts: Bool) {
+    self.init(
+      replicationID: server.replicationID, formerID: server.formerID, runID: server.runID, location: location,
+      registration: server.registration, gate: server.gate, hasCarts: hasCarts)
+  }
 }
 
 /// What PostgreSQL knows of the Redis that speaks for the shop.

@@ -20,6 +20,9 @@ package struct RedisConfiguration: Sendable {
   package var timeoutMilliseconds: Int64
   /// For so many milliseconds after a time-out nothing is tried, so that whoever has another way out takes it at once.
   package var restAfterTimeout: Int64 = 0
+  /// A connection is made anew after so many milliseconds, or up to a fifth more, so that not all are at once: a name that
+  /// leads to another Redis by now is followed.
+  package var maximumAge: Int64 = 270_000
 
   package init(
     address: Address, database: Int = 0, prefix: String = "", user: String? = nil, password: [UInt8]? = nil,

@@ -23,7 +23,7 @@ import Glibc
   private var clock = RedisClock()
   /// Nothing is tried before this moment of the monotonic clock.
   private var restsUntil: Int64 = 0
-  /// The connection is made anew after this moment of the monotonic clock, so that a name that has moved is followed.
+  /// The connection is made anew after this moment of the monotonic clock.
   private var endsAt: Int64 = 0
   /// When the server last said what it is.
   private var roleSeenAt: Int64 = 0
@@ -275,9 +275,6 @@ extension RedisConnection {
     return body()
   }
 
-  /// Milliseconds: five minutes, and not all at once.
-  private static let ages: ClosedRange<Int64> = 270_000...330_000
-
   /// One round trip: who we are, which database, what time it is, and the scripts.
   private func shakeHands() throws(StoreError) {
     var commands: [RedisCommand] = []
@@ -308,7 +305,7 @@ extension RedisConnection {
     learnTime(time, sent: sent)
     server = try RedisServer(replies, at: settled + 1, keyspace: configuration.keyspace)
     roleSeenAt = RedisClock.monotonic
-    endsAt = roleSeenAt + Int64.random(in: Self.ages)
+    endsAt = roleSeenAt + configuration.maximumAge + Int64.random(in: 0...configuration.maximumAge / 5)
     for (index, script) in RedisScript.allCases.enumerated() {
       digests[script] = try replies.read(scripts + index) { value throws(StoreError) in try value.bytes() }
     }

@@ -233,19 +233,25 @@ extension RedisHistories {
       .shut, keys: [keys.pressure, keys.dirty, keys.stream], arguments: RedisCommand(RedisGate.closed(word).text),
       .reading, in: history.required)
     guard try replies.read(0, { value in value.integer == 1 }) else {
-      try archive.open(word)
+      _ = try archive.open(word)
       return false
     }
     return draining ? try archive.drain(word) : true
   }
 
   /// Takes the mark of ``close(draining:)`` away: in PostgreSQL first, so that it stands for nothing any more.
+  ///
+  /// - Throws: ``StoreError`` also if another Redis has come after this one was closed.
   package func open() throws(StoreError) {
-    guard let archive, case .closed(let word) = try gate(in: known) else { return }
-    try archive.open(word)
+    let history = if let known { known } else { try current() }
+    guard let archive, case .closed(let word) = try gate(in: history) else { return }
+    guard try archive.open(word) == history.lineage else {
+      archive.refused = history
+      throw Self.isSuperseded
+    }
     try connection.evaluate(
       .release, keys: [connection.keys.pressure], arguments: RedisCommand(RedisGate.closed(word).text), .reading,
-      in: known?.required
+      in: history.required
     ).check(0)
   }
 
@@ -265,9 +271,9 @@ extension RedisHistories {
     }
   }
 
-  private func gate(in history: RedisHistory?) throws(StoreError) -> RedisGate {
+  private func gate(in history: RedisHistory) throws(StoreError) -> RedisGate {
     let question = RedisCommand("GET", connection.keys.pressure)
-    return try connection.exchange(question, .reading, in: history?.required).read(0) { value throws(StoreError) in
+    return try connection.exchange(question, .reading, in: history.required).read(0) { value throws(StoreError) in
       RedisGate(try value.string())
     }
   }
