@@ -118,6 +118,11 @@ func check(_ configuration: ServerConfiguration) -> Bool {
     if found.isReplica == true { throw StoreError(.unavailable, "Redis: is a replica") }
   }
   attempt("PostgreSQL") { () throws(StoreError) in try examine(stores.postgres) }
+  if !isUsable { return false }
+  attempt("history") { () throws(StoreError) in
+    let standing = try RedisHistories(stores.redis, archive: PostgresCarts(stores.postgres), .looking).standing()
+    if [.superseded, .foreign].contains(standing.state) { throw StoreError(.unavailable, standing.text) }
+  }
   return isUsable
 }
 

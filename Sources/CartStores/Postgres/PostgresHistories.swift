@@ -49,10 +49,13 @@ extension PostgresCarts {
     _ = try read(Self.describe, Self.columns(of: redis))
   }
 
+  /// Whoever takes hold of a cart makes sure that its history is the newest. Redis does not count as closed any more, if
+  /// it did: it may have been emptied since.
+  ///
   /// - Throws: ``StoreError`` where a newer history is registered, or this one is not known.
   func confirm(_ history: RedisHistory) throws(StoreError) {
     if history == .unregistered { return }
-    if try newestLineage() == history.lineage { return }
+    if try read(Self.confirm, [.integer(history.lineage)]).integer(0, 0) == history.lineage { return }
     refused = history
     throw Self.outdated.storeError
   }
@@ -85,6 +88,13 @@ extension PostgresCarts {
   // MARK: Statements
 
   private static let newest = PostgresStatement("lineage_newest", "SELECT max(number) FROM redis_lineages")
+
+  private static let confirm = PostgresStatement(
+    "lineage_confirm",
+    """
+    WITH opened AS (UPDATE redis_lineages SET closed = '', is_drained = false WHERE number = $1 AND closed <> '')
+    SELECT max(number) FROM redis_lineages
+    """)
 
   /// `$1` replication id.
   private static let histories = PostgresStatement(

@@ -1,13 +1,13 @@
 import Glibc
 
-/// What tells this host from others: its name, or the first letters of `/etc/machine-id` behind it where there is one.
+/// What tells this host from others: its name, and the first letters of `/etc/machine-id` where there is one.
 enum HostName {
   static let current: String = {
     var name = [CChar](repeating: 0, count: 256)
     let isKnown = unsafe gethostname(&name, name.count - 1) == 0
     let host = isKnown ? String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self) : "host"
-    let identity = FileContents.read("/etc/machine-id", limit: 4_096).map { String(decoding: $0.prefix(8), as: UTF8.self) }
-    return identity.map { $0.count == 8 ? "\(host)/\($0)" : host } ?? host
+    guard let identity = FileContents.read("/etc/machine-id", limit: 4_096), identity.count >= 8 else { return host }
+    return "\(host)/" + String(decoding: identity.prefix(8), as: UTF8.self)
   }()
 }
 

@@ -55,7 +55,8 @@ package final class RedisHistories {
     refusal = nil
     connection.foreignID = nil
     (known, knownServer) = (history, server)
-    if case .closed = server.gate, case .serving = mode { try open() }
+    // Carts can be read all the same; a change tries again.
+    if case .closed = server.gate, case .serving = mode { try? open() }
     return history
   }
 
@@ -66,11 +67,14 @@ package final class RedisHistories {
   ///
   /// - Throws: as ``current()``. PostgreSQL's being away is no reason.
   package func check() throws(StoreError) {
-    let history = try current()
+    _ = try current()
     guard let archive, RedisClock.monotonic - checkedAt >= Self.freshness else { return }
     checkedAt = RedisClock.monotonic
-    // Learns of another role by the way.
-    _ = try connection.exchange(RedisCommand("GET", connection.keys.pressure), .reading, in: history.required)
+    let history = try within { history throws(StoreError) in
+      // Learns of another role by the way.
+      _ = try gate(in: history)
+      return history
+    }
     let newest: Int64?
     do throws(StoreError) {
       newest = try archive.newestLineage()
@@ -140,7 +144,8 @@ extension RedisHistories {
       return history
     }
     var admission = RedisAdmission(candidate, records)
-    if case .known = admission {} else {
+    // Only a Redis that is not known is asked that.
+    if records.own != records.newest?.number || records.own == nil {
       candidate.hasCarts = try hasCarts()
       admission = RedisAdmission(candidate, records)
     }
@@ -148,7 +153,12 @@ extension RedisHistories {
     case (.known(let number), .looking): return RedisHistory(replicationID: server.replicationID, lineage: number)
     case (.superseded, _), (.refused, _), (_, .looking):
       throw try refuse(candidate, records, admission, archive)
-    case (.known, .serving): try archive.describe(candidate, in: records)
+    case (.known, .serving):
+      try archive.describe(candidate, in: records)
+      // A mark whose word Redis has lost would vouch for an older state of it.
+      if let word = records.newest?.closed, !word.isEmpty, candidate.gate != .closed(word) {
+        _ = try archive.open(word)
+      }
     case (.resumed, .serving), (.reinstated, .serving), (.begun, .serving):
       (admission, records) = try archive.admit(candidate)
     }

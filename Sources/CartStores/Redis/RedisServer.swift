@@ -19,7 +19,10 @@ struct RedisServer {
 
   /// What the handshake asks, in the order in which ``init(_:at:keyspace:)`` takes the answers.
   static func questions(_ keys: RedisKeys) -> [RedisCommand] {
-    [RedisCommand("INFO", "server", "replication"), RedisCommand("GET", keys.lineage), RedisCommand("GET", keys.pressure)]
+    [
+      RedisCommand("INFO", "server", "replication"), RedisCommand("GET", keys.lineage),
+      RedisCommand("GET", keys.pressure),
+    ]
   }
 
   /// - Parameter keyspace: stands behind the replication id.

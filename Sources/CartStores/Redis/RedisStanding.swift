@@ -49,8 +49,8 @@ extension RedisHistories {
     case .superseded: state = .superseded
     case .refused: state = .foreign
     }
-    var text =
-      state == .newest ? "speaks for the shop: \(connection.location)" : RedisRefusal(candidate, records, admission).text
+    var text = RedisRefusal(candidate, records, admission).text
+    if state == .newest { text = "speaks for the shop: \(connection.location)" }
     if !server.isPrimary { (state, text) = (.replica, "Redis: \(connection.location) is a replica") }
     return RedisStanding(
       state: state, text: text, location: connection.location, number: server.registration?.number,

@@ -184,7 +184,8 @@ struct Consultation {
     case .newest: add(.ok, "history", "\(standing.records.newest?.number ?? 0), \(standing.text)")
     case .next:
       let isFirst = standing.records.newest == nil
-      add(.note, "history", isFirst ? "PostgreSQL has known no Redis yet" : standing.text, "start cartd: its first use takes it")
+      let text = isFirst ? "PostgreSQL has known no Redis yet" : standing.text
+      add(.note, "history", text, "start cartd: its first use takes it")
     case .superseded, .foreign: add(.failure, "history", standing.text, Self.advice(standing))
     case .replica: break
     }
@@ -193,10 +194,10 @@ struct Consultation {
   /// Which Redis is the right one, and how sure that is.
   private static func advice(_ standing: RedisStanding) -> String {
     guard let newest = standing.records.newest, !newest.location.isEmpty else {
-      return "find out which Redis the running cartd uses; it has registered history \(standing.records.newest?.number ?? 0)"
+      return "find out which Redis the running cartd uses: an older cartd has not noted it"
     }
-    return "set CART_REDIS to \(newest.location): a cartd has served from there since \(newest.registeredAt.rfc3339); only if "
-      + "you know that it is gone, cartctl adopt"
+    return "set CART_REDIS to \(newest.location): a cartd has served from there since "
+      + "\(newest.registeredAt.rfc3339); only if you know that it is gone, cartctl adopt"
   }
 
   /// What a healthy second cures is not told: it is looked at again for a while.
@@ -210,10 +211,10 @@ struct Consultation {
   }
 
   private static func isDoubtful(_ state: SyncState) -> Bool {
-    state.lag > 60_000 || state.living.isEmpty && (state.dirty > 0 || state.waiting > 0)
+    state.lag > 60_000 || state.living.isEmpty
   }
 
-  private static let patience = 20
+  private static let patience = 10
   private static let pauseMicroseconds: UInt32 = 200_000
 
   private mutating func judge(_ state: SyncState) {

@@ -192,7 +192,8 @@ struct SpeakerTests {
       _ = try bench.run(command, environment: stray)
     }
     let doctor = try bench.run("doctor", environment: stray)
-    #expect(doctor.status == 1 && doctor.output.contains("set CART_REDIS to ") && doctor.output.contains("cartctl adopt"))
+    #expect(doctor.status == 1 && doctor.output.contains("set CART_REDIS to "))
+    #expect(doctor.output.contains("cartctl adopt"))
     #expect(try bench.run("show", name, environment: stray).output.contains("from PostgreSQL"))
     #expect(try bench.run("adopt", environment: stray).status == 64)
     #expect(try isEmpty(second) && lineages(bench.schema) == 1)

@@ -149,7 +149,7 @@ struct SyncTests {
     try stores.expectEqual(user)
   }
 
-  @Test("A restart of Redis has every cart compared; the newer copy wins, and goes on with a version that nobody has seen")
+  @Test("A restart of Redis has every cart compared; the newer copy wins, with a version that nobody has seen")
   func restarted() throws {
     let server = try PrivateRedis(["--appendonly", "yes"])
     let stores = try TwoStores(server.configuration())
