@@ -158,9 +158,9 @@ extension PostgresCarts {
       SELECT c.owner_kind, c.owner_id FROM carts c JOIN given USING (owner_kind, owner_id)
       ORDER BY c.owner_kind, c.owner_id FOR UPDATE OF c SKIP LOCKED
     ), copies AS (
-      SELECT given.* FROM given LEFT JOIN free USING (owner_kind, owner_id)
-      WHERE free.owner_id IS NOT NULL
-        OR NOT EXISTS (SELECT FROM carts c WHERE c.owner_kind = given.owner_kind AND c.owner_id = given.owner_id)
+      SELECT given.* FROM given
+        LEFT JOIN free USING (owner_kind, owner_id) LEFT JOIN carts c USING (owner_kind, owner_id)
+      WHERE free.owner_id IS NOT NULL OR c.owner_id IS NULL
     ), written AS (
       \(writeCopies) RETURNING owner_kind, owner_id, inbox_applied
     ), delivered AS (
