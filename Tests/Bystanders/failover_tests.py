@@ -161,7 +161,7 @@ class FailoverTests(WithReplicas):
         acknowledged, others, skus, lock = [], [], iter(SKUS), threading.Lock()
 
         def write(stopping, number):
-            for _ in pace(stopping, 10):
+            for _ in pace(stopping, 25):
                 with lock:
                     sku = next(skus)
                 try:

@@ -209,14 +209,20 @@ class Shop(System):
                 raise AssertionError(f"version {version} of {user} is recorded more than once: {count} of {different}")
         return {int(version): int(count) for version, count, _ in rows}
 
-    def copy_rows(self, table, where, count, changes):
+    def copy_rows(self, table, where, count, changes, first=1):
         """Copies the row of a table `count` times; `changes`: column → SQL for its value, in which `n` is the copy's
-        number."""
-        values = ", ".join(f"'{column}', {value}" for column, value in changes.items())
+        number, from `first` on."""
+        columns = [
+            row[0]
+            for row in self.sql(
+                f"SELECT attname FROM pg_attribute WHERE attrelid = 'cart.{table}'::regclass AND attnum > 0"
+                " AND NOT attisdropped AND attgenerated = '' AND attidentity = ''"
+            )
+        ]
+        values = ", ".join(changes.get(column, f"t.{column}") for column in columns)
         self.sql(
-            f"INSERT INTO cart.{table} SELECT (jsonb_populate_record(NULL::cart.{table},"
-            f" to_jsonb(t) || jsonb_build_object({values}))).*"
-            f" FROM cart.{table} AS t, generate_series(1, {count}) AS n WHERE {where}"
+            f"INSERT INTO cart.{table} ({', '.join(columns)}) SELECT {values}"
+            f" FROM cart.{table} AS t, generate_series({first}, {first + count - 1}) AS n WHERE {where}"
         )
 
 
