@@ -118,6 +118,7 @@ class FailoverTests(WithReplicas):
                 marked.append((at, read.status, read.headers.get("cart-source")))
                 refused.append((at, change.status))
             time.sleep(0.05)
+        ready = shop.ready()
         with shop.redis_link() as redis:
             redis("REPLICAOF", "NO", "ONE")
         promoted = time.monotonic()
@@ -125,6 +126,7 @@ class FailoverTests(WithReplicas):
         self.assertEqual(late, [], f"{len(late)} of {len(marked)} reads")
         wrong = [entry for entry in refused if entry[1] != 503]
         self.assertEqual(wrong, [], "changes were not refused")
+        self.assertEqual((ready.status, ready.json["change"]), (200, False), "readiness while changes are refused")
 
         def is_back():
             return all(shop.ask("POST", "/v1/cart/lines", {"sku": "p3"}, **person).status == 200 for person in people)
@@ -137,6 +139,7 @@ class FailoverTests(WithReplicas):
                 self.assertGreaterEqual(lines["p3"], 1)
                 self.assertEqual(lines["p1"], 1)
                 self.assertNotIn("p2", lines)
+        self.assertTrue(shop.ready().json["change"])
         shop.add("p0", user="new-after-that")
         shop.await_rest()
 
@@ -192,6 +195,7 @@ class FailoverTests(WithReplicas):
             for user in users[:4]:
                 shop.ask("POST", "/v1/cart/lines", {"sku": "big1"}, user=user, listen=listen)
             time.sleep(NOTICED_WITHIN + 3)
+        self.assertFalse(shop.ready().json["change"], "the old side says that it takes changes")
         end(shop.master)
         shop.redis.kill()
         there = {}

@@ -114,18 +114,28 @@ def a_merge_into_an_unreadable_cart(shop, bystander):
 @misbehaviour
 def a_cart_that_postgres_refuses(shop, bystander):
     """PostgreSQL refuses one shopper's cart"""
-    _poisoned(shop, bystander, "cart", ["carts"])
+    _refused(shop, bystander, "cart", ["carts"])
 
 
 @misbehaviour
 def a_record_that_postgres_refuses(shop, bystander):
     """PostgreSQL refuses the record of one shopper's changes"""
-    tables = [name for name in shop.postgres.tables("owner_id", "version", "action", "request_id")]
+    _refused(shop, bystander, "record", _tables_of_the_record(shop))
+
+
+@misbehaviour
+def a_record_that_breaks_a_rule(shop, bystander):
+    """The record of one shopper's changes breaks a rule that somebody has made"""
+    _refused(shop, bystander, "ruled", _tables_of_the_record(shop), "check_violation")
+
+
+def _tables_of_the_record(shop):
+    tables = shop.postgres.tables("owner_id", "version", "action", "request_id")
     demand(tables, "no table holds the record")
-    _poisoned(shop, bystander, "record", tables)
+    return tables
 
 
-def _poisoned(shop, bystander, what, tables):
+def _refused(shop, bystander, what, tables, error="raise_exception"):
     user = f"refused-{what}"
     owner = ("user", user)
     version = shop.add("p0", user=user).json["version"]
@@ -133,21 +143,30 @@ def _poisoned(shop, bystander, what, tables):
     shop.await_rest()
     shop.sql(
         f"CREATE FUNCTION cart.refuse_{what}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        f" IF NEW.owner_id = '{user}' THEN RAISE EXCEPTION 'refused'; END IF; RETURN NEW; END $$"
+        f" IF NEW.owner_id = '{user}' THEN RAISE EXCEPTION 'refused' USING ERRCODE = '{error}'; END IF;"
+        " RETURN NEW; END $$"
     )
     for table in tables:
         shop.sql(
             f"CREATE TRIGGER refuse_{what} BEFORE INSERT OR UPDATE ON cart.{table}"
             f" FOR EACH ROW EXECUTE FUNCTION cart.refuse_{what}()"
         )
+    changes = 2 * SECONDS
+    with bystander.excused(), shop.syncer_stopped():
+        # They stand beside each other.
+        for number in range(12):
+            bystander.act(("user", "guest")[number % 2], number)
+            shop.add("p1", user=user)
     with bystander.shopping():
-        for _ in range(SECONDS * 2):
+        for _ in range(changes):
             version = shop.add("p1", user=user).json["version"]
             time.sleep(0.5)
-    demand(shop.lines(user=user)["p1"] == SECONDS * 2, "his own cart is not served")
-    if what == "record":
-        # It holds back no cart.
+    demand(shop.lines(user=user)["p1"] == changes + 12, "his own cart is not served")
+    if what != "cart":
         demand(shop.version_in_postgres(owner) >= version, "the cart waits for its record")
+    for _, name in bystander.owners["user"]:
+        number = shop.must("GET", "/v1/cart", user=name).json["version"]
+        wait_until(lambda: len(shop.record(name)) >= number, 10, f"the record of {name}")  # noqa: B023
     for table in tables:
         shop.sql(f"DROP TRIGGER refuse_{what} ON cart.{table}")
     # It is tried again less and less often, but after these seconds soon.
@@ -211,7 +230,7 @@ def _stray(shop, name):
 
 def _demand_readiness(shop):
     answer = shop.ready()
-    demand(answer.status == 200, f"/ops/ready: {answer.status} {answer.json}")
+    demand(answer.status == 200 and answer.json["change"], f"/ops/ready: {answer.status} {answer.json}")
 
 
 @misbehaviour
