@@ -58,7 +58,7 @@ def a_backlog_of_many_lines(shop, bystander):
     """302 changes of 2,000 lines each wait for PostgreSQL"""
     user = "backlogged"
     shop.fill(user)
-    with bystander.excused(), shop.syncer_stopped():
+    with bystander.excused(), shop.without_syncer():
         version = shop.select_all(user, False).json["version"]
         shop.must("DELETE", "/v1/cart?view=summary", user=user)
         with shop.redis_link() as redis:

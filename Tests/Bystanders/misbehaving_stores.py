@@ -61,7 +61,7 @@ def an_unreadable_hash(shop, bystander):
     user = "unreadable-hash"
     shop.add("p0", user=user)
     shop.add("hot1", user=user)
-    with shop.syncer_stopped():
+    with shop.without_syncer():
         answer = shop.order(user, "k", PRICE, skus=["hot1"])
         demand(answer.status == 201, f"an order: {answer.status} {answer.json}")
         key = shop.key(("user", user))
@@ -69,9 +69,9 @@ def an_unreadable_hash(shop, bystander):
             redis("HSET", key, "=p0", "not a line", "#l", "1")
             redis("HDEL", key, "#i")
     demand(shop.number("SELECT count(*) FROM cart.cart_inbox") == 1, "no command waits")
-    ended = expired_guest(shop, 2)
     # Until its sender counts as dead.
     time.sleep(1.5)
+    ended = expired_guest(shop, 2)
     shop.reload()
     with bystander.shopping():
         time.sleep(SECONDS)
@@ -152,7 +152,7 @@ def _refused(shop, bystander, what, tables, error="raise_exception"):
             f" FOR EACH ROW EXECUTE FUNCTION cart.refuse_{what}()"
         )
     changes = 2 * SECONDS
-    with bystander.excused(), shop.syncer_stopped():
+    with bystander.excused(), shop.without_syncer():
         # They stand beside each other.
         for number in range(12):
             bystander.act(("user", "guest")[number % 2], number)

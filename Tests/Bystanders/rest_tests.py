@@ -61,7 +61,10 @@ class RestTests(unittest.TestCase):
     def test_a_change_that_was_acknowledged_and_not_deleted_is_deleted(self):
         shop = self.shop
         shop.await_rest()
-        with shop.without_syncer(), shop.redis_link() as redis:
+        redis = shop.redis_link()
+        self.addCleanup(redis.close)
+        self.addCleanup(lambda: redis("XTRIM", "cart:stream", "MAXLEN", 0))
+        with shop.without_syncer():
             shop.add("p0", user="acknowledged")
             # As a reader who dies between the two leaves it, where the stream has a group of readers.
             for group in redis("XINFO", "GROUPS", "cart:stream"):

@@ -139,12 +139,11 @@ class Shop(System):
 
     @contextlib.contextmanager
     def without_syncer(self):
-        """The syncer is dead meanwhile: what it had read is forgotten."""
+        """The syncer has ended in order, and its master can't take note of it now."""
         with self.stopped([self.master.pid]):
             pids = self.syncers()
-            self.signal(pids, signal.SIGKILL)
-            # Its master can't take note of it now.
-            wait_until(lambda: not any(any(command_line(pid)) for pid in pids), 5, "the syncer's end")
+            self.signal(pids, signal.SIGTERM)
+            wait_until(lambda: not any(any(command_line(pid)) for pid in pids), 15, "the syncer's end")
             yield
 
     def reload(self):
