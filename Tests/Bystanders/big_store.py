@@ -79,11 +79,14 @@ def fill_postgres(shop, carts, rows):
     say(f"{max(rows, carts)} rows are in PostgreSQL")
 
 
-def fill_orders(shop, orders):
-    if not orders:
-        return
+def make_order(shop):
+    """An order's id."""
     shop.add("hot0", user="orderer")
-    where = f"order_id = '{shop.order('orderer', '1', PRICE).json['id']}'"
+    return shop.order("orderer", "1", PRICE).json["id"]
+
+
+def fill_orders(shop, order, orders):
+    where = f"order_id = '{order}'"
     time_of = f"now() - n * interval '2 days' / {orders}"
     for table in ("placed_orders", "placed_lines", "order_keys"):
         more = {"placed_at": time_of, "moved_at": time_of}
@@ -162,12 +165,12 @@ def main():
         # Much is written here, and lost with the folder.
         shop.postgres.psql("ALTER SYSTEM SET max_wal_size = '4GB'", "postgres", "postgres")
         shop.postgres.psql("SELECT pg_reload_conf()", "postgres", "postgres")
-        dump = make_template(shop, options.lines)
+        dump, order = make_template(shop, options.lines), make_order(shop)
         with shop.without_syncer():
             carts = fill_redis(shop, options.carts, dump)
             say(f"{carts} carts are in Redis")
             fill_postgres(shop, carts, options.rows)
-            fill_orders(shop, options.orders)
+            fill_orders(shop, order, options.orders)
             shop.sql("ANALYZE")
         faults = measure(shop, options.seconds)
     finally:
