@@ -128,7 +128,7 @@ MUTANTS = {
     "memory: the syncer goes on without": (
         "memory",
         [
-            (STORES + "Redis/RedisScript.swift", ".move, .advance, .reset, .anyway:", ".move, .advance, .reset:"),
+            (STORES + "Redis/RedisScript.swift", ".reset, .anyway, .aside,", ".reset, .aside,"),
             (STORES + "Redis/RedisScript.swift", ".install, .fill, .publish: false", ".install, .fill, .publish, .anyway: false"),
         ],
     ),

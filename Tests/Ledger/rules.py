@@ -299,6 +299,8 @@ def eviction(fleet):
         key = f"cart:user:{user}"
         before = redis("GET", "cart:database")
         redis("ZADD", "cart:active", int(time.time() * 1000) - days, key)
+        # It has been done a moment ago, and would be due tomorrow.
+        redis("HDEL", "cart:tasks", "idle")
         postgres.stop()
         postgres.go_back()
         fleet.tell_victims()

@@ -16,8 +16,6 @@ import wire
 from proxies import ProxyProcess, signal_own
 
 ROLE = "cart"
-# Where a syncer notes in Redis when it last did what it does from time to time.
-SCHEDULES = ("cart:chore*", "cart:schedule*")
 LIBC = ctypes.CDLL(None)
 MANIFEST = """file appendonly.aof.1.base.rdb seq 1 type b
 file appendonly.aof.1.incr.aof seq 1 type i
@@ -314,9 +312,7 @@ class System:
     def make_chores_due(self):
         """Has the syncer do at once what it does from time to time."""
         with wire.Redis(self.redis.socket) as redis:
-            for pattern in SCHEDULES:
-                for key in redis("KEYS", pattern):
-                    redis("DEL", key)
+            redis("DEL", "cart:tasks")
         signal_own(self.master.pid, signal.SIGHUP, self.own())
 
     def tend(self):
