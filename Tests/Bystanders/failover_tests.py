@@ -118,6 +118,7 @@ class FailoverTests(WithReplicas):
                 marked.append((at, read.status, read.headers.get("cart-source")))
                 refused.append((at, change.status))
             time.sleep(0.05)
+        ready = shop.ready()
         with shop.redis_link() as redis:
             redis("REPLICAOF", "NO", "ONE")
         promoted = time.monotonic()
@@ -125,6 +126,7 @@ class FailoverTests(WithReplicas):
         self.assertEqual(late, [], f"{len(late)} of {len(marked)} reads")
         wrong = [entry for entry in refused if entry[1] != 503]
         self.assertEqual(wrong, [], "changes were not refused")
+        self.assertEqual((ready.status, ready.json["change"]), (200, False), "readiness while changes are refused")
 
         def is_back():
             return all(shop.ask("POST", "/v1/cart/lines", {"sku": "p3"}, **person).status == 200 for person in people)
@@ -137,6 +139,7 @@ class FailoverTests(WithReplicas):
                 self.assertGreaterEqual(lines["p3"], 1)
                 self.assertEqual(lines["p1"], 1)
                 self.assertNotIn("p2", lines)
+        self.assertTrue(shop.ready().json["change"])
         shop.add("p0", user="new-after-that")
         shop.await_rest()
 
@@ -144,7 +147,8 @@ class FailoverTests(WithReplicas):
 
     def partition(self, needs_replica):
         """Clients go on at the old primary while its replica, which it can't reach, is promoted, and another cartd
-        begins there. (acknowledged adds that are gone: before the promotion, after it; when the last was acknowledged.)"""
+        begins there. (how many acknowledged adds are gone, by when they were made; how long after the new side served the
+        last was acknowledged; whether the old one says in the end that it takes changes)"""
         shop, folder = self.shop, self.shop.folder
         cable = Cable(shop.redis.port)
         self.addCleanup(cable.close)
@@ -161,7 +165,7 @@ class FailoverTests(WithReplicas):
         acknowledged, others, skus, lock = [], [], iter(SKUS), threading.Lock()
 
         def write(stopping, number):
-            for _ in pace(stopping, 10):
+            for _ in pace(stopping, 25):
                 with lock:
                     sku = next(skus)
                 try:
@@ -192,6 +196,7 @@ class FailoverTests(WithReplicas):
             for user in users[:4]:
                 shop.ask("POST", "/v1/cart/lines", {"sku": "big1"}, user=user, listen=listen)
             time.sleep(NOTICED_WITHIN + 3)
+        takes_changes = shop.ready().json["change"]
         end(shop.master)
         shop.redis.kill()
         there = {}
@@ -211,16 +216,18 @@ class FailoverTests(WithReplicas):
             f" ({dict(counts)}), the last acknowledged {last:+.2f} s after the new side served",
             flush=True,
         )
-        return counts, last
+        return counts, last, takes_changes
 
     def test_a_partition_where_a_replica_is_needed_loses_nothing(self):
-        counts, _ = self.partition(needs_replica=True)
+        counts, _, takes_changes = self.partition(needs_replica=True)
         self.assertEqual(sum(counts.values()), 0)
+        self.assertFalse(takes_changes, "the old side says that it takes changes")
 
     def test_a_deposed_primary_stops_acknowledging(self):
-        counts, last = self.partition(needs_replica=False)
+        counts, last, takes_changes = self.partition(needs_replica=False)
         self.assertEqual(counts["before the partition"] + counts["before the promotion"], 0, "lost without need")
         self.assertLess(last, NOTICED_WITHIN, "the old side goes on acknowledging what is lost")
+        self.assertFalse(takes_changes, "the old side says that it takes changes")
 
     # --- versions -----------------------------------------------------------------------------------------------------
 

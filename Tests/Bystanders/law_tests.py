@@ -1,8 +1,11 @@
 """A bystander's law: while one shopper, row, product, command or node misbehaves, another shopper's add is answered
 within 200 ms and is in PostgreSQL within a second, 99 of 100."""
 
+import time
 import unittest
 
+import misbehaving_shoppers  # noqa: F401
+import misbehaving_stores  # noqa: F401
 from bystander import Bystander
 from misbehaviours import MISBEHAVIOURS
 from shop import Shop
@@ -43,6 +46,48 @@ class LawTests(unittest.TestCase):
         except BaseException:
             cls.leave()
             raise
+
+
+class TheLawItselfTests(unittest.TestCase):
+    """It can be broken."""
+
+    def setUp(self):
+        self.shop = Shop()
+        self.addCleanup(self.shop.close)
+
+    def faults(self, pids, seconds):
+        bystander = Bystander(self.shop, "watcher")
+        with bystander.shopping():
+            time.sleep(1)
+            with self.shop.stopped(pids):
+                time.sleep(seconds)
+            time.sleep(1)
+        return " ".join(bystander.faults()), bystander
+
+    def test_it_sees_who_waits_for_an_answer(self):
+        faults, _ = self.faults([self.shop.master.pid, *self.shop.workers()], 0.5)
+        self.assertIn("is answered after", faults)
+        self.assertNotIn("in PostgreSQL", faults)
+
+    def test_it_sees_who_waits_for_postgres(self):
+        faults, _ = self.faults([self.shop.master.pid, *self.shop.syncers()], 1.5)
+        self.assertIn("in PostgreSQL after", faults)
+        self.assertNotIn("answered", faults)
+
+    def test_it_sees_what_is_not_there(self):
+        _, bystander = self.faults([], 0)
+        self.shop.await_rest()
+        self.assertEqual(bystander.differences(), [])
+        kind, name = bystander.owners["user"][0]
+        with self.shop.redis_link() as redis:
+            key = self.shop.key((kind, name))
+            line = redis("HGET", key, "=p0").split("|", 1)
+            redis("HSET", key, "=p0", f"{int(line[0]) + 1}|{line[1]}")
+        found = " ".join(bystander.differences())
+        self.assertIn(f"('{kind}', '{name}') p0: 1001, not 1000 to 1000", found)
+        self.assertIn("in PostgreSQL", found)
+        # The same version, and another content.
+        self.assertEqual(len(bystander.repeated), 1)
 
 
 def _test(name, misbehaviour):

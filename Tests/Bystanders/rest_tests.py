@@ -58,6 +58,21 @@ class RestTests(unittest.TestCase):
             cart = shop.must("GET", "/v1/cart", user=f"keeper-{number}").json
             self.assertEqual(cart["lines"][0]["snapshot"], snapshot)
 
+    def test_a_change_that_was_acknowledged_and_not_deleted_is_deleted(self):
+        shop = self.shop
+        shop.await_rest()
+        redis = shop.redis_link()
+        self.addCleanup(redis.close)
+        self.addCleanup(lambda: redis("XTRIM", "cart:stream", "MAXLEN", 0))
+        with shop.without_syncer():
+            shop.add("p0", user="acknowledged")
+            # As a reader who dies between the two leaves it, where the stream has a group of readers.
+            for group in redis("XINFO", "GROUPS", "cart:stream"):
+                name = dict(zip(group[::2], group[1::2]))["name"]
+                read = redis("XREADGROUP", "GROUP", name, "dead", "STREAMS", "cart:stream", ">")
+                redis("XACK", "cart:stream", name, *(entry for entry, _ in read[0][1]))
+        shop.await_rest(20)
+
     def test_guests_who_log_in_at_once_leave_nothing_for_ever(self):
         shop = self.shop
         for number in range(200 if IS_LONG else 60):

@@ -139,12 +139,11 @@ class Shop(System):
 
     @contextlib.contextmanager
     def without_syncer(self):
-        """The syncer is dead meanwhile: what it had read is forgotten."""
+        """The syncer has ended in order, and its master can't take note of it now."""
         with self.stopped([self.master.pid]):
             pids = self.syncers()
-            self.signal(pids, signal.SIGKILL)
-            # Its master can't take note of it now.
-            wait_until(lambda: not any(any(command_line(pid)) for pid in pids), 5, "the syncer's end")
+            self.signal(pids, signal.SIGTERM)
+            wait_until(lambda: not any(any(command_line(pid)) for pid in pids), 15, "the syncer's end")
             yield
 
     def reload(self):
@@ -209,14 +208,20 @@ class Shop(System):
                 raise AssertionError(f"version {version} of {user} is recorded more than once: {count} of {different}")
         return {int(version): int(count) for version, count, _ in rows}
 
-    def copy_rows(self, table, where, count, changes):
+    def copy_rows(self, table, where, count, changes, first=1):
         """Copies the row of a table `count` times; `changes`: column → SQL for its value, in which `n` is the copy's
-        number."""
-        values = ", ".join(f"'{column}', {value}" for column, value in changes.items())
+        number, from `first` on."""
+        columns = [
+            row[0]
+            for row in self.sql(
+                f"SELECT attname FROM pg_attribute WHERE attrelid = 'cart.{table}'::regclass AND attnum > 0"
+                " AND NOT attisdropped AND attgenerated = '' AND attidentity = ''"
+            )
+        ]
+        values = ", ".join(changes.get(column, f"t.{column}") for column in columns)
         self.sql(
-            f"INSERT INTO cart.{table} SELECT (jsonb_populate_record(NULL::cart.{table},"
-            f" to_jsonb(t) || jsonb_build_object({values}))).*"
-            f" FROM cart.{table} AS t, generate_series(1, {count}) AS n WHERE {where}"
+            f"INSERT INTO cart.{table} ({', '.join(columns)}) SELECT {values}"
+            f" FROM cart.{table} AS t, generate_series({first}, {first + count - 1}) AS n WHERE {where}"
         )
 
 

@@ -46,7 +46,7 @@ def pair(name, value):
 
 
 class Answer:
-    """Status, headers in lower case and the JSON of one response."""
+    """Status, headers in lower case, body and its JSON of one response."""
 
     def __init__(self, output):
         head, _, body = output.partition(b"\r\n\r\n")
@@ -55,8 +55,9 @@ class Answer:
             name, _, value = line.partition(":")
             self.headers[name.strip().lower()] = value.strip()
         self.status = int(self.headers.get("status", "200").split()[0])
+        self.body = body
         try:
-            self.json = json.loads(body) if body else None
+            self.json = json.loads(body) if body and "json" in self.headers.get("content-type", "json") else None
         except ValueError as error:
             raise Cut("half a body") from error
 
