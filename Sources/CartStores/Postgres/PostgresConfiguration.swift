@@ -25,6 +25,9 @@ package struct PostgresConfiguration: Sendable {
   package var statementTimeout: Int
   /// Milliseconds.
   package var lockTimeout: Int
+  /// The same for transactions that lock rows of orders, of stock and of single carts, which others hold for a moment:
+  /// who doesn't get one soon is better told so than kept waiting.
+  package var rowLockTimeout: Int
   /// For so many milliseconds after a time-out or a refused connection nothing is tried; 0 for always trying.
   package var restAfterFailure: Int
   /// How the connection's statements are planned: settings in SQL.
@@ -46,10 +49,13 @@ package struct PostgresConfiguration: Sendable {
     switch patience {
     case .request:
       (connectTimeout, statementTimeout, lockTimeout, restAfterFailure) = (1_000, 2_000, 1_000, 3_000)
+      rowLockTimeout = 150
     case .background:
       (connectTimeout, statementTimeout, lockTimeout, restAfterFailure) = (2_000, 20_000, 5_000, 0)
+      rowLockTimeout = 5_000
     case .command:
       (connectTimeout, statementTimeout, lockTimeout, restAfterFailure) = (10_000, 600_000, 60_000, 0)
+      rowLockTimeout = 5_000
     }
     if let givenTimeout { connectTimeout = min(givenTimeout, 600) * 1_000 }
   }

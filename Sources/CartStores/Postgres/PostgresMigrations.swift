@@ -18,6 +18,7 @@ package struct PostgresMigration: Sendable {
     PostgresMigration(version: 2, name: "carts", bytes: PackageResources.v0002_carts_sql),
     PostgresMigration(version: 3, name: "merges", bytes: PackageResources.v0003_merges_sql),
     PostgresMigration(version: 4, name: "orders", bytes: PackageResources.v0004_orders_sql),
+    PostgresMigration(version: 5, name: "stock", bytes: PackageResources.v0006_stock_sql),
   ]
 
   private init(version: Int, name: String, bytes: [UInt8]) {

@@ -9,7 +9,7 @@ extension Syncer {
     case memory
     /// Publishes changes of the catalogue that nobody has.
     case catalogue
-    /// Publishes stock that an order has moved whose sender has died.
+    /// Applies stock that an import has left, and publishes stock that has moved, whose senders have died.
     case stock
     /// Takes over changes that a dead syncer had taken.
     case abandoned
@@ -48,7 +48,7 @@ extension Syncer {
       try sync([])
     case .memory: try connection.announcePressure()
     case .catalogue: try catalogue.publish()
-    case .stock: try publishStock()
+    case .stock: for _ in 0..<Self.mostBatches where try stock.step() { break }
     case .abandoned: try takeOver()
     case .dirty: try persistDirty(before: now.adding(milliseconds: -Self.dirtyMilliseconds))
     case .commands: _ = try deliverCommands(olderThan: Self.commandMilliseconds)
@@ -71,19 +71,6 @@ extension Syncer {
 
   /// Fresh changes wait for no more than so many batches of old ones.
   private static let mostBatches = 20
-
-  private func publishStock() throws(StoreError) {
-    let started = RedisClock.monotonic
-    let since = stockPublishedAt.map { started - $0 + Self.movementMilliseconds } ?? Self.longestAbsence
-    let moved = try PostgresOrders(archive).recentlyMoved(within: since)
-    _ = try catalogue.publishStock(try catalogue.exactProducts(for: moved).compactMap { $0 })
-    stockPublishedAt = started
-  }
-
-  /// Longer than the transaction of an order takes.
-  private static let movementMilliseconds: Int64 = 3_000
-  /// What a new syncer looks back.
-  private static let longestAbsence: Int64 = 3_600_000
 
   /// Longer than the stream's way takes.
   private static let dirtyMilliseconds: Int64 = 1_500
@@ -193,5 +180,9 @@ extension Syncer {
     if configuration.monthsKept > 0 { try archive.dropMonths(before: configuration.monthsKept) }
     while try archive.removeExpiredGuests(limit: configuration.batch) == configuration.batch {}
     while try archive.removeErased(limit: configuration.batch) == configuration.batch {}
+    if configuration.orderKeysDays > 0 {
+      let (book, days) = (PostgresOrders(archive), configuration.orderKeysDays)
+      while try book.removeOldKeys(olderThanDays: days, limit: configuration.batch) == configuration.batch {}
+    }
   }
 }

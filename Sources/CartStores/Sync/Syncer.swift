@@ -15,10 +15,13 @@ package final class Syncer {
     package var keepsGuests = true
     /// The record of changes is kept for so many months beside the current one; 0: for ever.
     package var monthsKept = 0
+    /// The keys of orders are kept for so many days; 0: for ever.
+    package var orderKeysDays = 400
 
     package init() {}
 
-    /// Reads ``SettingKey/guestPersist``, ``SettingKey/idleDays`` and ``SettingKey/changesMonths``.
+    /// Reads ``SettingKey/guestPersist``, ``SettingKey/idleDays``, ``SettingKey/changesMonths`` and
+    /// ``SettingKey/orderKeysDays``.
     package init(_ settings: Settings) throws(SettingsError) {
       guard ["on", "off"].contains(settings[.guestPersist]) else {
         throw SettingsError("\(SettingKey.guestPersist.rawValue): neither on nor off")
@@ -26,6 +29,7 @@ package final class Syncer {
       keepsGuests = settings[.guestPersist] == "on"
       idleDays = try settings.integer(.idleDays, in: 0...100_000)
       monthsKept = try settings.integer(.changesMonths, in: 0...1_200)
+      orderKeysDays = try settings.integer(.orderKeysDays, in: 0...100_000)
     }
   }
 
@@ -53,8 +57,7 @@ package final class Syncer {
   let catalogue: RedisCatalogue
   let merger: CartMerger
   var quarantine: Set<CartOwner> = []
-  /// When movements of stock were last looked for.
-  var stockPublishedAt: Int64?
+  let stock: StockKeeper
   private var schedule: [Chore: Timestamp] = [:]
 
   /// - Parameter name: unique among all syncers of this Redis.
@@ -69,7 +72,9 @@ package final class Syncer {
     synchronizer = CartSynchronizer(restorer, keepsGuests: configuration.keepsGuests)
     stream = ChangeStream(connection, reader: name)
     lists = CartLists(connection)
-    catalogue = RedisCatalogue(connection: connection, source: PostgresCatalogue(archive.connection))
+    let source = PostgresCatalogue(archive.connection)
+    catalogue = RedisCatalogue(connection: connection, source: source)
+    stock = StockKeeper(source, catalogue: catalogue)
     merger = CartMerger(restorer, synchronizer: synchronizer, catalogue: catalogue)
     restorer.observe = { [unowned self] in observer.restored($0) }
   }

@@ -6,6 +6,8 @@ final class CountingStore: CartStore {
   private(set) var calls = 0
   private(set) var lastChange: ChangeRequest?
   var isAway = false
+  /// Others are at work on what it is asked for.
+  var isCrowded = false
 
   init(_ inner: any CartStore) { self.inner = inner }
 
@@ -42,6 +44,7 @@ final class CountingStore: CartStore {
   private func count() throws(StoreError) {
     calls += 1
     if isAway { throw StoreError(.unavailable, "away for the test", isOutcomeUnknown: true) }
+    if isCrowded { throw StoreError(.overloaded, "crowded for the test") }
   }
 }
 
