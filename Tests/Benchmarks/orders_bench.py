@@ -92,7 +92,7 @@ WITH claimed AS (
     WHERE EXISTS (SELECT FROM claimed))
   ORDER BY s.sku FOR NO KEY UPDATE
 ), moved AS (
-  UPDATE product_stock s SET stock = s.stock - l.quantity, moved = next_generation(s.moved), updated_at = now()
+  UPDATE product_stock s SET stock = s.stock - l.quantity, moved = next_generation(s.moved)
   FROM taken t JOIN lines l ON l.sku = t.sku WHERE s.sku = t.sku AND s.stock >= l.quantity
   RETURNING s.sku
 )
