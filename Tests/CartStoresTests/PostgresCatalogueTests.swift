@@ -132,9 +132,12 @@ struct PostgresCatalogueTests {
   func changes() throws {
     func changed(since generation: Int64) throws -> [String] {
       var names: [String] = []
-      try catalogue.forEachChanged(since: generation) { batch throws(StoreError) in
-        #expect((1...500).contains(batch.count))
-        names += batch.map(\.content.sku.text)
+      var place: CataloguePlace? = CataloguePlace(after: generation)
+      while let present = place {
+        let page = try catalogue.changed(after: present)
+        #expect((0...500).contains(page.products.count))
+        names += page.products.map(\.content.sku.text)
+        place = page.next
       }
       return names
     }

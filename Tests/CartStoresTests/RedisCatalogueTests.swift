@@ -233,11 +233,10 @@ private final class InterruptedSource: CatalogueSource {
 
   func generation() throws(StoreError) -> Int64 { try shop.generation() }
 
-  func forEachChanged(since generation: Int64, _ body: ([Product]) throws(StoreError) -> Void) throws(StoreError) {
-    try shop.forEachChanged(since: generation) { products throws(StoreError) in
-      try interrupted(beforeBatch)
-      try body(products)
-    }
+  func changed(after place: CataloguePlace) throws(StoreError) -> (products: [Product], next: CataloguePlace?) {
+    let page = try shop.changed(after: place)
+    if !page.products.isEmpty { try interrupted(beforeBatch) }
+    return page
   }
 
   private func interrupted(_ body: () throws -> Void) throws(StoreError) {

@@ -36,24 +36,17 @@ package final class PostgresCatalogue: CatalogueSource {
     return generation
   }
 
-  package func forEachChanged(
-    since generation: Int64, _ body: ([Product]) throws(StoreError) -> Void
-  ) throws(StoreError) {
-    // Page after page by key, so that no transaction stays open while `body` works. What changes meanwhile moves
-    // behind the page that it was on, and is met again.
-    var last = (generation: generation + 1, sku: "")
-    while true {
-      let rows = try query(
-        Self.changed, [.integer(last.generation), .text(last.sku), .integer(Self.batchSize)])
-      var batch: [Product] = []
-      batch.reserveCapacity(rows.rowCount)
-      for row in 0..<rows.rowCount { batch.append(try Self.product(rows, row)) }
-      guard let final = batch.last else { return }
-      guard let next = rows.integer(rows.rowCount - 1, 0) else { throw Self.corrupt }
-      last = (next, final.content.sku.text)
-      try body(batch)
-      if rows.rowCount < Self.batchSize { return }
-    }
+  package func changed(
+    after place: CataloguePlace
+  ) throws(StoreError) -> (products: [Product], next: CataloguePlace?) {
+    let rows = try query(
+      Self.changed, [.integer(place.generation), .text(place.sku), .integer(Self.batchSize)])
+    var products: [Product] = []
+    products.reserveCapacity(rows.rowCount)
+    for row in 0..<rows.rowCount { products.append(try Self.product(rows, row)) }
+    guard rows.rowCount == Self.batchSize, let last = products.last else { return (products, nil) }
+    guard let generation = rows.integer(rows.rowCount - 1, 0) else { throw Self.corrupt }
+    return (products, CataloguePlace(generation: generation, sku: last.content.sku.text))
   }
 
   private static let batchSize = 500

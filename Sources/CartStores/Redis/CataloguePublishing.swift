@@ -39,32 +39,67 @@ extension RedisCatalogue {
   /// - Returns: the number of products that were sent.
   @discardableResult
   package func publish(anew: Bool = false) throws(StoreError) -> Int {
+    var (sent, place) = try publish(from: nil, anew: anew, until: .max)
+    while let next = place {
+      let (more, end) = try publish(from: next, until: .max)
+      (sent, place) = (sent + more, end)
+    }
+    return sent
+  }
+
+  /// Does a part of ``publish(anew:)``.
+  ///
+  /// - Parameters:
+  ///   - place: where a former call has stopped, whoever made it; `nil` at the beginning. If Redis was emptied since, what
+  ///     it has lost is asked of PostgreSQL when it is missed.
+  ///   - deadline: of the monotonic clock, in milliseconds; what is begun is ended.
+  /// - Returns: the number of products that were sent, and where to go on; `nil` if Redis is up to date.
+  func publish(
+    from place: String?, anew: Bool = false, until deadline: Int64
+  ) throws(StoreError) -> (sent: Int, next: String?) {
     try needOwn()
+    var begun = place.flatMap { PublishingRound($0) }
+    if begun == nil { begun = try beginRound(anew: anew) }
+    guard var round = begun else { return (0, nil) }
+    var sent = 0
+    repeat {
+      let (products, next) = try source.changed(after: round.place)
+      try send(products, target: round.target)
+      sent += products.count
+      guard let next else {
+        let keys = [connection.keys.published, connection.keys.generation]
+        _ = try run(.advance, keys: keys, first: String(round.target), [])
+        distrustGeneration()
+        return (sent, nil)
+      }
+      round.place = next
+    } while RedisClock.monotonic < deadline
+    return (sent, round.text)
+  }
+
+  /// - Returns: `nil` where Redis is up to date.
+  private func beginRound(anew: Bool) throws(StoreError) -> PublishingRound? {
     let target = try source.generation()
     let replies = try connection.exchange(
       [RedisCommand("GET", connection.keys.published), RedisCommand("GET", connection.keys.generation)], .reading)
     let present = try replies.read(0) { value throws(StoreError) in try value.generation() }
     let token = try replies.read(1) { value throws(StoreError) in try value.generation() }
-    if present == target, token != nil, !anew { return 0 }
+    if present == target, token != nil, !anew { return nil }
     var since = present ?? 0
     if present == nil || token == nil || since > target || anew {
       try restart(from: present, at: target)
       since = 0
     }
-    var sent = 0
-    try source.forEachChanged(since: since) { products throws(StoreError) in
-      for start in stride(from: 0, to: products.count, by: Self.batch) {
-        let batch = products[start..<min(start + Self.batch, products.count)]
-        try keep(revisions: batch.map(\.revision))
-        let keys = [connection.keys.published, connection.keys.catalogue]
-        _ = try run(.publish, keys: keys, first: String(target), batch)
-      }
-      sent += products.count
+    return PublishingRound(target: target, place: CataloguePlace(after: since))
+  }
+
+  private func send(_ products: [Product], target: Int64) throws(StoreError) {
+    for start in stride(from: 0, to: products.count, by: Self.batch) {
+      let batch = products[start..<min(start + Self.batch, products.count)]
+      try keep(revisions: batch.map(\.revision))
+      let keys = [connection.keys.published, connection.keys.catalogue]
+      _ = try run(.publish, keys: keys, first: String(target), batch)
     }
-    _ = try run(
-      .advance, keys: [connection.keys.published, connection.keys.generation], first: String(target), [])
-    distrustGeneration()
-    return sent
   }
 
   /// Makes known the stock that has moved: every worker sees it with the next answer of Redis. PostgreSQL's generation
@@ -139,5 +174,25 @@ extension RedisCatalogue {
     let replies = try connection.evaluate(script, keys: keys, arguments: arguments, .reading)
     try replies.check(0)
     return Int(try replies.read(0) { value in value.integer } ?? 0)
+  }
+}
+
+/// How far the publishing of a generation has come.
+private struct PublishingRound {
+  let target: Int64
+  var place: CataloguePlace
+
+  init(target: Int64, place: CataloguePlace) {
+    self.target = target
+    self.place = place
+  }
+
+  var text: String { "\(target)|\(place.generation)|\(place.sku)" }
+
+  /// Reads ``text``; `nil` for anything else.
+  init?(_ text: String) {
+    let parts = text.split(separator: "|", maxSplits: 2, omittingEmptySubsequences: false)
+    guard parts.count == 3, let target = Int64(parts[0]), let generation = Int64(parts[1]) else { return nil }
+    self.init(target: target, place: CataloguePlace(generation: generation, sku: String(parts[2])))
   }
 }

@@ -16,9 +16,31 @@ package protocol CatalogueSource: AnyObject {
   /// The number of the last committed change; 1 or more.
   func generation() throws(StoreError) -> Int64
 
-  /// Calls `body` with every product that changed after `generation`, in batches of some hundreds, in any order; with
-  /// all products where `generation` is 0.
+  /// Products in the order of their last change and then of their SKUs, some hundreds at most. What changes meanwhile
+  /// moves behind `place`, and is met again.
   ///
-  /// A product whose change commits meanwhile may be among them or not.
-  func forEachChanged(since generation: Int64, _ body: ([Product]) throws(StoreError) -> Void) throws(StoreError)
+  /// - Parameter place: only products behind it.
+  /// - Returns: the products, and where to go on; `nil` when there are no more.
+  func changed(after place: CataloguePlace) throws(StoreError) -> (products: [Product], next: CataloguePlace?)
+}
+
+/// A place among all products in the order of their last change.
+package struct CataloguePlace: Equatable, Comparable, Sendable {
+  /// Of the last change.
+  package var generation: Int64
+  /// Empty before all products of the generation.
+  package var sku: String
+
+  package init(generation: Int64, sku: String) {
+    self.generation = generation
+    self.sku = sku
+  }
+
+  /// Before every product that changed after `generation`; before all of them, if that is 0.
+  package init(after generation: Int64) { self.init(generation: generation + 1, sku: "") }
+
+  package static func < (one: Self, other: Self) -> Bool {
+    one.generation != other.generation
+      ? one.generation < other.generation : one.sku.utf8.lexicographicallyPrecedes(other.sku.utf8)
+  }
 }

@@ -11,7 +11,7 @@ extension Syncer {
     switch task {
     case .memory: try connection.announcePressure()
     case .marking: return try markAll(from: place, until: deadline)
-    case .catalogue: try catalogue.publish()
+    case .catalogue: return try catalogue.publish(from: place, until: deadline).next
     case .stock: return try keepStock(until: deadline)
     case .commands: return try deliverCommands(olderThan: Self.commandMilliseconds, from: place, until: deadline)
     case .merges: return try endMerges(from: place, until: deadline)
@@ -60,13 +60,16 @@ extension Syncer {
     guard text.split(separator: "|").count == 3, let lineage = DatabaseLineage(text) else { return nil }
     let parts = (place ?? "").split(separator: " ").map(String.init)
     var cursor = parts.count == 2 && parts[0] == lineage.tag ? parts[1] : nil
+    // The catalogue comes first: it is begun here, and ended as any change of it is.
+    if cursor == nil, let next = try catalogue.publish(from: nil, anew: true, until: deadline).next {
+      try schedule.settle(.catalogue, after: 0, place: next)
+    }
     repeat {
       let page = try lists.scan(after: cursor)
       try lists.add(page.owners, to: .dirty, at: now)
       cursor = page.next
     } while cursor != nil && RedisClock.monotonic < deadline
     if let cursor { return "\(lineage.tag) \(cursor)" }
-    try catalogue.publish(anew: true)
     try connection.carryOutAnyway(RedisCommand("SET", key, lineage.text), on: key).check(0)
     return nil
   }

@@ -68,11 +68,11 @@ final class Shop: CatalogueSource {
 
   func generation() throws(StoreError) -> Int64 { current }
 
-  func forEachChanged(since generation: Int64, _ body: ([Product]) throws(StoreError) -> Void) throws(StoreError) {
-    let changed = sold.values.filter { $0.generation > generation }.map(\.product)
-    for start in stride(from: 0, to: changed.count, by: 7) {
-      try body(Array(changed[start..<min(start + 7, changed.count)]))
-    }
+  func changed(after place: CataloguePlace) throws(StoreError) -> (products: [Product], next: CataloguePlace?) {
+    let changed = sold.values.map { (CataloguePlace(generation: $0.generation, sku: $0.product.content.sku.text), $0) }
+      .filter { $0.0 > place }.sorted { $0.0 < $1.0 }
+    let page = changed.prefix(7)
+    return (page.map(\.1.product), changed.count > page.count ? page.last?.0 : nil)
   }
 }
 
