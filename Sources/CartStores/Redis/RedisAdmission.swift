@@ -4,7 +4,7 @@ package import CartDomain
 struct RedisCandidate: Sendable {
   var replicationID: String
   var formerID: String?
-  /// Empty where it can't be known.
+  /// Empty if it can't be known.
   var runID: String
   /// Where it was reached.
   var location: String
@@ -12,7 +12,7 @@ struct RedisCandidate: Sendable {
   var gate = RedisGate.open
   var hasCarts = false
 
-  /// By which `cartctl adopt` names it: its process, or its history where that can't be known.
+  /// By which `cartctl adopt` names it: its process, or its history if that can't be known.
   var name: String { runID.isEmpty ? replicationID : runID }
 }
 
