@@ -53,8 +53,15 @@ package struct CartMerge: Equatable, Sendable {
   package var currency: Currency?
   /// In the order of the guest's cart.
   package var lines: [Line]
-  /// The guest's retry keys, the newest first: the user's cart takes them over.
+  /// The retry keys that come before the user's own, as ``ring(of:_:)`` makes them.
   package var ring: [RetryKey]
+
+  /// What a user's cart remembers before its own retry keys: the key of the request that asks for the merge, and the
+  /// newest of the guest's. They take half of the room at most, so that a login does not make the user's other devices
+  /// do twice what they ask for again.
+  package static func ring(of key: RetryKey?, _ guests: [RetryKey]) -> [RetryKey] {
+    (key.map { [$0] } ?? []) + guests.prefix(RetryKey.remembered / 2)
+  }
 
   package init(
     guest: GuestCartID, strategy: MergeStrategy, currency: Currency?, lines: [Line], ring: [RetryKey] = []

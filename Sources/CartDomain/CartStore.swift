@@ -137,6 +137,9 @@ package struct ChangeReading: Sendable {
     case versionMismatch
     case lineNotFound
     case refused([Violation])
+    /// Changes of many lines have touched more of the cart than they may in a minute; nothing was done. It would be
+    /// after so many seconds.
+    case limited(seconds: Int)
   }
 
   package var outcome: Outcome
@@ -164,12 +167,18 @@ package struct StoreError: Error, Sendable, CustomStringConvertible {
   package let isOutcomeUnknown: Bool
   /// Nothing was done, only because somebody else was at work: it may succeed at once when it is tried again.
   package let isRetriable: Bool
+  /// The store was reached and failed at this request, by a time-out, a lock or a connection that broke meanwhile: it may
+  /// answer others.
+  package let wasReached: Bool
 
-  package init(_ code: Code, _ message: String, isOutcomeUnknown: Bool = false, isRetriable: Bool = false) {
+  package init(
+    _ code: Code, _ message: String, isOutcomeUnknown: Bool = false, isRetriable: Bool = false, wasReached: Bool = false
+  ) {
     self.code = code
     self.message = message
     self.isOutcomeUnknown = isOutcomeUnknown
     self.isRetriable = isRetriable
+    self.wasReached = wasReached
   }
 
   package var description: String { "\(code.rawValue): \(message)" }

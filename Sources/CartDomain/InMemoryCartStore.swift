@@ -42,10 +42,12 @@ package final class InMemoryCartStore: CartStore {
       let isSold = product?.content.unitPrice.currency == source.cart.currency && allowance.isPurchasable
       return CartMerge.Line(line: line, most: isSold ? allowance.maximum : nil)
     }
-    let merge = CartMerge(guest: guest, strategy: strategy, currency: source.cart.currency, lines: lines)
+    let merge = CartMerge(
+      guest: guest, strategy: strategy, currency: source.cart.currency, lines: lines,
+      ring: CartMerge.ring(of: retryKey, source.ring))
     let reports = target.cart.report(of: merge)
     target.cart = target.cart.applying(.merge(merge)) { _, guest in guest }
-    target.ring = Array(((retryKey.map { [$0] } ?? []) + source.ring + target.ring).prefix(RetryKey.remembered))
+    target.ring = Array((merge.ring + target.ring).prefix(RetryKey.remembered))
     entries[.user(user)] = target
     return .merged(strategy, reports)
   }

@@ -28,6 +28,7 @@ package enum SettingKey: String, CaseIterable, Sendable {
   case tokenIssuer = "CART_JWT_ISSUER"
   case tokenLeeway = "CART_JWT_LEEWAY"
   case lowStock = "CART_LOW_STOCK"
+  case touchLimit = "CART_TOUCH_LIMIT"
   case mergeStrategy = "CART_MERGE_STRATEGY"
   case guestCheckout = "CART_GUEST_CHECKOUT"
   case cancelWithin = "CART_CANCEL_WITHIN"
@@ -37,6 +38,7 @@ package enum SettingKey: String, CaseIterable, Sendable {
   case redisUser = "CART_REDIS_USER"
   case redisPasswordFile = "CART_REDIS_PASSWORD_FILE"
   case redisEvicting = "CART_REDIS_EVICTING"
+  /// Of configurations that were written for older versions: guests' carts are always persisted.
   case guestPersist = "CART_GUEST_PERSIST"
   case idleDays = "CART_IDLE_DAYS"
   case changesMonths = "CART_CHANGES_MONTHS"
@@ -58,6 +60,7 @@ package enum SettingKey: String, CaseIterable, Sendable {
     case .cookieSecure: "auto"
     case .tokenLeeway: "0"
     case .lowStock: "20"
+    case .touchLimit: "60000"
     case .mergeStrategy: "sum"
     case .guestCheckout: "on"
     case .cancelWithin: "30"

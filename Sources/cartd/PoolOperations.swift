@@ -57,6 +57,7 @@ final class PoolOperations: Operations {
       ("sync_dirty_carts", "Carts with changes that PostgreSQL has not.", state.dirty),
       ("sync_oldest_dirty_seconds", "Age of the oldest of them.", Int(state.lag / 1_000)),
       ("sync_quarantined_carts", "Carts that PostgreSQL refuses.", state.quarantined),
+      ("sync_aside_carts", "Carts of which changes were set aside because they can't be recorded.", state.aside),
     ] {
       text += "# HELP cartd_\(name) \(help)\n# TYPE cartd_\(name) gauge\ncartd_\(name) \(value)\n"
     }

@@ -18,6 +18,8 @@ struct ServerConfiguration {
   let api: APIConfiguration
   /// Seconds for which a shopper may cancel an order.
   let cancelWithin: Int
+  /// Lines of a cart that its changes of more than 100 lines may touch in a minute; 0: any number.
+  let touchLimit: Int
   let redis: RedisConfiguration
   /// Redis may throw keys away when it is full; the operator knows.
   let acceptsEviction: Bool
@@ -47,11 +49,16 @@ struct ServerConfiguration {
     self.logLevel = level
     self.api = try Self.api(settings)
     self.cancelWithin = try settings.integer(.cancelWithin, in: 0...525_600) * 60
+    self.touchLimit = try settings.integer(.touchLimit, in: 0...1_000_000_000)
     self.redis = try RedisConfiguration(settings)
     guard ["refuse", "accept"].contains(settings[.redisEvicting]) else {
       throw SettingsError("\(SettingKey.redisEvicting.rawValue): neither refuse nor accept")
     }
     self.acceptsEviction = settings[.redisEvicting] == "accept"
+    guard settings[.guestPersist] == "on" else {
+      throw SettingsError(
+        "\(SettingKey.guestPersist.rawValue): guests' carts are always persisted; leave the setting out")
+    }
     self.postgres = try PostgresConfiguration(settings)
     self.syncerPostgres = try PostgresConfiguration(
       settings, applicationName: "cartd syncer", patience: .background)

@@ -18,7 +18,7 @@ struct Stores {
     postgres = PostgresConnection(configuration.postgres)
     catalogue = RedisCatalogue(connection: redis, source: PostgresCatalogue(postgres))
     carts = RedisCartStore(
-      catalogue: catalogue, archive: PostgresCarts(postgres), keepsGuests: configuration.syncer.keepsGuests)
+      catalogue: catalogue, archive: PostgresCarts(postgres), touchLimit: configuration.touchLimit)
     histories = carts.histories
     checkout = carts.checkout(cancelWithin: configuration.cancelWithin)
   }

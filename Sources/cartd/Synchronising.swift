@@ -10,11 +10,14 @@ func synchronise(_ configuration: ServerConfiguration, logger: Logger) throws {
   let companion = try Companion(activity: activity)
   let syncer = Syncer(
     RedisConnection(configuration.redis), archive: PostgresCarts(PostgresConnection(configuration.syncerPostgres)),
-    name: "\(hostName()):\(getpid())", configuration: configuration.syncer)
+    name: SyncerName.own.text, configuration: configuration.syncer)
   syncer.observer.lag = { Metrics.count(lag: $0, in: activity) }
+  syncer.observer.turn = { Metrics.count(turn: $0, in: activity) }
   syncer.observer.report = { Metrics.count($0, in: activity) }
   syncer.observer.restored = { Metrics.count($0, in: activity) }
   syncer.observer.note = { logger.warning("\($0)") }
+  // One that was killed a moment ago would be waited for.
+  try? syncer.remove { SyncerName($0)?.isDead == true }
   companion.announceReady()
   var trouble = Trouble(logger)
   while !companion.mustEnd(within: trouble.pause) {
@@ -31,6 +34,7 @@ func synchronise(_ configuration: ServerConfiguration, logger: Logger) throws {
     if !companion.hasSuccessor { try syncer.close() }
   } catch {
     logger.warning("ending with changes that PostgreSQL has not", metadata: ["error": "\(error)"])
+    try? syncer.leave()
   }
 }
 
@@ -57,6 +61,31 @@ private struct Trouble {
     last = ""
     pause = 0
   }
+}
+
+/// Names a syncer among all of a Redis, by its host and its process.
+private struct SyncerName {
+  let host: String
+  let pid: pid_t
+
+  static let own = SyncerName(host: hostName(), pid: getpid())
+
+  var text: String { "\(host):\(pid)" }
+
+  private init(host: String, pid: pid_t) {
+    self.host = host
+    self.pid = pid
+  }
+
+  init?(_ text: String) {
+    guard let colon = text.lastIndex(of: ":"), let pid = pid_t(text[text.index(after: colon)...]), pid > 0 else {
+      return nil
+    }
+    self.init(host: String(text[..<colon]), pid: pid)
+  }
+
+  /// It ran here, and there is no such process any more.
+  var isDead: Bool { host == Self.own.host && kill(pid, 0) != 0 && errno == ESRCH }
 }
 
 private func hostName() -> String {

@@ -63,6 +63,16 @@ struct CartCommandTests {
     let json = try bench.run("log", user, "--json", "--sku", "A", "--limit", "1").list
     #expect(json.count == 1 && json[0]["version"] as? Int == 2 && json[0]["after"] is NSNull)
     #expect(try bench.run("log", user, "--since", "2999-01-01", "--json").output == "[]\n")
+    try stores.add(owner, "A")
+    for flag in [false, true] {
+      _ = try stores.store.change(ChangeRequest(owner: owner, change: .select(flag, .all), requestID: "r3"))
+    }
+    _ = try bench.run("sync", "--all")
+    let selections = try bench.run("log", user, "--limit", "2").output.split(separator: "\n")
+    #expect(selections[1].contains(" deselected ") && selections[2].contains(" selected "))
+    let states = try bench.run("log", user, "--json", "--limit", "1").list[0]
+    #expect(states["before"] as? [String: Bool] == ["selected": false])
+    #expect(states["after"] as? [String: Bool] == ["selected": true])
     #expect(try bench.run("log", user, "--since", "yesterday").status == 64)
     #expect(try bench.run("log", user, "--limit", "0").status == 64)
   }

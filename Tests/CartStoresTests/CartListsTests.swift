@@ -6,7 +6,7 @@ import Testing
 @Suite("Lists of carts", .requiresRedis)
 struct CartListsTests {
   @Test("Every cart is met once, also where many have the same time", arguments: [1, 3, 500])
-  func batches(size: Int) throws {
+  func pages(size: Int) throws {
     let lists = CartLists(RedisConnection(try RedisTesting.configuration()))
     var expected: Set<CartOwner> = []
     for (time, count) in [(5, 2), (10, 7), (11, 1), (12, 4)] {
@@ -15,15 +15,33 @@ struct CartListsTests {
       if (10...11).contains(time) { expected.formUnion(owners) }
     }
     var met: [CartOwner] = []
-    try lists.forEach(
-      .active, from: Timestamp(milliseconds: 6), upTo: Timestamp(milliseconds: 11), inBatchesOf: size
-    ) { found throws(StoreError) in
-      #expect(found.count <= size + 7)
-      met += found.map(\.owner)
+    var place: String? = "6 "
+    repeat {
+      let page = try lists.page(.active, after: place, upTo: Timestamp(milliseconds: 11), limit: size)
+      met += page.carts.map(\.owner)
       // What leaves the list on the way takes nobody else along.
-      try lists.remove([found[0].owner], from: .active)
-    }
+      if let first = page.carts.first { try lists.remove([first.owner], from: .active) }
+      place = page.next
+    } while place != nil
     #expect(met.count == 8)
     #expect(Set(met) == expected)
+  }
+
+  @Test("What names no cart leaves a list, and hides nobody")
+  func strays() throws {
+    let redis = RedisConnection(try RedisTesting.configuration())
+    let lists = CartLists(redis)
+    let user = CartOwner.anyUser()
+    for name in ["nonsense", "cart:nobody:x", "b"] { try redis.run("ZADD", redis.keys.dirty, "1", name) }
+    try lists.add([user], to: .dirty, at: Timestamp(milliseconds: 2))
+    var met: [CartOwner] = []
+    var place: String?
+    repeat {
+      let page = try lists.page(.dirty, after: place, limit: 1)
+      met += page.carts.map(\.owner)
+      place = page.next
+    } while place != nil
+    #expect(met == [user])
+    #expect(try lists.count(.dirty) == 1)
   }
 }

@@ -70,6 +70,141 @@ import Testing
     #expect(touch.before?.clientData == Array(#"{"n":1}"#.utf8) && touch.after?.clientData == touch.before?.clientData)
   }
 
+  @Test("A change of selection by a filter leaves one event: what the lines became, and those that were not so")
+  func selection() throws {
+    let test = try StoreUnderTest(.redis)
+    let connection = try #require(test.connection)
+    let user = CartOwner.anyUser()
+    for sku: SKU in ["A", "B|1:", "日本"] {
+      test.shop.put(sku, merchant: sku == "A" ? "one" : "two")
+      try test.add(user, sku, 12, data: .replace(Array(#"{"n":1}"#.utf8)))
+    }
+    func select(_ flag: Bool, _ filter: LineFilter) throws -> CartEvent? {
+      let before = try connection.events().count
+      let cart = try test.change(user, .select(flag, filter)).reading.cart
+      #expect(try test.store.cart(of: user).cart == cart)
+      let events = try connection.events()
+      return events.count == before ? nil : events.last
+    }
+    let first = try #require(try select(false, .merchant(MerchantID("two")!)))
+    #expect(first.selection == CartEvent.Selection(isSelected: false, skus: ["B|1:", "日本"]))
+    #expect(first.version == 4 && first.action == "select" && first.requestID == "request" && first.touched.isEmpty)
+    #expect(first.touches == 2)
+    let second = try #require(try select(true, .skus(["日本", "A", "none", "日本"])))
+    #expect(second.selection == CartEvent.Selection(isSelected: true, skus: ["日本"]))
+    #expect(try select(true, .skus(["A"])) == nil)
+    #expect(try select(false, .selected)?.selection?.skus == ["A", "日本"])
+    let cart = try test.store.cart(of: user).cart
+    #expect(cart.lines.map(\.version) == [6, 4, 6] && cart.lines.allSatisfy { $0.quantity == 12 && !$0.isSelected })
+    _ = try test.change(user, .edit("A", LineEdit(isSelected: true)))
+    let edit = try #require(try connection.events().last)
+    #expect(edit.selection == nil && edit.touched.first?.after?.quantity == 12 && edit.touches == 1)
+    #expect(try EventReplay(connection).difference(from: user) == nil)
+  }
+
+  @Test(
+    "An event that says half of what a selection is can't be read",
+    arguments: [
+      ["f", "1"], ["s", "1:A"], ["f", "2", "s", "1:A"], ["f", "", "s", "1:A"], ["f", "1", "s", ""],
+      ["f", "1", "s", "9:A"], ["f", "1", "s", "-"], ["f", "1", "s", "0:"],
+      ["f", "1", "s", "1:A", "l", "1:A---="],
+    ])
+  func halfSelections(_ fields: [String]) throws {
+    let connection = RedisConnection(try RedisTesting.configuration())
+    let key = connection.keys.cart(of: .anyUser())
+    func add(_ fields: [String]) throws {
+      try connection.run(["XADD", connection.keys.stream, "*", "k", key, "e", "1", "v", "1", "a", "select"] + fields)
+    }
+    try add(["f", "0", "s", "1:A2:BC"])
+    #expect(try connection.events().last?.selection?.skus == ["A", "BC"])
+    try add(fields)
+    #expect { try connection.events() } throws: { ($0 as? StoreError)?.code == .corrupt }
+    try connection.removeAll()
+  }
+
+  @Test("Two thousand lines that are selected together are some bytes each in the stream")
+  func largeSelection() throws {
+    let test = try StoreUnderTest(.redis)
+    let connection = try #require(test.connection)
+    let user = CartOwner.anyUser()
+    try test.fill(user, lines: Cart.maximumLines)
+    try connection.run("DEL", connection.keys.stream)
+    for flag in [false, true] { #expect(try test.change(user, .select(flag, .all)).outcome == .changed) }
+    #expect(try connection.events().map(\.touches) == [Cart.maximumLines, Cart.maximumLines])
+    let bytes = try #require(try connection.run("MEMORY", "USAGE", connection.keys.stream).flatMap { Int($0) })
+    #expect(bytes <= 2 * Cart.maximumLines * 16)
+  }
+
+  @Test("Changes of more than 100 lines touch so many in a minute; what would be more waits, and changes nothing")
+  func touchLimit() throws {
+    let test = try StoreUnderTest(.redis, touchLimit: 300)
+    let connection = try #require(test.connection)
+    let guest = CartOwner.anyGuest()
+    let key = connection.keys.cart(of: guest)
+    try test.fill(guest, lines: 120)
+    let start = try test.store.cart(of: guest).cart.version
+    #expect(try test.change(guest, .select(false, .all), key: RetryKey(1)).outcome == .changed)
+    #expect(try test.change(guest, .select(true, .all)).outcome == .changed)
+    // 240 of 300 are spent, and come back at five a second: 60 more in twelve seconds.
+    func isLimited(_ outcome: ChangeReading.Outcome, to seconds: ClosedRange<Int>) -> Bool {
+      if case .limited(let found) = outcome { seconds.contains(found) } else { false }
+    }
+    let events = try connection.events().count
+    for change in [CartChange.select(false, .all), .remove(.all), .remove(.selected)] {
+      let refused = try test.change(guest, change)
+      #expect(isLimited(refused.outcome, to: 5...12), "\(refused.outcome)")
+      #expect(refused.reading.cart.version == start + 2 && refused.reading.cart.lines.count == 120)
+    }
+    #expect(try connection.events().count == events)
+    #expect(try test.store.cart(of: guest).cart.lines.allSatisfy(\.isSelected))
+    // A repetition, a condition that does not hold, and a change of fewer lines are not counted.
+    #expect(try test.change(guest, .select(false, .all), key: RetryKey(1)).outcome == .replayed)
+    #expect(try test.change(guest, .select(false, .all), condition: .oneOf([1])).outcome == .versionMismatch)
+    #expect(try test.change(guest, .select(true, .all)).outcome == .unchanged)
+    let hundred = (0..<100).map { SKU("s\($0)")! }
+    for flag in [false, true, false, true] {
+      #expect(try test.change(guest, .select(flag, .skus(hundred))).outcome == .changed)
+    }
+    #expect(try test.change(guest, .edit("s0", LineEdit(quantity: .delta(1)))).outcome == .changed)
+    /// From now on a change of all lines will be possible after so many milliseconds.
+    func wait(_ milliseconds: Int64) throws {
+      let full = RealTime.now.milliseconds + 60_000 - 24_000 + milliseconds
+      try connection.run("HSET", key, "#t", String(full))
+    }
+    try wait(5_000)
+    #expect(isLimited(try test.change(guest, .select(false, .all)).outcome, to: 1...5))
+    try wait(0)
+    #expect(try test.change(guest, .select(false, .all)).outcome == .changed)
+    #expect(isLimited(try test.change(guest, .remove(.all)).outcome, to: 19...24))
+    // Prices are acknowledged at the same cost.
+    for number in 0..<120 { test.shop.put(SKU("s\(number)")!, price: 7) }
+    try test.publish()
+    #expect(isLimited(try test.change(guest, .acknowledgePrices(.all)).outcome, to: 15...24))
+    try wait(0)
+    #expect(try test.change(guest, .acknowledgePrices(.all)).outcome == .changed)
+    // A clock that was put back by an hour makes nobody wait for an hour.
+    try wait(3_600_000)
+    #expect(isLimited(try test.change(guest, .remove(.all)).outcome, to: 19...24))
+    try wait(0)
+    #expect(try test.change(guest, .remove(.all)).outcome == .changed)
+  }
+
+  @Test("A change of more lines than a minute has takes all of them, and is not refused for ever")
+  func smallTouchLimit() throws {
+    let test = try StoreUnderTest(.redis, touchLimit: 50)
+    let user = CartOwner.anyUser()
+    try test.fill(user, lines: 101)
+    #expect(try test.change(user, .select(false, .all)).outcome == .changed)
+    guard case .limited(let seconds) = try test.change(user, .select(true, .all)).outcome else {
+      Issue.record("is not refused")
+      return
+    }
+    #expect((55...60).contains(seconds))
+    let other = CartOwner.anyUser()
+    try test.fill(other, lines: 101)
+    #expect(try test.change(other, .select(false, .all)).outcome == .changed)
+  }
+
   @Test("A guest's cookie and life are renewed once a day, by reads and by changes")
   func renewal() throws {
     let test = try StoreUnderTest(.redis)

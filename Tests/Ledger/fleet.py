@@ -171,6 +171,12 @@ class Fleet(System):
         self.syncer = self._cartd("--syncer")
         self.tell_victims()
 
+    def other_syncer(self):
+        """One more, which whoever starts it ends."""
+        self.processes.append(self._cartd("--syncer"))
+        self.tell_victims()
+        return self.processes[-1]
+
     def stop_syncer(self):
         end(self.syncer)
         self.syncer = None

@@ -132,7 +132,7 @@ MUTANTS = {
     "memory: the syncer goes on without": (
         "memory",
         [
-            (STORES + "Redis/RedisScript.swift", ".shut, .press, .anyway:", ".shut, .press:"),
+            (STORES + "Redis/RedisScript.swift", ".shut, .press, .anyway, .aside,", ".shut, .press, .aside,"),
             (STORES + "Redis/RedisScript.swift", ".install, .fill, .publish: false", ".install, .fill, .publish, .anyway: false"),
         ],
     ),

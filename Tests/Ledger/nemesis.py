@@ -8,6 +8,7 @@ import time
 import audit
 import wire
 from books import Loss, Setback, now
+from nuisances import NUISANCES, Nuisances
 from proxies import signal_own
 from servers import RedisServer, wait_until
 from steps import CANCEL_STEPS, MERGE_STEPS, ORDER_STEPS, POSTGRES_STEPS, REDIS_STEPS
@@ -16,7 +17,7 @@ from steps import CANCEL_STEPS, MERGE_STEPS, ORDER_STEPS, POSTGRES_STEPS, REDIS_
 LOSING = {"flush", "rollback", "replica"}
 KINDS = (
     "steps", "worker", "syncer", "redis", "pause-worker", "pause-syncer", "pause-redis", "flush", "rollback",
-    "replica", "attach", "pg-restart", "pg-hang", "pg-rollback",
+    "replica", "attach", "pg-restart", "pg-hang", "pg-rollback", *NUISANCES,
 )  # fmt: skip
 # A change is in PostgreSQL within a second; a busy machine may take a little longer.
 WINDOW = 1.5
@@ -30,13 +31,14 @@ KILL_WINDOW = 2.5
 # How long a death may go unnoticed.
 TICK = 0.3
 # For the first round of faults.
-LONGEST_DELAY = 20.0
+LONGEST_DELAY = 45.0
 # Without a syncer.
 PATIENCE = 3.0
 
 
-class Nemesis:
-    def __init__(self, system, books, seed, kinds, pauses=LONGEST_PAUSE):
+class Nemesis(Nuisances):
+    def __init__(self, system, books, seed, kinds, pauses=LONGEST_PAUSE, heavy=()):
+        """`heavy`: SKUs of a cart that has as many lines as it may."""
         self.system = system
         self.books = books
         self.random = random.Random(f"{seed} nemesis")
@@ -51,6 +53,9 @@ class Nemesis:
         self.has_copy = False
         self.copied_at = 0.0
         self.replicas = 0
+        self.togglers = 0
+        self.strays = 0
+        self.heavy = heavy
         self.syncer_seen = now()
         self.record_lag = 0.0
         self.longest_lag = 0.0

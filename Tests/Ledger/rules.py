@@ -4,7 +4,7 @@ import time
 
 import wire
 from fleet import demand
-from servers import wait_until
+from servers import end, wait_until
 
 
 def ordered(skus, total):
@@ -146,6 +146,39 @@ def merge_rival(fleet):
     _merged_meanwhile(fleet, fleet.user())
 
 
+def merge_overtaken(fleet):
+    """A merge whose beginner has died is ended, also where a copy of before it is persisted after it was begun."""
+    user, (sku,) = fleet.user(), fleet.skus(1)
+    guest = fleet.first.add(sku).headers["guest-cart-id"]
+    fleet.strike("postgres", "sync.persist", "before", "hold")
+    fleet.start_syncer()
+    other = None
+    try:
+        wait_until(lambda: fleet.proxy("postgres").order("held"), 20, "the guest's cart to be read")
+        fleet.strike("postgres", "merge.record", "before", "kill")
+        try:
+            fleet.second.ask("POST", "/v1/cart/merge", {}, user=user, guest=guest)
+            demand(False, "the worker was not killed")
+        except wire.Cut:
+            fleet.second.await_death()
+        other = fleet.other_syncer()
+        name = guest.partition(".")[0]
+        begun = f"SELECT count(*) FROM cart.carts WHERE owner_id = '{name}' AND state = 1"
+        wait_until(lambda: fleet.postgres.psql(begun).strip() == "1", 20, "the other to persist what was begun")
+        fleet.release("postgres", "sync.persist", "before")
+        merged = f"SELECT count(*) FROM cart.cart_merges WHERE guest_id = '{name}'"
+        try:
+            wait_until(lambda: fleet.postgres.psql(merged).strip() == "1", 15, "the merge")
+        except TimeoutError:
+            demand(False, "nobody ends a merge that was begun")
+    finally:
+        fleet.spare()
+        fleet.stop_syncer()
+        if other:
+            end(other)
+    demand(fleet.first.lines(user=user) == {sku: 1}, "the guest's line is not in the user's cart")
+
+
 def _put_back(fleet):
     """PostgreSQL is put back to what was saved, and a syncer finds that out."""
     with wire.Redis(fleet.redis.socket) as redis:
@@ -283,6 +316,8 @@ def eviction(fleet):
         key = f"cart:user:{user}"
         before = redis("GET", "cart:database")
         redis("ZADD", "cart:active", int(time.time() * 1000) - days, key)
+        # It has been done a moment ago, and would be due tomorrow.
+        redis("HDEL", "cart:tasks", "idle")
         postgres.stop()
         postgres.go_back()
         fleet.tell_victims()
@@ -309,6 +344,7 @@ SCHEDULES = {
     "inbox-number": inbox_number,
     "merge-key": merge_key,
     "merge-rival": merge_rival,
+    "merge-overtaken": merge_overtaken,
     "merge-setback": merge_setback,
     "birth": birth,
     "retry-first": retry_first,

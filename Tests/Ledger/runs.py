@@ -129,7 +129,8 @@ class Run:
         audit.audit_record(self.system, self.books, self.finding)
 
     def mixed(self):
-        nemesis = Nemesis(self.system, self.books, self.seed, self.options.faults, self.options.pauses)
+        options = self.options
+        nemesis = Nemesis(self.system, self.books, self.seed, options.faults, options.pauses, self.products.heavy)
         self.shop(lambda: nemesis.run(self.seconds))
         self.settle(nemesis)
         self.audit()

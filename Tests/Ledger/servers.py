@@ -180,6 +180,23 @@ class PostgresServer:
         text = self.psql(f"SET search_path TO cart; SELECT row_to_json(r) FROM ({query}) AS r")
         return [json.loads(line) for line in text.splitlines() if line]
 
+    def tables(self, *columns):
+        """The names of the shop's tables that have these columns; not of their partitions."""
+        wanted = "".join(
+            f" AND EXISTS (SELECT FROM pg_attribute WHERE attrelid = c.oid AND attname = '{column}')" for column in columns
+        )
+        return self.psql(
+            "SELECT relname FROM pg_class AS c WHERE relnamespace = 'cart'::regnamespace AND relkind IN ('r', 'p')"
+            f" AND NOT relispartition{wanted} ORDER BY 1"
+        ).split()
+
+    def months_to_come(self):
+        """The names of the partitions for what has not happened yet, the earliest first."""
+        return self.psql(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'cart'::regnamespace AND relkind = 'r' AND relispartition"
+            " AND substring(pg_get_expr(relpartbound, oid) FROM $$FROM .'([^']+)$$)::timestamptz > now() ORDER BY 1"
+        ).split()
+
     def save(self):
         """A copy of everything; it must be stopped."""
         shutil.rmtree(self.data + ".old", ignore_errors=True)
@@ -192,7 +209,7 @@ class PostgresServer:
 
 
 class System:
-    """All of it. `cartd` and its syncer reach the stores through the proxies only."""
+    """All of it. `cartd` and its syncer reach the stores through the proxies only, unless they are started otherwise."""
 
     def __init__(self, folder, binaries, workers, seed):
         self.folder = folder
@@ -214,17 +231,28 @@ class System:
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("CART_", "PG"))}
         self.environment |= {"CART_LISTEN": f"unix:{self.listen}", "CART_GUEST_SECRET_FILE": secret}
         self.environment |= {"CART_WORKERS": str(workers), "CART_LOG_LEVEL": "notice"}
+        # What one shopper may do in a minute is not what keeps him from harming others here.
+        self.environment |= {"CART_TOUCH_LIMIT": "0"}
         self.syncer = None
         self.master = None
         self.cartctl("migrate")
 
-    def cartctl(self, *arguments):
-        direct = {
+    def stores(self):
+        """Where the stores themselves are, as the configuration says it."""
+        return {
             "CART_REDIS": f"unix:{self.redis.socket}",
             "CART_DATABASE": f"host={self.postgres.folder} port=5432 user={ROLE} dbname={ROLE}",
         }
-        command = [os.path.join(self.binaries, "cartctl"), *arguments]
-        done = subprocess.run(command, env=self.environment | direct, capture_output=True, text=True, check=False)
+
+    def run_cartctl(self, *arguments, **environment):
+        """What became of a command, whatever that is."""
+        return subprocess.run(
+            [os.path.join(self.binaries, "cartctl"), *arguments], env=self.environment | self.stores() | environment,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=180,
+        )  # fmt: skip
+
+    def cartctl(self, *arguments):
+        done = self.run_cartctl(*arguments)
         if done.returncode:
             raise RuntimeError(f"cartctl {arguments[0]}: {done.stderr}")
         return done.stdout
@@ -237,8 +265,12 @@ class System:
             "CART_DATABASE": f"host={proxies} port=5432 user={ROLE} dbname={ROLE}",
         }
 
-    def start_cartd(self):
-        self.go_through_proxies()
+    def start_cartd(self, is_direct=False):
+        """Through the proxies, or to the stores themselves."""
+        if is_direct:
+            self.environment |= self.stores()
+        else:
+            self.go_through_proxies()
         self.master = self._cartd()
         wait_until(lambda: os.path.exists(self.listen) and self.workers(), 20, "cartd")
         time.sleep(0.2)
@@ -246,11 +278,11 @@ class System:
             self.syncer = self._cartd("--syncer")
         self.tell_victims()
 
-    def _cartd(self, *arguments, stdin=None):
+    def _cartd(self, *arguments, stdin=None, **environment):
         with open(self.log, "ab") as log:
             return subprocess.Popen(
                 [os.path.join(self.binaries, "cartd"), *arguments],
-                env=self.environment, stdin=stdin, stdout=log, stderr=log, preexec_fn=die_with_parent,
+                env=self.environment | environment, stdin=stdin, stdout=log, stderr=log, preexec_fn=die_with_parent,
             )  # fmt: skip
 
     def own(self):
@@ -276,6 +308,12 @@ class System:
 
     def workers(self):
         return [pid for pid in children(self.master.pid) if b"--worker" in command_line(pid)]
+
+    def make_chores_due(self):
+        """Has the syncer do at once what it does from time to time."""
+        with wire.Redis(self.redis.socket) as redis:
+            redis("DEL", "cart:tasks")
+        signal_own(self.master.pid, signal.SIGHUP, self.own())
 
     def tend(self):
         """Starts anew what a step has killed and nobody else starts. The caller sees to it that it is not alone."""

@@ -27,16 +27,21 @@ class Products:
     # Of every third, so that orders move a stock; more than anybody can order.
     STOCK = 1000
     SCARCE_STOCK = 40
+    MOST_LINES = 2000
 
     def __init__(self, count):
         self.count = count
         self.scarce = [f"scarce{i}" for i in range(4)]
+        # For a cart that has as many lines as it may.
+        self.heavy = [f"heavy{i}" for i in range(self.MOST_LINES)]
         self.next = 0
         self.lock = threading.Lock()
 
     def lines(self):
         for sku, stock in self.stocks.items():
             yield f'{{"sku":"{sku}","name":"{sku}","unitPrice":{100 + len(sku)},"currency":"GBP","stock":{stock}}}'
+        for sku in self.heavy:
+            yield f'{{"sku":"{sku}","name":"{sku}","unitPrice":100,"currency":"GBP"}}'
         for i in range(self.count):
             if i % 3:
                 yield f'{{"sku":"s{i}","name":"Product {i}","unitPrice":{100 + i % 50},"currency":"GBP"}}'

@@ -50,6 +50,8 @@ STATEMENT_STEPS = {
     "lineage_advance": "sync.advance",
     "changes_record": "sync.record",
     "cart_persist": "sync.persist",
+    # It is a transaction by itself.
+    "cart_persist_unlocked": "sync.commit",
     "lineage_register": "lineage.register",
     "cart_commands": "inbox.read",
     "order_claim": "order.claim",
@@ -68,7 +70,6 @@ COMMITS = {
     "order.claim": "order.refuse",
     "cancel.lock": "cancel.commit",
     "merge.record": "merge.commit",
-    "sync.advance": "sync.commit",
 }
 
 
@@ -135,9 +136,9 @@ class RedisWatcher:
             return step
         if name == b"SCRIPT" and len(words) > 2:
             self._learn(words[2])
-        elif name == b"XACK":
+        elif name == b"XDEL" and words[1].endswith(b"cart:stream"):
             return "sync.acknowledge"
-        elif name == b"XREADGROUP":
+        elif name == b"XREAD":
             return "sync.take"
         return None
 

@@ -1,4 +1,4 @@
-"""The protocols that the ledger speaks itself: FastCGI to cartd, RESP to Redis."""
+"""The protocols that these tests speak themselves: FastCGI to cartd, RESP to Redis, and PostgreSQL's."""
 
 import json
 import socket
@@ -46,7 +46,7 @@ def pair(name, value):
 
 
 class Answer:
-    """Status, headers in lower case and the JSON of one response."""
+    """Status, headers in lower case, body and its JSON of one response."""
 
     def __init__(self, output):
         head, _, body = output.partition(b"\r\n\r\n")
@@ -55,8 +55,9 @@ class Answer:
             name, _, value = line.partition(":")
             self.headers[name.strip().lower()] = value.strip()
         self.status = int(self.headers.get("status", "200").split()[0])
+        self.body = body
         try:
-            self.json = json.loads(body) if body else None
+            self.json = json.loads(body) if body and "json" in self.headers.get("content-type", "json") else None
         except ValueError as error:
             raise Cut("half a body") from error
 
@@ -131,6 +132,11 @@ class Redis:
             raise reply
         return reply
 
+    def together(self, commands):
+        """Sends many commands at once; their replies."""
+        self.link.sendall(b"".join(encoded(words) for words in commands))
+        return [self._read() for _ in commands]
+
     def close(self):
         self.file.close()
         self.link.close()
@@ -169,3 +175,62 @@ def encoded(words):
         data = word if isinstance(word, bytes) else str(word).encode()
         parts.append(b"$%d\r\n%s\r\n" % (len(data), data))
     return b"".join(parts)
+
+
+# --- PostgreSQL -------------------------------------------------------------------------------------------------------
+
+
+class PostgresError(Exception):
+    """An error response."""
+
+
+class Postgres:
+    """One session of a user who needs no password, on which transactions can be left open."""
+
+    def __init__(self, folder, user, database, seconds=60):
+        self.link = connected(f"{folder}/.s.PGSQL.5432", seconds)
+        self.file = self.link.makefile("rb")
+        words = b"".join(word.encode() + b"\0" for word in ("user", user, "database", database))
+        self.link.sendall(struct.pack(">II", len(words) + 9, 3 << 16) + words + b"\0")
+        self._replies()
+
+    def __call__(self, sql):
+        """The rows of the statements, each a list of texts. Throws `PostgresError`."""
+        text = sql.encode() + b"\0"
+        self.link.sendall(b"Q" + struct.pack(">I", len(text) + 4) + text)
+        return self._replies()
+
+    def close(self):
+        self.file.close()
+        self.link.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def _replies(self):
+        rows, failure = [], None
+        while True:
+            head = self.file.read(5)
+            if len(head) < 5:
+                raise OSError(f"PostgreSQL: the connection ended: {failure}")
+            content = self.file.read(struct.unpack(">I", head[1:])[0] - 4)
+            if head[:1] == b"D":
+                rows.append(_row(content))
+            elif head[:1] == b"E":
+                failure = PostgresError(content.replace(b"\0", b" ").decode())
+            elif head[:1] == b"Z":
+                if failure:
+                    raise failure
+                return rows
+
+
+def _row(content):
+    values, at = [], 2
+    for _ in range(struct.unpack(">H", content[:2])[0]):
+        size = struct.unpack(">i", content[at : at + 4])[0]
+        values.append(None if size < 0 else content[at + 4 : at + 4 + size].decode())
+        at += 4 + max(size, 0)
+    return values

@@ -7,7 +7,7 @@ from system import DESCRIPTION, SEEN
 
 CODES = {
     "forbidden": "the demo's nginx lets everybody by",
-    "rate_limited": "the demo's nginx limits nothing",
+    "rate_limited": "the demo limits nothing; Tests/Pool has it",
     "not_found": "only a worker without a master knows of no pool",
     "request_in_progress": "two orders with one key at the same moment; CartStoresTests has them",
 }

@@ -96,6 +96,13 @@ class Secrets(unittest.TestCase):
             self.assertEqual(pool.workers(), workers)
             self.assertEqual(pool.nginx.ask("GET", "/v1/cart").status, 200)
 
+    def test_a_configuration_that_would_not_persist_them_is_refused(self):
+        with Cartd(workers=1, GUEST_PERSIST="on") as pool:
+            for value, is_good in (("on", True), ("off", False)):
+                variables = pool.variables | {"CART_GUEST_PERSIST": value}
+                done = subprocess.run([pool.program, "--check"], capture_output=True, text=True, env=variables)
+                self.assertEqual((done.returncode == 0, "CART_GUEST_PERSIST" in done.stderr), (is_good, not is_good))
+
 
 class LoginWithoutPostgres(unittest.TestCase):
     def test_it_waits_and_is_made_up_for(self):

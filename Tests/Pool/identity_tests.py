@@ -25,9 +25,9 @@ NAMES = [
 
 class Production:
     """An nginx with the files of production, of which only places and ports are changed; in a sub-folder as cartd.conf
-    says."""
+    says, behind a proxy as cartd-limits.conf says."""
 
-    def __init__(self, pool, has_login=False, base=""):
+    def __init__(self, pool, has_login=False, base="", proxy=None):
         folder = pool.folder / "production"
         for part in ("snippets", "tmp", "www"):
             (folder / part).mkdir(parents=True)
@@ -39,6 +39,10 @@ class Production:
                 text = self.changed(text, ("\n    # auth_request", "\n    auth_request"), times=2)
             if file.name == "cartd.conf":
                 text = text.replace("/v1", f"{base}/v1")
+            if proxy and file.name == "cartd-limits.conf":
+                text = self.changed(text, ("\n# set_real_ip_from", "\nset_real_ip_from"), times=2)
+                text = self.changed(text, ("\n# real_ip_", "\nreal_ip_"), times=2)
+                text = self.changed(text, ("192.0.2.0/24", proxy))
             (folder / "snippets" / file.name).write_text(text)
         text = self.changed(
             (pool_system.ROOT / "nginx" / "example.conf").read_text(),
@@ -92,12 +96,16 @@ class Production:
         with contextlib.suppress(OSError):
             return self.ask("GET", f"{self.base}/v1/cart").status == 200
 
-    def ask(self, method, path, body=None, *headers):
-        """`headers` are pairs, so that one may stand twice."""
+    def connect(self, source="127.0.0.1"):
+        """A connection from this address."""
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=pool_system.PATIENCE, context=context)
-        with contextlib.closing(connection):
+        return http.client.HTTPSConnection(
+            "127.0.0.1", self.port, timeout=pool_system.PATIENCE, source_address=(source, 0), context=context)
+
+    def ask(self, method, path, body=None, *headers, source="127.0.0.1"):
+        """`headers` are pairs, so that one may stand twice."""
+        with contextlib.closing(self.connect(source)) as connection:
             connection.putrequest(method, path, skip_accept_encoding=True)
             payload = b"" if body is None else json.dumps(body).encode()
             if payload:

@@ -57,7 +57,7 @@ def own_variables():
 
 def empty_schema():
     """No test finds carts of another: each has an empty Redis, to which they would come back."""
-    psql("TRUNCATE cart_pool.carts, cart_pool.cart_inbox, cart_pool.cart_changes, cart_pool.cart_merges")
+    psql("TRUNCATE cart_pool.carts, cart_pool.cart_inbox, cart_pool.cart_events, cart_pool.cart_merges")
 
 
 def psql(sql):

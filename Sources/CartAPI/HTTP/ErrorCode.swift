@@ -41,6 +41,7 @@ enum ErrorCode: String, CaseIterable, Sendable {
   case reservedKey = "reserved_key"
   case idempotencyKeyReused = "idempotency_key_reused"
   case idempotencyKeyMissing = "idempotency_key_missing"
+  case rateLimited = "rate_limited"
   case storeUnavailable = "store_unavailable"
   case overloaded
   case deadlineExceeded = "deadline_exceeded"
@@ -79,6 +80,7 @@ enum ErrorCode: String, CaseIterable, Sendable {
     case .bodyTooLarge: 413
     case .uriTooLong: 414
     case .notJSON: 415
+    case .rateLimited: 429
     case .storeUnavailable, .overloaded: 503
     case .deadlineExceeded: 504
     default: 422
@@ -98,6 +100,7 @@ enum ErrorCode: String, CaseIterable, Sendable {
     case 413: "Content Too Large"
     case 414: "URI Too Long"
     case 415: "Unsupported Media Type"
+    case 429: "Too Many Requests"
     case 503: "Service Unavailable"
     case 504: "Gateway Timeout"
     default: "Unprocessable Content"
@@ -156,6 +159,7 @@ enum ErrorCode: String, CaseIterable, Sendable {
     case .reservedKey: "The name belongs to the server's own keys of extraData."
     case .idempotencyKeyMissing: "An order needs an Idempotency-Key."
     case .idempotencyKeyReused: "The Idempotency-Key was used for another request."
+    case .rateLimited: "Too many lines were changed in a short time."
     case .deadlineExceeded: "The request did not come, or could not be answered, in time."
     case .overloaded: "There are more requests than can be answered in time. Repeat this one a little later."
     case .storeUnavailable: "The cart can't be reached now. Repeat the request, with the same Idempotency-Key."

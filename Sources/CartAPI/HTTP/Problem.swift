@@ -24,6 +24,8 @@ struct Problem: Error {
   var cart: CartView?
   /// The methods of the path, for 405.
   var allowed: String?
+  /// Seconds after which a client may try again, for 429, 503 and what is in progress.
+  var retryAfter = 1
   /// For the log, never sent.
   var note: String?
 
@@ -62,16 +64,15 @@ struct Problem: Error {
 }
 
 extension Problem {
-  /// Seconds after which a client may try again.
-  private static let retryAfter = 1
-
   /// - Parameter lowStock: as in ``APIConfiguration``, for an embedded cart.
   func response(requestID: String, lowStock: Int) -> HTTPResponse {
     var response = HTTPResponse(status: code.status, body: body(requestID: requestID, lowStock: lowStock))
     response.add("Content-Type", "application/problem+json")
     if let allowed { response.add("Allow", allowed) }
     if code == .badToken { response.add("WWW-Authenticate", "Bearer") }
-    if code.status == 503 || code == .requestInProgress { response.add("Retry-After", String(Self.retryAfter)) }
+    if [429, 503].contains(code.status) || code == .requestInProgress {
+      response.add("Retry-After", String(retryAfter))
+    }
     response.note = note
     return response
   }

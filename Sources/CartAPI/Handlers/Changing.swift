@@ -103,6 +103,10 @@ extension CartService {
       var fault = Problem.Fault(code: .lineNotFound)
       if case .edit(let sku, _) = change { fault.sku = sku.text }
       return Problem(fault, cart: try joined(result.cart))
+    case .limited(let seconds):
+      var problem = Problem(.rateLimited)
+      problem.retryAfter = seconds
+      return problem
     case .refused(let violations):
       let faults = violations.map { violation in
         Problem.Fault(

@@ -1,18 +1,36 @@
 import CartDomain
 
 extension PostgresCarts {
-  static let lineage = PostgresStatement("lineage", "SELECT tag, number FROM database_lineage WHERE is_only_row")
+  /// For so long a guest's cart lives after its last use.
+  static let guestLifetime = "interval '\(Cart.guestLifetimeMilliseconds / 86_400_000) days'"
 
-  /// `$1` tag, `$2` number that were last seen.
+  static let lineage = PostgresStatement(
+    "lineage", "SELECT tag, (SELECT max(l.number) FROM sync_lanes l) FROM database_lineage WHERE is_only_row")
+
   static let advance = PostgresStatement(
-    "lineage_advance",
+    "lineage_advance", "WITH \(lane("$1", since: "$2")) SELECT tag, number FROM lane")
+
+  /// Raises the number of a lane, and answers it with the database's tag as `lane`. A database whose number is lower than
+  /// the one that was last seen in the lane has gone back, and gets a new tag. Nobody else writes to the lane, so that its
+  /// row can be read before it is locked.
+  private static func lane(_ lane: String, since number: String) -> String {
     """
-    UPDATE database_lineage SET
-      tag = CASE WHEN tag = $1 AND number >= $2 THEN tag ELSE left(replace(gen_random_uuid()::text, '-', ''), 8) END,
-      number = next_generation(greatest(number, $2))
-    WHERE is_only_row
-    RETURNING tag, number
-    """)
+    former AS (
+      SELECT coalesce((SELECT number FROM sync_lanes WHERE lane = \(lane)), 0) AS number
+    ), raised AS (
+      INSERT INTO sync_lanes AS present (lane, number) VALUES (\(lane), next_generation(\(number)))
+      ON CONFLICT (lane) DO UPDATE SET number = next_generation(greatest(present.number, \(number)))
+      RETURNING number
+    ), renamed AS (
+      UPDATE database_lineage SET tag = left(replace(gen_random_uuid()::text, '-', ''), 8)
+      FROM former WHERE is_only_row AND former.number < \(number)
+      RETURNING tag
+    ), lane AS (
+      SELECT coalesce((SELECT tag FROM renamed), (SELECT tag FROM database_lineage WHERE is_only_row)) AS tag, raised.number
+      FROM raised
+    )
+    """
+  }
 
   static let row = PostgresStatement(
     "cart_row", "SELECT \(CartRow.columns) FROM carts c WHERE c.owner_kind = $1 AND c.owner_id = $2")
@@ -27,8 +45,10 @@ extension PostgresCarts {
   static let waiting = PostgresStatement(
     "cart_commands_waiting",
     """
-    SELECT DISTINCT owner_kind, owner_id FROM cart_inbox
-    WHERE created_at <= now() - $1::integer * interval '1 millisecond' LIMIT $2
+    SELECT owner_kind, owner_id, (extract(epoch FROM created_at) * 1000000)::bigint FROM cart_inbox
+    WHERE created_at <= now() - $1::integer * interval '1 millisecond'
+      AND created_at > timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
+    ORDER BY created_at LIMIT $3
     """)
 
   private static let servable = """
@@ -44,12 +64,13 @@ extension PostgresCarts {
 
   /// Makes the rows that are missing and locks the others, in the order in which ``persist`` takes them too: a row that
   /// is made before the one in front of it is locked would end in a deadlock with a synchroniser. `DO NOTHING` locks
-  /// nothing.
+  /// nothing. A guest's row has an end from the beginning, which the first copy puts right: there may never be one.
   static let add = PostgresStatement(
     "cart_add",
     """
-    INSERT INTO carts AS present (owner_kind, owner_id)
-    SELECT kind, id FROM unnest($1::text[], $2::text[], $3::boolean[]) AS o (kind, id, is_known)
+    INSERT INTO carts AS present (owner_kind, owner_id, expires_at)
+    SELECT kind, id, CASE kind WHEN 'guest' THEN now() + \(guestLifetime) END
+    FROM unnest($1::text[], $2::text[], $3::boolean[]) AS o (kind, id, is_known)
     WHERE is_known OR EXISTS (SELECT FROM carts c WHERE c.owner_kind = kind AND c.owner_id = id)
     ORDER BY kind COLLATE "C", id COLLATE "C"
     ON CONFLICT (owner_kind, owner_id) DO UPDATE SET epoch = present.epoch WHERE false
@@ -112,7 +133,8 @@ extension PostgresCarts {
       inbox_applied = excluded.inbox_applied, state = excluded.state, merged_into = excluded.merged_into,
       is_released = false, cookie_renewed_at = greatest(present.cookie_renewed_at, excluded.cookie_renewed_at),
       updated_at = greatest(present.updated_at, excluded.updated_at), synced_at = excluded.synced_at,
-      expires_at = greatest(present.expires_at, excluded.expires_at)
+      expires_at = CASE
+        WHEN present.data_epoch = 0 THEN excluded.expires_at ELSE greatest(present.expires_at, excluded.expires_at) END
     WHERE present.state <> 2 AND present.epoch <= excluded.epoch
       AND (present.data_epoch, present.version, present.inbox_applied)
         <= (excluded.data_epoch, excluded.version, excluded.inbox_applied)
@@ -122,8 +144,31 @@ extension PostgresCarts {
     "cart_persist",
     """
     WITH copies AS (\(copies)), written AS (\(writeCopies) RETURNING owner_kind, owner_id)
-    SELECT copies.position, d.tag, d.number
+    SELECT copies.position, d.tag
     FROM copies JOIN written USING (owner_kind, owner_id) JOIN database_lineage d ON d.is_only_row
+    """)
+
+  /// All that a syncer does with a batch, as one statement: no lock waits for an answer of the syncer's. It passes over
+  /// carts whose rows somebody else has locked, of which one would hold up the others; drops the commands that the written
+  /// copies contain; and raises the number of the lane `$15`, seen last at `$16`.
+  static let persistUnlocked = PostgresStatement(
+    "cart_persist_unlocked",
+    """
+    WITH given AS (\(copies)), free AS (
+      SELECT c.owner_kind, c.owner_id FROM carts c JOIN given USING (owner_kind, owner_id)
+      ORDER BY c.owner_kind, c.owner_id FOR UPDATE OF c SKIP LOCKED
+    ), copies AS (
+      SELECT given.* FROM given
+        LEFT JOIN free USING (owner_kind, owner_id) LEFT JOIN carts c USING (owner_kind, owner_id)
+      WHERE free.owner_id IS NOT NULL OR c.owner_id IS NULL
+    ), written AS (
+      \(writeCopies) RETURNING owner_kind, owner_id, inbox_applied
+    ), delivered AS (
+      DELETE FROM cart_inbox i USING written w
+      WHERE w.inbox_applied > 0 AND i.owner_kind = w.owner_kind AND i.owner_id = w.owner_id AND i.number <= w.inbox_applied
+    ), \(lane("$15", since: "$16"))
+    SELECT given.position, lane.tag, lane.number
+    FROM lane LEFT JOIN (given JOIN written USING (owner_kind, owner_id)) ON true
     """)
 
   /// Drops the commands that the copies contain. A cart that was merged has nothing to follow any more.
@@ -139,7 +184,7 @@ extension PostgresCarts {
   static let places = PostgresStatement(
     "cart_places",
     """
-    SELECT o.position, c.epoch, c.state = 2
+    SELECT o.position, c.epoch, c.state = 2, c.data_epoch, c.version, c.inbox_applied
     FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS o (kind, id, position)
     JOIN carts c ON c.owner_kind = o.kind AND c.owner_id = o.id
     """)
@@ -151,24 +196,33 @@ extension PostgresCarts {
     WHERE owner_kind = $1 AND owner_id = $2 AND epoch = $3 AND data_epoch = $3 AND version = $4
     """)
 
-  static let drop = PostgresStatement(
-    "cart_drop",
+  /// Looks at `$3` rows behind the owner `$1`, `$2`, and removes those that are over: guests' that ended more than a day
+  /// ago, and users' that were emptied as long ago. It goes by the primary key: an index of ends would have to change
+  /// with every change of a guest's cart.
+  static let sweep = PostgresStatement(
+    "cart_sweep",
     """
-    WITH cart AS (
-      DELETE FROM carts WHERE owner_kind = $1 AND owner_id = $2 AND inbox_number <= $3 AND state = 0
-      RETURNING owner_kind, owner_id
+    WITH page AS (
+      SELECT owner_kind, owner_id, \(isOver("c")) AS is_over FROM carts c
+      WHERE (owner_kind, owner_id) > ($1, $2) ORDER BY owner_kind, owner_id LIMIT $3
+    ), gone AS (
+      DELETE FROM carts c USING page p
+      WHERE p.is_over AND c.owner_kind = p.owner_kind AND c.owner_id = p.owner_id AND \(isOver("c"))
+      RETURNING c.owner_kind, c.owner_id
+    ), commands AS (
+      DELETE FROM cart_inbox i USING gone g WHERE i.owner_kind = g.owner_kind AND i.owner_id = g.owner_id
     )
-    DELETE FROM cart_inbox i USING cart c WHERE i.owner_kind = c.owner_kind AND i.owner_id = c.owner_id
+    SELECT (SELECT count(*) FROM page), (SELECT count(*) FROM gone), owner_kind, owner_id FROM page
+    ORDER BY owner_kind DESC, owner_id DESC LIMIT 1
     """)
 
-  static let removeExpired = PostgresStatement(
-    "cart_remove_expired",
+  private static func isOver(_ row: String) -> String {
     """
-    DELETE FROM carts WHERE (owner_kind, owner_id) IN (
-      SELECT owner_kind, owner_id FROM carts
-      WHERE owner_kind = 'guest' AND expires_at < now() - interval '1 day' LIMIT $1
-    )
-    """)
+    CASE \(row).owner_kind WHEN 'guest' THEN \(row).expires_at < now() - interval '1 day'
+      ELSE \(row).version = 0 AND \(row).data_epoch = 0 AND \(row).inbox_number = \(row).inbox_applied
+        AND \(row).updated_at < now() - interval '1 day' END
+    """
+  }
 
   /// The parameters of ``persist``.
   static func columns(of copies: [(hash: CartHash, updatedAt: Timestamp)]) -> [PostgresParameter] {

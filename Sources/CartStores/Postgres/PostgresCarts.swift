@@ -33,9 +33,20 @@ package final class PostgresCarts {
     return commands
   }
 
-  /// The owners of commands that have waited for `milliseconds` or more; at most `limit`.
-  package func ownersWithCommands(olderThan milliseconds: Int, limit: Int) throws(StoreError) -> [CartOwner] {
-    Self.owners(try read(Self.waiting, [.integer(milliseconds), .integer(limit)]))
+  /// The owners of commands that have waited for `milliseconds` or more.
+  ///
+  /// - Parameters:
+  ///   - moment: microseconds since 1970; only commands that were given after it.
+  ///   - limit: of commands.
+  /// - Returns: the owners, each once, and the moment from which to go on; `nil` when there are no more.
+  func ownersWithCommands(
+    olderThan milliseconds: Int, after moment: Int64, limit: Int
+  ) throws(StoreError) -> (owners: [CartOwner], next: Int64?) {
+    let rows = try read(Self.waiting, [.integer(milliseconds), .integer(moment), .integer(limit)])
+    var owners: [CartOwner] = []
+    var met: Set<CartOwner> = []
+    for owner in Self.owners(rows) where met.insert(owner).inserted { owners.append(owner) }
+    return (owners, rows.rowCount < limit ? nil : rows.integer(rows.rowCount - 1, 2))
   }
 
   /// The owners of all copies that may be served, in the order of their keys, from the one after `last`.
@@ -120,6 +131,8 @@ package final class PostgresCarts {
     case fenced
     /// The guest's cart was merged: there is nothing to keep any more.
     case merged
+    /// Somebody else has locked the row, and it was not waited for.
+    case locked
   }
 
   /// What was written, and the place of the database after it.
@@ -129,72 +142,87 @@ package final class PostgresCarts {
     package var lineage: DatabaseLineage
   }
 
-  /// Keeps copies, each under the guard of its epoch and version, drops the commands that they contain, and records
-  /// changes: all or nothing.
+  /// A copy of a cart, and the moment of its last change.
+  package typealias Copy = (hash: CartHash, updatedAt: Timestamp)
+
+  /// Keeps copies, each under the guard of its epoch and version, and drops the commands that they contain.
+  ///
+  /// - Parameter copies: of different owners. The rows of all of them are waited for.
+  /// - Throws: ``StoreError``; with ``StoreError/Code/corrupt`` where the database refuses the data.
+  package func write(_ copies: [Copy]) throws(StoreError) -> Written {
+    let written = try persist(copies)
+    try dropDelivered(copies)
+    return written
+  }
+
+  /// Keeps copies as ``write(_:)`` does, all or nothing in one statement, and raises the number of a syncer's lane with
+  /// them. Locked rows are passed over.
   ///
   /// - Parameters:
-  ///   - copies: of different owners, with the moment of their last change.
-  ///   - events: each is recorded once, however often it is given.
-  ///   - since: where the database was when it was last seen. One that has gone back since gets a new tag.
-  /// - Throws: ``StoreError``; with ``StoreError/Code/corrupt`` where the database refuses the data.
-  package func write(
-    _ copies: [(hash: CartHash, updatedAt: Timestamp)], events: [CartEvent] = [], since: DatabaseLineage? = nil
-  ) throws(StoreError) -> Written {
-    guard let since else {
-      let written = try persist(copies)
-      try dropDelivered(copies)
-      return written
+  ///   - lane: of this syncer alone.
+  ///   - since: where the database was when it was last seen in that lane. One that has gone back gets a new tag.
+  func write(_ copies: [Copy], lane: Int, since: DatabaseLineage) throws(StoreError) -> Written {
+    if copies.isEmpty {
+      let rows = try read(Self.advance, [.integer(lane), .integer(since.number)])
+      return Written(outcomes: [], lineage: try Self.lineage(rows, 0))
     }
-    return try inTransaction { () throws(StoreError) in
-      let lineage = try advance(from: since)
-      try record(events)
-      var written = try persist(copies)
-      try dropDelivered(copies)
-      written.lineage = lineage
-      return written
-    }
+    let parameters = Self.columns(of: copies) + [.integer(lane), .integer(since.number)]
+    let written = try persist(copies, Self.persistUnlocked, parameters)
+    // A cart that was merged has nothing to follow any more.
+    if written.outcomes.contains(.merged) { try dropDelivered(copies) }
+    return written
   }
 
   /// Drops the commands that the database's copies contain.
-  private func dropDelivered(_ copies: [(hash: CartHash, updatedAt: Timestamp)]) throws(StoreError) {
+  private func dropDelivered(_ copies: [Copy]) throws(StoreError) {
     let owners = Owners(copies.lazy.map(\.hash).filter { $0.inboxNumber > 0 || $0.state == .merged }.map(\.cart.owner))
     if !owners.isEmpty { _ = try read(Self.delivered, owners.parameters) }
   }
 
-  private func advance(from since: DatabaseLineage) throws(StoreError) -> DatabaseLineage {
-    let rows = try read(Self.advance, [.text(since.tag), .integer(since.number)])
-    guard let tag = rows.text(0, 0), let number = rows.integer(0, 1) else { throw Self.incomplete.storeError }
-    return DatabaseLineage(tag: tag, number: number)
+  /// Reads a tag and the number behind it; 0 where there is none.
+  private static func lineage(_ rows: borrowing PostgresResult, _ column: Int) throws(StoreError) -> DatabaseLineage {
+    guard let tag = rows.text(0, column) else { throw incomplete.storeError }
+    return DatabaseLineage(tag: tag, number: rows.integer(0, column + 1) ?? 0)
   }
 
   /// Keeps copies, and leaves the commands that they contain to whoever persists the carts next.
-  func persist(_ copies: [(hash: CartHash, updatedAt: Timestamp)]) throws(StoreError) -> Written {
+  func persist(_ copies: [Copy]) throws(StoreError) -> Written {
     if copies.isEmpty { return Written(outcomes: [], lineage: DatabaseLineage(tag: "", number: 0)) }
-    let rows = try read(Self.persist, Self.columns(of: copies))
+    return try persist(copies, Self.persist, Self.columns(of: copies))
+  }
+
+  private func persist(
+    _ copies: [Copy], _ statement: PostgresStatement, _ parameters: [PostgresParameter]
+  ) throws(StoreError) -> Written {
+    let rows = try read(statement, parameters)
     var outcomes = [Persisted?](repeating: nil, count: copies.count)
     for row in 0..<rows.rowCount {
       guard let position = rows.integer(row, 0), (1...Int64(copies.count)).contains(position) else { continue }
       outcomes[Int(position) - 1] = .written
     }
-    if rows.rowCount < copies.count { try explain(copies, &outcomes) }
-    let lineage =
-      rows.rowCount == 0
-      ? try lineage() : DatabaseLineage(tag: rows.text(0, 1) ?? "", number: rows.integer(0, 2) ?? 0)
-    return Written(outcomes: outcomes.map { $0 ?? .older }, lineage: lineage)
+    if outcomes.contains(nil) { try explain(copies, &outcomes) }
+    let lineage = rows.rowCount == 0 ? try lineage() : try Self.lineage(rows, 1)
+    return Written(outcomes: outcomes.map { $0 ?? .locked }, lineage: lineage)
   }
 
   /// Why some copies were not written.
-  private func explain(
-    _ copies: [(hash: CartHash, updatedAt: Timestamp)], _ outcomes: inout [Persisted?]
-  ) throws(StoreError) {
+  private func explain(_ copies: [Copy], _ outcomes: inout [Persisted?]) throws(StoreError) {
     let rows = try read(Self.places, Owners(copies.map(\.hash.cart.owner)).parameters)
     for row in 0..<rows.rowCount {
       guard let position = rows.integer(row, 0), (1...Int64(copies.count)).contains(position),
-        let fence = rows.integer(row, 1), let isMerged = rows.boolean(row, 2)
+        let fence = rows.integer(row, 1), let isMerged = rows.boolean(row, 2), let epoch = rows.integer(row, 3),
+        let version = rows.integer(row, 4), let applied = rows.integer(row, 5)
       else { continue }
       let index = Int(position) - 1
       if outcomes[index] != nil { continue }
-      outcomes[index] = isMerged ? .merged : fence > copies[index].hash.epoch ? .fenced : .older
+      let hash = copies[index].hash
+      if isMerged {
+        outcomes[index] = .merged
+      } else if fence > hash.epoch {
+        outcomes[index] = .fenced
+      } else if (epoch, version, applied) > (hash.epoch, hash.cart.version, hash.inboxNumber) {
+        outcomes[index] = .older
+      }
     }
   }
 
@@ -205,16 +233,19 @@ package final class PostgresCarts {
       Self.release, [.text(owner.kind), .text(owner.id), .integer(hash.epoch), .integer(hash.cart.version)])
   }
 
-  /// Drops a guest's cart that is not to be kept here, where Redis has followed all its commands.
-  func drop(_ owner: CartOwner, through number: Int64) throws(StoreError) {
-    _ = try read(Self.drop, [.text(owner.kind), .text(owner.id), .integer(number)])
-  }
-
-  /// Removes guests' carts that ended more than a day ago.
+  /// Removes carts that are over: guests' that ended more than a day ago, and users' that were forgotten as long ago.
   ///
-  /// - Returns: how many were removed; at most `limit`.
-  package func removeExpiredGuests(limit: Int) throws(StoreError) -> Int {
-    try read(Self.removeExpired, [.integer(limit)]).affectedRows
+  /// - Parameters:
+  ///   - place: where a former call has stopped; `nil` at the beginning.
+  ///   - limit: so many rows are looked at.
+  /// - Returns: how many were removed, and where to go on; `nil` when there are no more rows.
+  func sweep(after place: String?, limit: Int) throws(StoreError) -> (removed: Int, next: String?) {
+    let parts = (place ?? "").split(separator: ":", maxSplits: 1).map(String.init)
+    let rows = try read(
+      Self.sweep, [.text(parts.first ?? ""), .text(parts.count == 2 ? parts[1] : ""), .integer(limit)])
+    let isThrough = rows.integer(0, 0) ?? 0 < Int64(limit)
+    let next = "\(rows.text(0, 2) ?? ""):\(rows.text(0, 3) ?? "")"
+    return (Int(rows.integer(0, 1) ?? 0), isThrough ? nil : next)
   }
 
   // MARK: Statements
@@ -270,16 +301,18 @@ extension PostgresCarts: Sendable {}
 package struct DatabaseLineage: Equatable, Sendable {
   /// Another after the database was put back.
   package var tag: String
-  /// Grows with each batch that is committed; milliseconds since 1970, or the next number where there are more.
+  /// Grows with each batch that is committed in one syncer's lane; milliseconds since 1970, or the next number where
+  /// there are more.
   package var number: Int64
 }
 
 extension DatabaseLineage {
-  /// Reads ``text``; `nil` for anything else.
+  /// Reads what stands under ``RedisKeys/database``: ``text``, and behind it the tag that takes its place when every cart
+  /// is marked. `nil` for anything else.
   init?(_ text: String) {
     let parts = text.split(separator: "|")
-    guard parts.count == 2, let number = Int64(parts[1]) else { return nil }
-    self.init(tag: String(parts[0]), number: number)
+    guard parts.count == 2 || parts.count == 3, let number = Int64(parts[1]) else { return nil }
+    self.init(tag: String(parts.count == 3 ? parts[2] : parts[0]), number: number)
   }
 
   /// As it stands under ``RedisKeys/database``.

@@ -2,14 +2,51 @@ package import CartDomain
 import CartJSON
 
 extension PostgresCarts {
-  /// Records changes, one row for each line that an event touched.
+  /// Records changes, one row for each: all of them or none. What is recorded already stays as it is.
+  ///
+  /// - Throws: ``StoreError``; with ``StoreError/Code/corrupt`` where the database refuses the data.
   func record(_ events: [CartEvent]) throws(StoreError) {
-    var rows = ChangeRows()
-    for event in events { rows.append(event) }
-    if rows.isEmpty { return }
-    for month in rows.months { _ = try read(Self.ensureMonth, [.integer(month)]) }
-    _ = try read(Self.record, rows.parameters)
+    if events.isEmpty { return }
+    let parameters = Self.columns(of: events)
+    do throws(StoreError) {
+      _ = try read(Self.record, parameters)
+    } catch {
+      // It may be that a month has no partition, which is a broken constraint.
+      guard error.code == .corrupt, try makeMonths(of: events) else { throw error }
+      _ = try read(Self.record, parameters)
+    }
   }
+
+  /// - Returns: whether a partition was missing.
+  private func makeMonths(of events: [CartEvent]) throws(StoreError) -> Bool {
+    var months: [Substring: Int64] = [:]
+    for event in events { months[event.at.rfc3339.prefix(7)] = event.at.milliseconds }
+    let missing = try read(Self.missingMonths, [.integers(months.values.map { $0 })])
+    for row in 0..<missing.rowCount { try ensureMonth(missing.integer(row, 0) ?? 0) }
+    return missing.rowCount > 0
+  }
+
+  /// Tries the locks that a new partition needs, and does not wait for them: what comes behind who waits would wait too.
+  private func ensureMonth(_ moment: Int64) throws(StoreError) {
+    try inTransaction { () throws(StoreError) in
+      _ = try read(Self.hurry, [])
+      _ = try read(Self.ensureMonth, [.integer(moment)])
+    }
+  }
+
+  /// Whether a change could be recorded now: one is, and taken back.
+  func tryToRecord(at moment: Timestamp) throws(StoreError) {
+    do throws(StoreError) {
+      try inTransaction { () throws(StoreError) in
+        _ = try read(Self.tryToRecord, [.integer(moment.milliseconds)])
+        throw Self.takenBack
+      }
+    } catch {
+      if error.message != Self.takenBack.message { throw error }
+    }
+  }
+
+  private static let takenBack = StoreError(.unavailable, "PostgreSQL: taken back")
 
   /// The record of a cart's changes: of those that match, the newest, in the order in which they were made.
   ///
@@ -27,7 +64,7 @@ extension PostgresCarts {
     return changes
   }
 
-  private static let changes = PostgresStatement(
+  static let changes = PostgresStatement(
     "changes_of_cart",
     """
     SELECT (extract(epoch FROM at) * 1000)::bigint, epoch, version, sku, action, request_id,
@@ -42,21 +79,29 @@ extension PostgresCarts {
     LIMIT $5
     """)
 
-  /// Makes the partitions of the record for this month and the next two.
-  package func prepareMonths() throws(StoreError) { _ = try read(Self.prepareMonths, []) }
+  /// Makes the partitions of the record for this month and the next two, if nobody holds locks that this needs.
+  package func prepareMonths() throws(StoreError) {
+    let missing = try read(Self.monthsToCome, [])
+    for row in 0..<missing.rowCount { try ensureMonth(missing.integer(row, 0) ?? 0) }
+  }
 
-  /// Drops the partitions of months that ended more than `months` months ago.
+  /// Drops the partitions of months that ended more than `months` months ago, if nobody is reading the record.
   package func dropMonths(before months: Int) throws(StoreError) {
     let rows = try read(Self.oldMonths, [.integer(months)])
     for row in 0..<rows.rowCount {
       guard let name = rows.text(row, 0) else { continue }
-      do throws(PostgresError) {
-        try connection.execute("DROP TABLE IF EXISTS \(name)", label: "drop a month")
-      } catch {
-        throw error.withKnownOutcome.storeError
+      try inTransaction { () throws(StoreError) in
+        _ = try read(Self.hurry, [])
+        do throws(PostgresError) {
+          try connection.execute("DROP TABLE IF EXISTS \(name)", label: "drop a month")
+        } catch {
+          throw error.withKnownOutcome.storeError
+        }
       }
     }
   }
+
+  private static let hurry = PostgresStatement("changes_hurry", "SELECT set_config('lock_timeout', '50ms', true)")
 
   /// Partitions by their quoted names; their own say which month they hold.
   private static let oldMonths = PostgresStatement(
@@ -64,99 +109,119 @@ extension PostgresCarts {
     """
     SELECT c.oid::regclass::text
     FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-    WHERE i.inhparent = 'cart_changes'::regclass AND c.relname ~ '^cart_changes_[0-9]{4}_[0-9]{2}$'
+    WHERE i.inhparent IN ('cart_events'::regclass, 'line_changes'::regclass)
+      AND c.relname ~ '^cart_(events|changes)_[0-9]{4}_[0-9]{2}$'
       AND to_date(right(c.relname, 7), 'YYYY_MM') < date_trunc('month', now()) - $1::integer * interval '1 month'
     """)
 
   private static let ensureMonth = PostgresStatement(
-    "changes_ensure", "SELECT ensure_cart_changes(to_timestamp($1::bigint / 1000.0))")
+    "changes_ensure", "SELECT ensure_cart_events(to_timestamp($1::bigint / 1000.0))")
 
-  private static let prepareMonths = PostgresStatement(
-    "changes_prepare", "SELECT ensure_cart_changes(now() + n * interval '1 month') FROM generate_series(0, 2) AS n")
+  private static func missing(of moments: String) -> String {
+    """
+    SELECT (extract(epoch FROM moment) * 1000)::bigint FROM (\(moments)) AS m (moment)
+    WHERE to_regclass(format('%I.%I', current_schema(),
+      'cart_events_' || to_char(moment AT TIME ZONE 'UTC', 'YYYY_MM'))) IS NULL
+    """
+  }
+
+  private static let missingMonths = PostgresStatement(
+    "changes_missing_months", missing(of: "SELECT to_timestamp(at / 1000.0) FROM unnest($1::bigint[]) AS at"))
+
+  private static let monthsToCome = PostgresStatement(
+    "changes_months_to_come",
+    missing(of: "SELECT date_trunc('month', now()) + n * interval '1 month' FROM generate_series(0, 2) AS n"))
 
   private static let record = PostgresStatement(
     "changes_record",
     """
-    INSERT INTO cart_changes (owner_kind, owner_id, epoch, version, sku, action, before, after, at, request_id)
-    SELECT owner_kind, owner_id, epoch, version, sku, action, before, after, to_timestamp(at / 1000.0), request_id
-    FROM unnest(
-      $1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::jsonb[], $8::jsonb[],
-      $9::bigint[], $10::text[])
-      AS n (owner_kind, owner_id, epoch, version, sku, action, before, after, at, request_id)
-    ORDER BY owner_kind, owner_id, epoch, version, sku
+    INSERT INTO cart_events (owner_kind, owner_id, epoch, version, action, at, request_id, lines)
+    SELECT owner_kind, owner_id, epoch, version, action, to_timestamp(at / 1000.0), request_id, lines
+    FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::text[], $8::jsonb[])
+      AS n (owner_kind, owner_id, epoch, version, action, at, request_id, lines)
+    ORDER BY owner_kind, owner_id, epoch, version
     ON CONFLICT DO NOTHING
     """)
-}
 
-/// Rows of `cart_changes`, by columns.
-private struct ChangeRows {
-  private var kinds: [String] = []
-  private var ids: [String] = []
-  private var epochs: [Int64?] = []
-  private var versions: [Int64?] = []
-  private var skus: [String] = []
-  private var actions: [String] = []
-  private var before: [String?] = []
-  private var after: [String?] = []
-  private var moments: [Int64?] = []
-  private var requests: [String] = []
+  private static let tryToRecord = PostgresStatement(
+    "changes_try",
+    """
+    INSERT INTO cart_events (owner_kind, owner_id, epoch, version, action, at, request_id, lines)
+    VALUES ('', '', 0, 0, '', to_timestamp($1::bigint / 1000.0), '', '[]')
+    """)
 
-  var isEmpty: Bool { kinds.isEmpty }
-
-  mutating func append(_ event: CartEvent) {
-    for touch in event.touched {
-      kinds.append(event.owner.kind)
-      ids.append(event.owner.id)
-      epochs.append(event.epoch)
-      versions.append(event.version)
-      skus.append(touch.sku.text)
-      actions.append(event.action)
-      before.append(touch.before.map { Self.json($0, event.currency) })
-      after.append(touch.after.map { Self.json($0, event.currency) })
-      moments.append(event.at.milliseconds)
-      requests.append(event.requestID)
-    }
-  }
-
-  /// One moment of each month that occurs.
-  var months: [Int64] {
-    var months: [Substring: Int64] = [:]
-    for moment in moments {
-      guard let moment else { continue }
-      months[Timestamp(milliseconds: moment).rfc3339.prefix(7)] = moment
-    }
-    return Array(months.values)
-  }
-
-  var parameters: [PostgresParameter] {
+  /// The parameters of ``record``.
+  private static func columns(of events: [CartEvent]) -> [PostgresParameter] {
     [
-      .texts(kinds), .texts(ids), .integers(epochs), .integers(versions), .texts(skus), .texts(actions),
-      .texts(before), .texts(after), .integers(moments), .texts(requests),
+      .texts(events.map(\.owner.kind)), .texts(events.map(\.owner.id)), .integers(events.map(\.epoch)),
+      .integers(events.map(\.version)), .texts(events.map(\.action)), .integers(events.map(\.at.milliseconds)),
+      .texts(events.map(\.requestID)), .texts(events.map(\.lines)),
     ]
   }
+}
 
-  private static func json(_ line: LineItem, _ currency: Currency?) -> String {
-    var writer = JSONWriter()
-    writer.beginObject()
-    writer.key("quantity")
-    writer.integer(line.quantity)
-    writer.key("selected")
-    writer.boolean(line.isSelected)
-    writer.key("merchantId")
-    writer.string(line.merchantID.text)
-    writer.key("unitPrice")
-    writer.integer(line.unitPrice)
-    writer.key("currency")
-    writer.string(currency?.code)
-    writer.key("addedAt")
-    writer.string(line.addedAt.rfc3339)
-    writer.key("revision")
-    writer.string(line.revision.text)
-    if let data = line.clientData {
-      writer.key("extraData")
-      writer.json(data[...])
+extension CartEvent {
+  /// The column `lines`: an array of SKU, line before and line after.
+  fileprivate var lines: String {
+    var writer = JSONWriter(capacity: 64 + touched.count * 256 + touches * 80)
+    writer.beginArray()
+    if let selection {
+      for sku in selection.skus {
+        writer.beginObject()
+        writer.key("sku")
+        writer.string(sku.text)
+        writer.key("before")
+        writer.selected(!selection.isSelected)
+        writer.key("after")
+        writer.selected(selection.isSelected)
+        writer.endObject()
+      }
     }
-    writer.endObject()
+    for touch in touched {
+      writer.beginObject()
+      writer.key("sku")
+      writer.string(touch.sku.text)
+      writer.key("before")
+      writer.line(touch.before, currency)
+      writer.key("after")
+      writer.line(touch.after, currency)
+      writer.endObject()
+    }
+    writer.endArray()
     return String(decoding: writer.bytes, as: UTF8.self)
+  }
+}
+
+extension JSONWriter {
+  /// All that is known of a line that was selected or deselected by a filter.
+  fileprivate mutating func selected(_ isSelected: Bool) {
+    beginObject()
+    key("selected")
+    boolean(isSelected)
+    endObject()
+  }
+
+  fileprivate mutating func line(_ line: LineItem?, _ currency: Currency?) {
+    guard let line else { return null() }
+    beginObject()
+    key("quantity")
+    integer(line.quantity)
+    key("selected")
+    boolean(line.isSelected)
+    key("merchantId")
+    string(line.merchantID.text)
+    key("unitPrice")
+    integer(line.unitPrice)
+    key("currency")
+    string(currency?.code)
+    key("addedAt")
+    string(line.addedAt.rfc3339)
+    key("revision")
+    string(line.revision.text)
+    if let data = line.clientData {
+      key("extraData")
+      json(data[...])
+    }
+    endObject()
   }
 }

@@ -27,6 +27,8 @@ package struct PostgresConfiguration: Sendable {
   package var lockTimeout: Int
   /// For so many milliseconds after a time-out or a refused connection nothing is tried; 0 for always trying.
   package var restAfterFailure: Int
+  /// Whether a time-out in the middle counts as such a failure; if not, only one while connecting does.
+  package var restsAfterTimeout: Bool
   /// How the connection's statements are planned: settings in SQL.
   package var planning: String
 
@@ -43,11 +45,14 @@ package struct PostgresConfiguration: Sendable {
     self.schema = schema
     self.applicationName = applicationName
     planning = Self.planning(for: patience)
+    // The syncer tries the halves of a batch that took too long.
+    restsAfterTimeout = patience != .background
     switch patience {
     case .request:
       (connectTimeout, statementTimeout, lockTimeout, restAfterFailure) = (1_000, 2_000, 1_000, 3_000)
     case .background:
-      (connectTimeout, statementTimeout, lockTimeout, restAfterFailure) = (2_000, 20_000, 5_000, 0)
+      // Its batches are small: one that takes longer than this is cut off, and done in halves.
+      (connectTimeout, statementTimeout, lockTimeout, restAfterFailure) = (2_000, 5_000, 200, 1_000)
     case .command:
       (connectTimeout, statementTimeout, lockTimeout, restAfterFailure) = (10_000, 600_000, 60_000, 0)
     }

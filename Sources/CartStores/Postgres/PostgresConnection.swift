@@ -114,9 +114,9 @@ package final class PostgresConnection {
       return try body(session)
     } catch {
       if error.isConnectionLost { close() }
-      if error.isTimeout { startRest() }
+      if error.isTimeout, configuration.restsAfterTimeout { startRest() }
       // What an open transaction did is undone with it.
-      throw isInTransaction ? error.withKnownOutcome : error
+      throw (isInTransaction ? error.withKnownOutcome : error).afterReaching
     }
   }
 

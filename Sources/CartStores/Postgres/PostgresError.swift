@@ -13,6 +13,8 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
   package let isTimeout: Bool
   /// The statement was sent and may have taken effect.
   package let isOutcomeUnknown: Bool
+  /// There was a connection: it failed at this statement, and another one may succeed.
+  package private(set) var wasReached = false
 
   package init(
     _ message: String, sqlState: String? = nil, isConnectionLost: Bool = false, isTimeout: Bool = false,
@@ -31,7 +33,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
   package var storeError: StoreError {
     StoreError(
       isAboutData ? .corrupt : .unavailable, message, isOutcomeUnknown: isOutcomeUnknown,
-      isRetriable: ["40001", "40P01", "55P03"].contains(sqlState))
+      isRetriable: ["40001", "40P01", "55P03"].contains(sqlState), wasReached: wasReached)
   }
 
   /// The server has something against a value, not against the moment: a data exception, a broken constraint, a limit.
@@ -61,7 +63,16 @@ extension PostgresError {
 
   /// The same, where nothing can have taken effect.
   var withKnownOutcome: PostgresError {
-    PostgresError(message, sqlState: sqlState, isConnectionLost: isConnectionLost, isTimeout: isTimeout)
+    var error = PostgresError(message, sqlState: sqlState, isConnectionLost: isConnectionLost, isTimeout: isTimeout)
+    error.wasReached = wasReached
+    return error
+  }
+
+  /// The same, of a statement that was sent.
+  var afterReaching: PostgresError {
+    var error = self
+    error.wasReached = true
+    return error
   }
 
   /// The same, where the connection ended with it.

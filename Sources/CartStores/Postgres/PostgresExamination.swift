@@ -85,7 +85,7 @@ extension PostgresConnection {
     """
     SELECT m.month FROM generate_series(0, 1) AS n,
       LATERAL (SELECT to_char(date_trunc('month', now() AT TIME ZONE 'UTC') + n * interval '1 month', 'YYYY_MM') AS month) m
-    WHERE to_regclass(format('%I.%I', current_schema(), 'cart_changes_' || m.month)) IS NULL
+    WHERE to_regclass(format('%I.%I', current_schema(), 'cart_events_' || m.month)) IS NULL
     ORDER BY m.month
     """)
 }

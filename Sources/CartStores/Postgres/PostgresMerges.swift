@@ -64,9 +64,20 @@ extension PostgresCarts {
     return recorded.rowCount == 1 ? .recorded : .mergedBefore
   }
 
-  /// Guests' carts that somebody has begun to merge, and has not ended for so long.
-  func guestsBeingMerged(for milliseconds: Int, limit: Int) throws(StoreError) -> [CartOwner] {
-    let rows = try read(Self.beingMerged, [.integer(milliseconds), .integer(limit)])
+  /// Removes merges of guests who have come to their end: no store takes their ids for anybody any more. Where the guest
+  /// had ordered, the user may repeat the order, and the merge is kept as long as the key of the order is.
+  ///
+  /// - Parameter orderKeysDays: for so many days keys of orders are kept.
+  /// - Returns: how many were removed; at most `limit`.
+  func removeOldMerges(orderKeysDays: Int, limit: Int) throws(StoreError) -> Int {
+    try read(Self.removeOldMerges, [.integer(orderKeysDays), .integer(limit)]).affectedRows
+  }
+
+  /// Guests' carts that somebody has begun to merge, and has not ended for so long, in the order of their ids.
+  ///
+  /// - Parameter id: only those behind this one.
+  func guestsBeingMerged(for milliseconds: Int, after id: String, limit: Int) throws(StoreError) -> [CartOwner] {
+    let rows = try read(Self.beingMerged, [.integer(milliseconds), .text(id), .integer(limit)])
     return (0..<rows.rowCount).compactMap { CartOwner(kind: "guest", id: rows.text($0, 0) ?? "") }
   }
 
@@ -76,8 +87,9 @@ extension PostgresCarts {
     "merge_record",
     """
     WITH merge AS (
-      INSERT INTO cart_merges (guest_id, user_id, strategy, inbox_number)
-      VALUES ($1, $2, $3, next_generation($4))
+      INSERT INTO cart_merges (guest_id, user_id, strategy, inbox_number, has_orders)
+      VALUES ($1, $2, $3, next_generation($4),
+        EXISTS (SELECT FROM placed_orders WHERE owner_kind = 'guest' AND owner_id = $1))
       ON CONFLICT DO NOTHING
       RETURNING inbox_number
     ), command AS (
@@ -98,11 +110,29 @@ extension PostgresCarts {
     RETURNING merge.inbox_number
     """)
 
-  private static let beingMerged = PostgresStatement(
+  /// A guest's end is at most a lifetime after the merge; a day more, as his cart's row is kept.
+  static let removeOldMerges = PostgresStatement(
+    "merge_remove_old",
+    """
+    DELETE FROM cart_merges WHERE guest_id IN (
+      (SELECT guest_id FROM cart_merges
+        WHERE NOT has_orders AND merged_at < now() - \(guestLifetime) - interval '1 day'
+        ORDER BY merged_at LIMIT $2::bigint)
+      UNION ALL
+      (SELECT guest_id FROM cart_merges
+        WHERE has_orders AND merged_at < now() - \(guestLifetime) - interval '1 day'
+          AND merged_at < now() - $1::integer * interval '1 day'
+        ORDER BY merged_at LIMIT $2::bigint)
+      LIMIT $2::bigint
+    )
+    """)
+
+  static let beingMerged = PostgresStatement(
     "merge_unfinished",
     """
     SELECT owner_id FROM carts
-    WHERE state = 1 AND owner_kind = 'guest' AND synced_at < now() - $1::integer * interval '1 millisecond'
-    LIMIT $2
+    WHERE state = 1 AND owner_kind = 'guest' AND owner_id > $2
+      AND synced_at < now() - $1::integer * interval '1 millisecond'
+    ORDER BY owner_id LIMIT $3
     """)
 }

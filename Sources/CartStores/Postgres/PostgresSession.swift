@@ -16,6 +16,7 @@ internal import Glibc
       SET statement_timeout TO \(configuration.statementTimeout);
       SET lock_timeout TO \(configuration.lockTimeout);
       SET idle_in_transaction_session_timeout TO \(configuration.statementTimeout);
+      SET client_connection_check_interval TO \(Self.connectionCheckMilliseconds);
       SET TimeZone TO 'UTC';
       \(configuration.planning)
       """
@@ -25,6 +26,9 @@ internal import Glibc
       throw error.withKnownOutcome
     }
   }
+
+  /// A statement whose connection was given up is ended by the server within this time, and its locks with it.
+  private static let connectionCheckMilliseconds = 100
 
   deinit { unsafe PQfinish(handle) }
 

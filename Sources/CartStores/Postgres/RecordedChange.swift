@@ -4,7 +4,8 @@ package import CartDomain
 package struct RecordedChange: Equatable, Sendable {
   /// A line before or after it.
   package struct State: Equatable, Sendable {
-    package var quantity: Int
+    /// `nil`, as all else but ``isSelected``, where a filter has selected or deselected the line.
+    package var quantity: Int?
     package var isSelected: Bool
     /// The price that the shopper saw; `nil` where the record names no currency.
     package var unitPrice: Money?
@@ -43,8 +44,8 @@ package struct RecordedChange: Equatable, Sendable {
 
 extension RecordedChange.State {
   fileprivate init?(_ rows: borrowing PostgresResult, _ row: Int, from column: Int) {
-    guard let quantity = rows.integer(row, column), let isSelected = rows.boolean(row, column + 1) else { return nil }
-    self.quantity = Int(quantity)
+    guard let isSelected = rows.boolean(row, column + 1) else { return nil }
+    quantity = rows.integer(row, column).map { Int($0) }
     self.isSelected = isSelected
     if let price = rows.integer(row, column + 2), let currency = rows.text(row, column + 3).flatMap({ Currency($0) }) {
       unitPrice = Money(minorUnits: price, currency: currency)

@@ -10,6 +10,14 @@ package struct CartEvent: Equatable, Sendable {
     var after: LineItem?
   }
 
+  /// Lines that were selected or deselected by a filter, and nothing else of them changed.
+  struct Selection: Equatable, Sendable {
+    /// What they became; before, they were the opposite.
+    var isSelected: Bool
+    /// Those that were not so before; at least one.
+    var skus: [SKU]
+  }
+
   /// Milliseconds and a number that tells events of one millisecond apart.
   var id: String
   var owner: CartOwner
@@ -20,27 +28,33 @@ package struct CartEvent: Equatable, Sendable {
   var requestID: String
   /// The currency of all prices in it.
   var currency: Currency?
+  /// Empty where there is a ``selection``.
   var touched: [Touch]
+  /// A cart may have thousands of lines that are selected together: of each the event has no more than its name.
+  var selection: Selection?
 
   /// When it was made, by Redis's clock.
   var at: Timestamp
 
-  /// Reads one entry as `XRANGE` and `XREADGROUP` give it: id, then names and values in turns.
+  /// How many lines it touches.
+  var touches: Int { selection?.skus.count ?? touched.count }
+
+  /// Reads one entry as `XRANGE` and `XREAD` give it: id, then names and values in turns.
   ///
   /// - Throws: ``StoreError/Code/corrupt``.
   init(_ entry: borrowing RedisValue, keys: RedisKeys) throws(StoreError) {
     let id = try entry.element(0) { value throws(StoreError) in try value.string() }
     var texts: [String: String] = [:]
     var lines: [[UInt8]?] = []
+    var skus: [[UInt8]?]?
     try entry.element(1) { fields throws(StoreError) in
       for index in stride(from: 0, to: (fields.count ?? 0) - 1, by: 2) {
         let name = try fields.element(index) { value throws(StoreError) in try value.string() } ?? ""
         try fields.element(index + 1) { value throws(StoreError) in
-          if name == "l" {
-            guard let packed = try value.withBytes({ PackedFields.unpack($0) }) ?? nil else { throw Self.corrupt }
-            lines = packed
-          } else {
-            texts[name] = try value.string()
+          switch name {
+          case "l": lines = try Self.unpack(value)
+          case "s": skus = try Self.unpack(value)
+          default: texts[name] = try value.string()
           }
         }
       }
@@ -57,8 +71,28 @@ package struct CartEvent: Equatable, Sendable {
     action = texts["a"] ?? ""
     requestID = texts["r"] ?? ""
     currency = texts["c"].flatMap { Currency($0) }
+    selection = try Self.selection(flag: texts["f"], skus)
+    guard selection == nil || lines.isEmpty else { throw Self.corrupt }
     touched = []
     for index in stride(from: 0, to: lines.count, by: 5) { touched.append(try Self.touch(lines[index..<index + 5])) }
+  }
+
+  private static func unpack(_ value: borrowing RedisValue) throws(StoreError) -> [[UInt8]?] {
+    guard let packed = try value.withBytes({ PackedFields.unpack($0) }) ?? nil else { throw corrupt }
+    return packed
+  }
+
+  /// What the lines became, and their SKUs; `nil` where the event has neither.
+  private static func selection(flag: String?, _ names: [[UInt8]?]?) throws(StoreError) -> Selection? {
+    if flag == nil, names == nil { return nil }
+    guard let names, !names.isEmpty, flag == "0" || flag == "1" else { throw corrupt }
+    var skus: [SKU] = []
+    skus.reserveCapacity(names.count)
+    for name in names {
+      guard let name, let sku = SKU(utf8: name.span) else { throw corrupt }
+      skus.append(sku)
+    }
+    return Selection(isSelected: flag == "1", skus: skus)
   }
 
   /// SKU, line before, line after, client data before, client data after.

@@ -13,6 +13,7 @@ package import CartDomain
 ///     #i       number of the last inbox command applied
 ///     #h       1 where a line may be heavier than ``lightLine``
 ///     #s, #o   state (1 merging, 2 merged); how and into which user's it merges: `sum user-id`
+///     #t       time at which the bucket of lines is full again (limit.lua); no part of what is kept for good
 ///     #r0–#r3  the ring of retry keys, newest first, 12 bytes each
 ///
 /// A meta field at its default is left out. The ring stands in four fields of at most 60 bytes, because one value of
@@ -229,6 +230,13 @@ extension CartHash {
     return LineItem(
       sku: sku, quantity: Int(quantity), isSelected: selected == 1, born: born, version: version, merchantID: merchant,
       unitPrice: price, revision: revision, clientData: nil)
+  }
+
+  /// The revision that a packed line shows.
+  static func revision(ofLine value: Span<UInt8>) -> RevisionID? {
+    var start = value.count
+    while start > 0, value[start - 1] != UInt8(ascii: "|") { start -= 1 }
+    return RevisionID(utf8: value.extracting(start...))
   }
 
   /// The packed value of a line.

@@ -1,14 +1,16 @@
 package import CartDomain
 
-/// The sorted sets by which carts are found: those to be persisted, those lately used, those that PostgreSQL refuses.
+/// The sorted sets by which carts are found.
 package final class CartLists {
   package enum List: Sendable {
-    /// By the time of the first change that PostgreSQL has not.
+    /// Those to be persisted, by the time of the first change that PostgreSQL has not.
     case dirty
-    /// By the time of the last use.
+    /// Those lately used, by the time of the last use.
     case active
-    /// By the time of the refusal.
+    /// Those that PostgreSQL refuses, by the time of the next attempt.
     case quarantine
+    /// Those of which changes were set aside, by the time of the next attempt.
+    case aside
   }
 
   private let connection: RedisConnection
@@ -20,56 +22,71 @@ package final class CartLists {
     case .dirty: connection.keys.dirty
     case .active: connection.keys.active
     case .quarantine: connection.keys.quarantine
+    case .aside: connection.keys.aside
     }
   }
 
-  /// Carts by their time, the earliest first, and that time.
-  package func carts(
-    _ list: List, from earliest: Timestamp? = nil, upTo latest: Timestamp? = nil, limit: Int
-  ) throws(StoreError) -> [(owner: CartOwner, time: Timestamp)] {
-    let command = RedisCommand(
-      "ZRANGE", key(list), earliest.map { "\($0.milliseconds)" } ?? "-inf",
-      latest.map { "\($0.milliseconds)" } ?? "+inf",
-      "BYSCORE", "LIMIT", "0", String(limit), "WITHSCORES")
-    let replies = try connection.exchange(command, .reading)
-    var strays: [String] = []
-    let found = try replies.read(0) { value throws(StoreError) in
-      var found: [(owner: CartOwner, time: Timestamp)] = []
+  package typealias Entry = (owner: CartOwner, time: Timestamp)
+
+  /// Carts by their time, the earliest first, and those of one time by their keys.
+  ///
+  /// - Parameters:
+  ///   - place: where a former page has ended, or a time in milliseconds and a space; `nil` at the beginning. What leaves
+  ///     the list meanwhile takes nobody along.
+  ///   - latest: carts of a later time are left out.
+  ///   - limit: so many entries are looked at.
+  /// - Returns: the carts, and where to go on; `nil` when there are no more.
+  package func page(
+    _ list: List, after place: String? = nil, upTo latest: Timestamp? = nil, limit: Int
+  ) throws(StoreError) -> (carts: [Entry], next: String?) {
+    let parts = (place ?? "").split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    let (start, passed) = parts.count == 2 ? (parts[0], parts[1]) : ("-inf", "")
+    var count = limit
+    while true {
+      let command = RedisCommand(
+        "ZRANGE", key(list), start, latest.map { "\($0.milliseconds)" } ?? "+inf",
+        "BYSCORE", "LIMIT", "0", String(count), "WITHSCORES")
+      let found = try names(connection.exchange(command, .reading))
+      let fresh = found.filter { $0.score != start || passed.utf8.lexicographicallyPrecedes($0.name.utf8) }
+      // More carts than the limit may have the time at which the last page has ended.
+      if fresh.isEmpty, found.count == count {
+        count *= 2
+        continue
+      }
+      let isLast = found.count < count
+      return (try carts(of: fresh, on: list), isLast ? nil : fresh.last.map { "\($0.score) \($0.name)" })
+    }
+  }
+
+  private typealias Name = (name: String, score: String)
+
+  private func names(_ replies: borrowing RedisReplies) throws(StoreError) -> [Name] {
+    try replies.read(0) { value throws(StoreError) in
+      var found: [Name] = []
       for index in stride(from: 0, to: value.count ?? 0, by: 2) {
-        let name = try value.element(index) { element throws(StoreError) in try element.string() } ?? ""
-        let score = try value.element(index + 1) { element throws(StoreError) in try element.string() } ?? ""
-        guard let owner = connection.keys.owner(ofCart: name), let time = Int64(score) else {
-          strays.append(name)
-          continue
+        let name = try value.element(index) { element throws(StoreError) in
+          try element.withBytes { String(decoding: [UInt8](copying: $0), as: UTF8.self) } ?? ""
         }
-        found.append((owner, Timestamp(milliseconds: time)))
+        let score = try value.element(index + 1) { element throws(StoreError) in try element.string() ?? "" }
+        found.append((name, score))
       }
       return found
     }
-    // What names no cart would stand at the head of the list for ever.
-    if strays.isEmpty { return found }
-    try change("ZREM", list, strays)
-    return found.isEmpty ? try carts(list, from: earliest, upTo: latest, limit: limit) : found
   }
 
-  /// Lends carts by their time to `body`, batch by batch, the earliest first. Each batch begins at the time where the
-  /// last one ended: Redis would walk through all that is passed over by a number, again for each batch.
-  package func forEach(
-    _ list: List, from earliest: Timestamp? = nil, upTo latest: Timestamp, inBatchesOf limit: Int,
-    _ body: ([(owner: CartOwner, time: Timestamp)]) throws(StoreError) -> Void
-  ) throws(StoreError) {
-    var start = earliest
-    // Those of the time `start`.
-    var met: Set<CartOwner> = []
-    while true {
-      let found = try carts(list, from: start, upTo: latest, limit: limit + met.count)
-      let fresh = found.filter { !met.contains($0.owner) }
-      guard let last = fresh.last else { return }
-      if last.time != start { met = [] }
-      start = last.time
-      for cart in fresh where cart.time == last.time { met.insert(cart.owner) }
-      try body(fresh)
+  /// What names no cart would stand at the head of the list for ever, and is removed.
+  private func carts(of names: [Name], on list: List) throws(StoreError) -> [Entry] {
+    var found: [Entry] = []
+    var strays: [String] = []
+    for (name, score) in names {
+      if let owner = connection.keys.owner(ofCart: name), let time = Int64(score) {
+        found.append((owner, Timestamp(milliseconds: time)))
+      } else {
+        strays.append(name)
+      }
     }
+    if !strays.isEmpty { try change("ZREM", list, strays) }
+    return found
   }
 
   package func count(_ list: List) throws(StoreError) -> Int {
@@ -84,6 +101,32 @@ package final class CartLists {
     try change("ZADD", list, ["NX"] + words)
   }
 
+  /// Gives a cart another time, if it is on the list.
+  package func move(_ owner: CartOwner, on list: List, to time: Timestamp) throws(StoreError) {
+    try change("ZADD", list, ["XX", String(time.milliseconds), connection.keys.cart(of: owner)])
+  }
+
+  /// Notes why a cart, or a change of it, is refused; `nil` if it is not any more.
+  package func note(_ reason: String?, of owner: CartOwner) throws(StoreError) {
+    let (key, cart) = (connection.keys.reasons, connection.keys.cart(of: owner))
+    let command = reason.map { RedisCommand("HSET", key, cart, $0) } ?? RedisCommand("HDEL", key, cart)
+    try connection.carryOutAnyway(command, on: key).check(0)
+  }
+
+  /// Why carts are refused; `nil` for those of which that is not known.
+  package func reasons(of owners: [CartOwner]) throws(StoreError) -> [String?] {
+    if owners.isEmpty { return [] }
+    var command = RedisCommand("HMGET", connection.keys.reasons)
+    for owner in owners { command.append(connection.keys.cart(of: owner)) }
+    return try connection.exchange(command, .reading).read(0) { list throws(StoreError) in
+      var reasons: [String?] = []
+      for index in owners.indices {
+        reasons.append(try list.element(index) { value throws(StoreError) in try value.string() })
+      }
+      return reasons
+    }
+  }
+
   package func remove(_ owners: [CartOwner], from list: List) throws(StoreError) {
     if !owners.isEmpty { try change("ZREM", list, owners.map { connection.keys.cart(of: $0) }) }
   }
@@ -94,25 +137,25 @@ package final class CartLists {
     try connection.carryOutAnyway(command, on: key(list)).check(0)
   }
 
-  /// Every cart that Redis has, in batches.
-  package func forEachCart(_ body: ([CartOwner]) throws(StoreError) -> Void) throws(StoreError) {
-    var cursor = "0"
-    repeat {
-      // A `*` or a bracket in the prefix finds more than it should, and what is no cart's key is passed over.
-      let command = RedisCommand("SCAN", cursor, "MATCH", connection.keys.prefix + "cart:*", "COUNT", "1000")
-      let replies = try connection.exchange(command, .reading)
+  /// Some of the carts that Redis has, by SCAN: a cart may be met twice, none is left out that is there all the time.
+  ///
+  /// - Parameter place: where a former call has ended; `nil` at the beginning.
+  /// - Returns: the carts, and where to go on; `nil` when there are no more.
+  package func scan(after place: String?) throws(StoreError) -> (owners: [CartOwner], next: String?) {
+    // A `*` or a bracket in the prefix finds more than it should, and what is no cart's key is passed over.
+    let command = RedisCommand("SCAN", place ?? "0", "MATCH", connection.keys.prefix + "cart:*", "COUNT", "1000")
+    let replies = try connection.exchange(command, .reading)
+    return try replies.read(0) { answer throws(StoreError) in
       var owners: Set<CartOwner> = []
-      cursor = try replies.read(0) { answer throws(StoreError) in
-        try answer.element(1) { names throws(StoreError) in
-          for index in 0..<(names.count ?? 0) {
-            let name = try names.element(index) { value throws(StoreError) in try value.string() } ?? ""
-            if let owner = connection.keys.owner(ofCart: name) { owners.insert(owner) }
-          }
+      try answer.element(1) { names throws(StoreError) in
+        for index in 0..<(names.count ?? 0) {
+          let name = try names.element(index) { value throws(StoreError) in try value.string() } ?? ""
+          if let owner = connection.keys.owner(ofCart: name) { owners.insert(owner) }
         }
-        return try answer.element(0) { value throws(StoreError) in try value.string() } ?? "0"
       }
-      if !owners.isEmpty { try body(Array(owners)) }
-    } while cursor != "0"
+      let next = try answer.element(0) { value throws(StoreError) in try value.string() } ?? "0"
+      return (Array(owners), next == "0" ? nil : next)
+    }
   }
 }
 

@@ -8,8 +8,10 @@ struct ChangeArguments {
 
   /// The products stand in for the catalogue: those of ``CartChange/skusToLookUp(in:)``.
   ///
-  /// - Parameter now: Redis's time; sale windows are judged at it.
-  init(_ change: CartChange, products: [SKU: Product], at now: Timestamp) {
+  /// - Parameters:
+  ///   - now: Redis's time; sale windows are judged at it.
+  ///   - touchLimit: as in ``RedisCartStore``.
+  init(_ change: CartChange, products: [SKU: Product], at now: Timestamp, touchLimit: Int) {
     var words = RedisCommand()
     switch change {
     case .add(let entries):
@@ -20,13 +22,16 @@ struct ChangeArguments {
       words.append(sku, edit, product: products[sku], at: now)
     case .remove(let filter):
       script = .remove
+      words.append(touchLimit)
       words.append(filter)
     case .select(let flag, let filter):
       script = .select
+      words.append(touchLimit)
       words.append(flag ? "1" : "0")
       words.append(filter)
     case .acknowledgePrices(let filter):
       script = .acknowledge
+      words.append(touchLimit)
       words.append(products.count)
       for (sku, product) in products {
         words.append(sku.text)

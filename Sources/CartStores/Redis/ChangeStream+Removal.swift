@@ -1,23 +1,22 @@
 import CartDomain
 
 extension ChangeStream {
-  /// Removes what waits of one cart.
+  /// Removes what waits of one cart, also what was set aside.
   ///
-  /// - Returns: the entries' ids.
-  func remove(_ owner: CartOwner) throws(StoreError) -> [String] {
+  /// - Returns: how many entries.
+  func remove(_ owner: CartOwner) throws(StoreError) -> Int {
     let cart = connection.keys.cart(of: owner)
-    var removed: [String] = []
+    try clearAside(of: owner)
+    var removed = 0
     var start = "-"
     while true {
-      let command = RedisCommand("XRANGE", key, start, "+", "COUNT", "1000")
+      let command = RedisCommand("XRANGE", connection.keys.stream, start, "+", "COUNT", "1000")
       let (ids, last) = try connection.exchange(command, .reading).read(0) { entries throws(StoreError) in
         try Self.ids(of: entries, about: cart)
       }
       if !ids.isEmpty {
-        var deletion = RedisCommand("XDEL", key)
-        for id in ids { deletion.append(id) }
-        try connection.exchange(deletion, .reading).check(0)
-        removed += ids
+        try remove(ids)
+        removed += ids.count
       }
       guard let last else { return removed }
       start = "(" + last
@@ -46,17 +45,5 @@ extension ChangeStream {
       return try fields.element(index + 1) { value throws(StoreError) in try value.bytes() } == Array(cart.utf8)
     }
     return false
-  }
-
-  /// How many of some entries a reader has taken and not acknowledged.
-  func inHand(_ ids: [String]) throws(StoreError) -> Int {
-    if ids.isEmpty { return 0 }
-    let commands = ids.map { RedisCommand("XPENDING", key, Self.group, $0, $0, "1") }
-    let replies = try connection.exchange(commands, .reading)
-    var count = 0
-    for index in ids.indices where !replies.isError(index, code: "NOGROUP") {
-      count += try replies.read(index) { value in value.count ?? 0 }
-    }
-    return count
   }
 }

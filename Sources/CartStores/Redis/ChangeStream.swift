@@ -1,160 +1,169 @@
 package import CartDomain
 
-/// The stream of changes as one of its readers sees it. What one reader has taken, no other gets, until it has had it
-/// for so long that it must be dead; what is acknowledged is deleted, never what is old.
+/// The stream of changes that Redis gathers, the oldest first. What PostgreSQL has recorded is removed from it, never what
+/// is old: so what is at its head is what has not been recorded.
+///
+/// Anybody may read it. Two that record at once do no harm, for each change is recorded once; that it happens in order is
+/// up to ``SyncerRegistry``, which has one reader at a time.
 package final class ChangeStream {
-  /// What was taken from the stream.
+  /// What was read from the stream.
   package struct Batch: Sendable {
     package var events: [CartEvent] = []
-    /// Of entries that can't be read; they are acknowledged with the rest.
-    package var unreadable = 0
-    /// All entries, for the acknowledgement.
-    fileprivate(set) package var ids: [String] = []
+    /// Entries that can't be read, and whose they are; `nil` if that can't be read either.
+    package var unreadable: [(id: String, owner: CartOwner?)] = []
+    /// The id of the last entry; `nil` if there was none.
+    package fileprivate(set) var last: String?
+    /// Of all values in it.
+    fileprivate var bytes = 0
 
-    package var isEmpty: Bool { ids.isEmpty }
+    package init() {}
+    package var isEmpty: Bool { last == nil }
   }
 
-  static let group = "syncer"
-  /// An entry that a reader has had for so long without acknowledging it goes to another.
-  private static let abandonedMilliseconds = 5_000
+  /// Before every entry.
+  package static let start = "0-0"
 
   let connection: RedisConnection
-  private let reader: String
-  /// Where the search for abandoned entries goes on.
-  private var cursor = "0-0"
+  private var key: String { connection.keys.stream }
+  /// So many entries are read at once: as many as have had ``wantedBytes`` lately.
+  private var count = 64
+  private static let maximumCount = 500
+  private static let wantedBytes = 512 << 10
 
-  /// - Parameter reader: unique among all readers there are.
-  package init(_ connection: RedisConnection, reader: String) {
-    self.connection = connection
-    self.reader = reader
-  }
+  package init(_ connection: RedisConnection) { self.connection = connection }
 
-  var key: String { connection.keys.stream }
-
-  /// Makes the group of readers where there is none: on a stream that was there before, it begins at its beginning.
-  package func open() throws(StoreError) {
-    let command = RedisCommand("XGROUP", "CREATE", key, Self.group, "0", "MKSTREAM")
-    let replies = try connection.carryOutAnyway(command, on: key)
-    if !replies.isError(0, code: "BUSYGROUP") { try replies.check(0) }
-  }
-
-  /// Takes new entries, waiting for the first one.
+  /// Reads entries behind one.
   ///
-  /// - Parameter milliseconds: how long to wait, 0 for not at all; it must lie below the connection's own patience.
-  package func take(_ count: Int, waiting milliseconds: Int) throws(StoreError) -> Batch {
-    var command = RedisCommand("XREADGROUP", "GROUP", Self.group, reader, "COUNT", String(count))
+  /// - Parameters:
+  ///   - id: of that one; ``start`` for the head of the stream.
+  ///   - milliseconds: how long to wait for the first entry, 0 for not at all; below the connection's own time-out.
+  /// - Returns: at most 500 entries, and fewer if they are large.
+  package func read(after id: String, waiting milliseconds: Int = 0) throws(StoreError) -> Batch {
+    var command = RedisCommand("XREAD", "COUNT", String(count))
     if milliseconds > 0 { command.append(words: RedisCommand("BLOCK", String(milliseconds))) }
-    command.append(words: RedisCommand("STREAMS", key, ">"))
+    command.append(words: RedisCommand("STREAMS", key, id))
     let replies = try connection.exchange(command, .reading)
-    if replies.isError(0, code: "NOGROUP") || replies.isError(0, code: "UNBLOCKED") {
-      // Redis was emptied, before or meanwhile.
-      try open()
-      return Batch()
-    }
-    return try replies.read(0) { streams throws(StoreError) in
+    if replies.isError(0, code: "UNBLOCKED") { return Batch() }
+    let batch = try replies.read(0) { streams throws(StoreError) in
       if streams.isNull { return Batch() }
       return try streams.element(0) { stream throws(StoreError) in
-        try stream.element(1) { entries throws(StoreError) in try batch(entries) }
+        try stream.element(1) { entries throws(StoreError) in try self.batch(entries) }
+      }
+    }
+    adapt(to: batch)
+    return batch
+  }
+
+  private func adapt(to batch: Batch) {
+    if batch.bytes > Self.wantedBytes {
+      count = max(1, count * Self.wantedBytes / batch.bytes)
+    } else if batch.events.count + batch.unreadable.count == count {
+      count = min(Self.maximumCount, count * 2)
+    }
+  }
+
+  /// The id of the newest entry; ``start`` if there is none.
+  package func end() throws(StoreError) -> String {
+    let replies = try connection.exchange(RedisCommand("XREVRANGE", key, "+", "-", "COUNT", "1"), .reading)
+    return try replies.read(0) { entries throws(StoreError) in
+      if entries.count == 0 { return Self.start }
+      return try entries.element(0) { entry throws(StoreError) in
+        try entry.element(0) { value throws(StoreError) in try value.string() } ?? Self.start
       }
     }
   }
 
-  /// Takes over entries of readers that are dead.
-  package func takeAbandoned(_ count: Int) throws(StoreError) -> Batch {
-    let command = RedisCommand(
-      "XAUTOCLAIM", key, Self.group, reader, String(Self.abandonedMilliseconds), cursor, "COUNT", String(count))
-    let replies = try connection.exchange(command, .reading)
-    if replies.isError(0, code: "NOGROUP") { return Batch() }
-    return try replies.read(0) { answer throws(StoreError) in
-      cursor = try answer.element(0) { value throws(StoreError) in try value.string() } ?? "0-0"
-      return try answer.element(1) { entries throws(StoreError) in try batch(entries) }
-    }
+  /// How many entries there are up to one; at most 10,000.
+  func count(upTo id: String) throws(StoreError) -> Int {
+    let command = RedisCommand("XRANGE", key, "-", id, "COUNT", "10000")
+    return try connection.exchange(command, .reading).read(0) { entries in entries.count ?? 0 }
   }
 
-  /// The search for abandoned entries has come to the end, and begins anew with the next one.
-  package var isSearchThrough: Bool { cursor == "0-0" }
+  /// Removes entries: what they say is recorded.
+  package func remove(_ ids: [String]) throws(StoreError) { try remove(ids, from: key) }
 
-  /// How many entries readers have taken and not acknowledged.
-  package func entriesInHand() throws(StoreError) -> Int {
-    let replies = try connection.exchange(RedisCommand("XPENDING", key, Self.group), .reading)
-    if replies.isError(0, code: "NOGROUP") { return 0 }
-    return try replies.read(0) { answer throws(StoreError) in
-      Int(try answer.element(0) { value in value.integer } ?? 0)
-    }
+  // MARK: Set aside
+
+  /// Moves entries of one cart aside, so that they hold up nobody else's.
+  ///
+  /// - Parameters:
+  ///   - next: when they are to be tried again, if others of that cart have not been set aside before.
+  ///   - reason: why; `nil` because others of that cart were set aside.
+  func setAside(
+    _ ids: [String], of owner: CartOwner, until next: Timestamp, reason: String?
+  ) throws(StoreError) {
+    var arguments = RedisCommand(connection.keys.cart(of: owner), String(next.milliseconds), reason ?? "")
+    for id in ids { arguments.append(id) }
+    let keys = [key, connection.keys.aside, connection.keys.reasons, connection.keys.aside(of: owner)]
+    try connection.evaluate(.aside, keys: keys, arguments: arguments, .reading).check(0)
   }
 
-  /// Lets the list of readers show that this one lives: Redis before 7.2 does not count a read that found nothing, unless
-  /// it asks for what the reader has already. It asks for what lies behind all of that: an entry that is read once more
-  /// counts as taken just now, and would be abandoned later.
-  package func showLife() throws(StoreError) {
-    let last = "\(UInt64.max)-0"
-    let command = RedisCommand("XREADGROUP", "GROUP", Self.group, reader, "COUNT", "1", "STREAMS", key, last)
-    let replies = try connection.exchange(command, .reading)
-    if !replies.isError(0, code: "NOGROUP") { try replies.check(0) }
+  /// The first entries of a cart that were set aside.
+  func readAside(of owner: CartOwner) throws(StoreError) -> Batch {
+    let command = RedisCommand("XRANGE", connection.keys.aside(of: owner), "-", "+", "COUNT", "100")
+    return try connection.exchange(command, .reading).read(0) { entries throws(StoreError) in try batch(entries) }
   }
 
-  /// Takes this reader off the list of readers, if it has acknowledged all that it took: the rest would go with it.
-  package func leave() throws(StoreError) {
-    guard try readers().contains(where: { $0.name == reader && $0.inHand == 0 }) else { return }
-    let command = RedisCommand("XGROUP", "DELCONSUMER", key, Self.group, reader)
-    let replies = try connection.exchange(command, .reading)
-    if !replies.isError(0, code: "NOGROUP") { try replies.check(0) }
+  func removeAside(_ ids: [String], of owner: CartOwner) throws(StoreError) {
+    try remove(ids, from: connection.keys.aside(of: owner))
   }
 
-  /// Ends the reader's work on a batch and deletes it.
-  package func acknowledge(_ batch: Batch) throws(StoreError) {
-    if batch.isEmpty { return }
-    var acknowledgement = RedisCommand("XACK", key, Self.group)
-    var deletion = RedisCommand("XDEL", key)
-    for id in batch.ids {
-      acknowledgement.append(id)
-      deletion.append(id)
-    }
-    let replies = try connection.exchange([acknowledgement, deletion], .reading)
-    for index in 0..<2 where !replies.isError(index, code: "NOGROUP") { try replies.check(index) }
+  /// Forgets all that was set aside of a cart.
+  func clearAside(of owner: CartOwner) throws(StoreError) {
+    let keys = connection.keys
+    let replies = try connection.exchange(
+      [
+        RedisCommand("DEL", keys.aside(of: owner)), RedisCommand("ZREM", keys.aside, keys.cart(of: owner)),
+        RedisCommand("HDEL", keys.reasons, keys.cart(of: owner)),
+      ], .reading)
+    for index in 0..<3 { try replies.check(index) }
   }
 
-  /// Takes readers off the list that have had nothing for an hour.
-  package func removeIdleReaders() throws(StoreError) {
-    for idle in try readers() where idle.name != reader && idle.inHand == 0 && idle.idle > 3_600_000 {
-      let command = RedisCommand("XGROUP", "DELCONSUMER", key, Self.group, idle.name)
-      try connection.exchange(command, .reading).check(0)
-    }
+  private func remove(_ ids: [String], from stream: String) throws(StoreError) {
+    if ids.isEmpty { return }
+    var command = RedisCommand("XDEL", stream)
+    for id in ids { command.append(id) }
+    try connection.exchange(command, .reading).check(0)
   }
 
-  /// All readers there are.
-  func readers() throws(StoreError) -> [SyncState.Reader] {
-    let replies = try connection.exchange(RedisCommand("XINFO", "CONSUMERS", key, Self.group), .reading)
-    if replies.isError(0, code: "ERR") || replies.isError(0, code: "NOGROUP") { return [] }
-    return try replies.read(0) { list throws(StoreError) in
-      var readers: [SyncState.Reader] = []
-      for index in 0..<(list.count ?? 0) {
-        try list.element(index) { fields throws(StoreError) in
-          let name = try fields.element(1) { value throws(StoreError) in try value.string() }
-          let pending = try fields.element(3) { value in value.integer }
-          let idle = try fields.element(5) { value in value.integer }
-          if let name { readers.append(SyncState.Reader(name: name, inHand: Int(pending ?? 0), idle: idle ?? 0)) }
-        }
-      }
-      return readers
-    }
-  }
+  // MARK: Entries
 
   private func batch(_ entries: borrowing RedisValue) throws(StoreError) -> Batch {
     var batch = Batch()
     for index in 0..<(entries.count ?? 0) {
       try entries.element(index) { entry throws(StoreError) in
-        if entry.isNull { return }
-        guard let id = try entry.element(0, { value throws(StoreError) in try value.string() }) else { return }
-        batch.ids.append(id)
+        guard !entry.isNull, let id = try entry.element(0, { value throws(StoreError) in try value.string() }) else {
+          return
+        }
+        batch.last = id
+        let (bytes, owner) = try entry.element(1) { fields throws(StoreError) in try measure(fields) }
+        batch.bytes += bytes
         do throws(StoreError) {
           batch.events.append(try CartEvent(entry, keys: connection.keys))
         } catch {
-          batch.unreadable += 1
+          batch.unreadable.append((id, owner))
         }
       }
     }
     return batch
+  }
+
+  /// The size of an entry, and whose it is.
+  private func measure(_ fields: borrowing RedisValue) throws(StoreError) -> (bytes: Int, owner: CartOwner?) {
+    var bytes = 0
+    var owner: CartOwner?
+    for index in stride(from: 0, to: (fields.count ?? 0) - 1, by: 2) {
+      let isKey = try fields.element(index) { name throws(StoreError) in
+        try name.withBytes { $0.count == 1 && $0[0] == UInt8(ascii: "k") } ?? false
+      }
+      try fields.element(index + 1) { value throws(StoreError) in
+        bytes += try value.withBytes { $0.count } ?? 0
+        if isKey {
+          owner = try value.withBytes { String(validating: $0) }?.flatMap { connection.keys.owner(ofCart: $0) }
+        }
+      }
+    }
+    return (bytes, owner)
   }
 }
 

@@ -9,6 +9,7 @@ package final class RedisCartStore: CartStore {
   private let restorer: CartRestorer?
   private let synchronizer: CartSynchronizer?
   private let merger: CartMerger?
+  private let touchLimit: Int
   /// Told of carts that were brought back.
   package var observeRestore: ((CartRestorer.Report) -> Void)? {
     get { restorer?.observe }
@@ -20,8 +21,9 @@ package final class RedisCartStore: CartStore {
   /// - Parameters:
   ///   - catalogue: shares the connection, so that what one learns of Redis the other knows.
   ///   - archive: where carts are kept for good; without it, a cart that Redis has not is none.
-  ///   - keepsGuests: whether guests' carts are kept there too.
-  package init(catalogue: RedisCatalogue, archive: PostgresCarts? = nil, keepsGuests: Bool = true) {
+  ///   - touchLimit: lines of a cart that its changes of more than 100 lines may touch in a minute; 0: any number.
+  package init(catalogue: RedisCatalogue, archive: PostgresCarts? = nil, touchLimit: Int = 0) {
+    self.touchLimit = touchLimit
     connection = catalogue.connection
     self.catalogue = catalogue
     histories = RedisHistories(connection, archive: archive, .serving)
@@ -29,7 +31,7 @@ package final class RedisCartStore: CartStore {
     restorer = archive.map { [histories, connection] archive in
       CartRestorer(RedisCarts(connection, histories: histories), archive: archive)
     }
-    let synchronizer = restorer.map { CartSynchronizer($0, keepsGuests: keepsGuests) }
+    let synchronizer = restorer.map { CartSynchronizer($0) }
     self.synchronizer = synchronizer
     merger = restorer.flatMap { restorer in
       synchronizer.map { CartMerger(restorer, synchronizer: $0, catalogue: catalogue) }
@@ -130,7 +132,7 @@ package final class RedisCartStore: CartStore {
       let skus = try skusToLookUp(for: request)
       let (products, generation) = skus.isEmpty ? ([:], nil) : try lookUp(skus)
       let now = try connection.currentTime()
-      let arguments = ChangeArguments(request.change, products: products, at: now)
+      let arguments = ChangeArguments(request.change, products: products, at: now, touchLimit: touchLimit)
       var terms = CartTerms(request)
       if restorer == nil, case .add = request.change, !owner.isGuest { terms.mayCreate = true }
       // After two catalogues that were not the current one the third is taken as it is.
@@ -147,6 +149,7 @@ package final class RedisCartStore: CartStore {
       case .keyReused: return reading(.keyReused)
       case .versionMismatch: return reading(.versionMismatch)
       case .lineNotFound: return reading(.lineNotFound)
+      case .limited: return reading(.limited(seconds: answer.retryAfter))
       case .refused:
         guard case .refused(let violations) = cart.applying(request.change, at: now, product: { products[$0] }) else {
           throw StoreError(.corrupt, "Redis: a script refused what the rules allow")

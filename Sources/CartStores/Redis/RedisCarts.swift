@@ -34,6 +34,35 @@ package final class RedisCarts {
     return found
   }
 
+  /// How many fields each cart has, about as many as lines: one round trip.
+  func sizes(of owners: [CartOwner]) throws(StoreError) -> [Int] {
+    let replies = try connection.exchange(owners.map { RedisCommand("HLEN", keys.cart(of: $0)) }, .reading)
+    // What is no hash has no size.
+    return try owners.indices.map { index throws(StoreError) in
+      replies.isError(index, code: "WRONGTYPE") ? 1 : Int(try replies.read(index) { value in value.integer ?? 1 })
+    }
+  }
+
+  /// Those of `owners` that the database of the tag has not as they are here, or of which that is not certain.
+  func unpersisted(_ owners: [CartOwner], tag: String, in history: RedisHistory) throws(StoreError) -> [CartOwner] {
+    if owners.isEmpty { return [] }
+    let commands = owners.map { RedisCommand("HMGET", keys.cart(of: $0), "#l", "#v", "#p", "#d") }
+    let replies = try connection.exchange(commands, .reading, in: history.required)
+    var found: [CartOwner] = []
+    for (index, owner) in owners.enumerated() {
+      let fields = try replies.read(index) { list throws(StoreError) in
+        var fields: [String?] = []
+        for index in 0..<4 {
+          fields.append(try list.element(index) { value throws(StoreError) in try value.string() })
+        }
+        return fields
+      }
+      let isPersisted = fields[0] == String(history.lineage) && fields[1] == fields[2] && fields[3] == tag
+      if !isPersisted { found.append(owner) }
+    }
+    return found
+  }
+
   private func question(for owner: CartOwner) -> [RedisCommand] {
     let key = keys.cart(of: owner)
     return [RedisCommand("HGETALL", key), RedisCommand("ZSCORE", keys.active, key)]

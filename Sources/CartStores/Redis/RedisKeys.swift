@@ -11,10 +11,23 @@ package struct RedisKeys: Sendable {
   package let active: String
   /// The history of Redis as PostgreSQL has registered it: a ``RedisRegistration``.
   package let lineage: String
-  /// `tag|number`: the database as a syncer last saw it.
+  /// `tag|number`: the database as a syncer last saw it; `tag|number|next tag` while every cart is put on the list of
+  /// dirty ones because the database has gone back.
   package let database: String
-  /// Sorted set of carts that PostgreSQL refuses, by the time of its refusal.
+  /// Hash: syncer's lane → number of the last batch that was committed in it.
+  package let lanes: String
+  /// Sorted set of carts that PostgreSQL refuses, by the time of the next attempt.
   package let quarantine: String
+  /// Sorted set of carts of which changes were set aside, by the time of the next attempt.
+  package let aside: String
+  /// Hash: cart → why it, or a change of it, is refused.
+  package let reasons: String
+  /// Sorted set of syncers, by the time when they were last heard of.
+  package let syncers: String
+  /// The syncer that reads the stream.
+  package let reader: String
+  /// Hash: periodic task → when it is due, how often it has failed, where it goes on.
+  package let tasks: String
   /// There while memory is short, or while no cart may change: a ``RedisGate``.
   package let pressure: String
   /// A number that becomes another, greater one whenever something in the catalogue does.
@@ -25,6 +38,8 @@ package struct RedisKeys: Sendable {
   package let catalogue: String
   /// Hash: revision → its content.
   package let revisions: String
+  /// Sorted set: revisions that may be removed, while it is found out whether a cart shows them.
+  package let unshown: String
 
   package init(prefix: String) {
     self.prefix = prefix
@@ -33,12 +48,19 @@ package struct RedisKeys: Sendable {
     active = prefix + "cart:active"
     lineage = prefix + "cart:lineage"
     database = prefix + "cart:database"
+    lanes = prefix + "cart:lanes"
     quarantine = prefix + "cart:quarantine"
+    aside = prefix + "cart:aside"
+    reasons = prefix + "cart:reasons"
+    syncers = prefix + "cart:syncers"
+    reader = prefix + "cart:reader"
+    tasks = prefix + "cart:tasks"
     pressure = prefix + "cart:pressure"
     generation = prefix + "cart:generation"
     published = prefix + "cart:published"
     catalogue = prefix + "cart:catalog"
     revisions = prefix + "cart:revision"
+    unshown = prefix + "cart:unshown"
   }
 
   /// The hash of a cart: `cart:user:<id>` or `cart:guest:<id>`, with `%`, `{`, `}` and control bytes of the id
@@ -60,6 +82,9 @@ package struct RedisKeys: Sendable {
 
   /// Held by whoever brings a cart back; the word of the last one who found that there is none.
   func hold(of owner: CartOwner) -> String { "\(prefix)ld:{\(cart(of: owner))}" }
+
+  /// The changes of a cart that were set aside, as a stream: those that PostgreSQL refuses, and what came after them.
+  func aside(of owner: CartOwner) -> String { "\(aside):\(cart(of: owner).dropFirst(prefix.count + 5))" }
 
   /// The keys of every script that changes a cart, in the order in which the scripts take them.
   func forChange(of owner: CartOwner) -> [String] {

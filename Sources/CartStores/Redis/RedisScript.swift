@@ -35,6 +35,10 @@ enum RedisScript: String, CaseIterable, Sendable {
   case press
   /// A small command of somebody who can't go on without it: allowed where Redis is out of memory.
   case anyway
+  case aside
+  case claim
+  case register
+  case leave
 
   /// The text for `EVAL` and `SCRIPT LOAD`.
   ///
@@ -60,7 +64,8 @@ enum RedisScript: String, CaseIterable, Sendable {
   var isAllowedWithoutMemory: Bool {
     switch self {
     case .edit, .remove, .select, .touch, .apply, .hold, .release, .reinstall, .persisted, .raise, .distrust, .evict,
-      .freeze, .bury, .move, .advance, .reset, .enlist, .supersede, .shut, .press, .anyway:
+      .freeze, .bury, .move, .advance, .reset, .enlist, .supersede, .shut, .press, .anyway, .aside,
+      .claim, .register, .leave:
       true
     case .add, .editWithData, .acknowledge, .install, .fill, .publish: false
     }
@@ -70,10 +75,13 @@ enum RedisScript: String, CaseIterable, Sendable {
     switch self {
     case .add: onCart([PackageResources.rules_lua, PackageResources.add_lua])
     case .edit, .editWithData: onCart([PackageResources.rules_lua, PackageResources.edit_lua])
-    case .remove: onCart([PackageResources.filter_lua, PackageResources.remove_lua])
-    case .select: onCart([PackageResources.filter_lua, PackageResources.select_lua])
+    case .remove: onCart([PackageResources.filter_lua, PackageResources.remove_lua, PackageResources.limit_lua])
+    case .select: onCart([PackageResources.filter_lua, PackageResources.select_lua, PackageResources.limit_lua])
     case .acknowledge:
-      onCart([PackageResources.rules_lua, PackageResources.filter_lua, PackageResources.acknowledge_lua])
+      onCart([
+        PackageResources.rules_lua, PackageResources.filter_lua, PackageResources.acknowledge_lua,
+        PackageResources.limit_lua,
+      ])
     case .touch: onCart([PackageResources.touch_lua])
     case .apply: onCart([PackageResources.rules_lua, PackageResources.apply_lua])
     case .hold: [PackageResources.hold_lua]
@@ -94,16 +102,22 @@ enum RedisScript: String, CaseIterable, Sendable {
     case .shut: [PackageResources.shut_lua]
     case .press: [PackageResources.press_lua]
     case .anyway: [PackageResources.anyway_lua]
+    case .aside: [PackageResources.aside_lua]
+    case .claim: [PackageResources.claim_lua]
+    case .register: [PackageResources.register_lua]
+    case .leave: [PackageResources.leave_lua]
     }
   }
 
   /// Where a change on a cart has the SKUs of its lines, the first of them and the distance of the next: then nothing
-  /// else of the cart need be read.
+  /// else of the cart need be read. A filter may name them, or not.
   private var namedLines: String {
     switch self {
     case .add: "9, 8"
     case .edit, .editWithData: "9, 1000"
     case .touch: "1000, 1000"
+    case .remove: "ARGV[10] == 'skus' and 11, 1"
+    case .select: "ARGV[11] == 'skus' and 12, 1"
     default: "nil"
     }
   }

@@ -17,6 +17,8 @@ struct ScriptAnswer {
     case late = "LATE"
     /// Redis's memory is short: what would need more of it is not done.
     case full = "FULL"
+    /// The cart has been changed by many lines lately. Nothing was done.
+    case limited = "LIMITED"
     /// There is no such cart, and none was to be made.
     case absent = "ABSENT"
     /// The cart is of another history of Redis than the current one.
@@ -41,6 +43,8 @@ struct ScriptAnswer {
   let time: Int64
   /// The cart's version as it is now; 0 for one that was never written.
   let version: Int64
+  /// With ``Status/limited``: seconds after which it would be done.
+  let retryAfter: Int
 
   init(_ reply: borrowing RedisValue) throws(StoreError) {
     guard let status = Status(rawValue: try reply.element(0) { value throws(StoreError) in try value.string() } ?? ""),
@@ -53,6 +57,7 @@ struct ScriptAnswer {
     isCookieDue = due == 1
     self.time = time
     self.version = version
+    retryAfter = status == .limited ? Int(try reply.element(5) { value in value.integer } ?? 1) : 0
   }
 }
 

@@ -16,8 +16,6 @@ package final class CartEraser {
     package var commands = 0
     /// Changes that were waiting to be recorded.
     package var waiting = 0
-    /// Of those waiting: a syncer holds them, and may record them after this.
-    package var inHand = 0
   }
 
   private let redis: RedisConnection
@@ -27,11 +25,8 @@ package final class CartEraser {
   package init(_ redis: RedisConnection, archive: PostgresCarts) {
     self.redis = redis
     self.archive = archive
-    stream = ChangeStream(redis, reader: "")
+    stream = ChangeStream(redis)
   }
-
-  /// A syncer that lives has recorded by then what it has taken, in milliseconds.
-  private static let patience: Int64 = 5_000
 
   /// - Throws: ``StoreError``; it may be done in part then, and doing it again does no harm.
   package func erase(_ owner: CartOwner) throws(StoreError) -> Report {
@@ -43,10 +38,10 @@ package final class CartEraser {
     (report.wasInPostgres, report.changes, report.commands) = (erased.wasThere, erased.changes, erased.commands)
     // A shopper may have had it brought back since; who is about to finds that another holds the place.
     report.wasInRedis = try eraseInRedis(owner) || report.wasInRedis
-    let waiting = try stream.remove(owner)
-    report.waiting = waiting.count
-    report.inHand = try waitForHands(waiting)
-    if report.waiting > 0 { report.changes += try archive.eraseRecord(of: owner) }
+    report.waiting = try stream.remove(owner)
+    // A syncer may have read them already: it has recorded them by then, or reads them again and does not find them.
+    if report.waiting > 0 { usleep(Self.pauseMicroseconds) }
+    report.changes += try archive.eraseRecord(of: owner)
     return report
   }
 
@@ -63,15 +58,7 @@ package final class CartEraser {
     return try replies.read(1) { value in value.integer == 1 }
   }
 
-  /// - Returns: how many of the entries are still in a syncer's hands.
-  private func waitForHands(_ ids: [String]) throws(StoreError) -> Int {
-    let until = RedisClock.monotonic + Self.patience
-    while true {
-      let inHand = try stream.inHand(ids)
-      if inHand == 0 || RedisClock.monotonic > until { return inHand }
-      usleep(50_000)
-    }
-  }
+  private static let pauseMicroseconds = UInt32(ChangeRecorder.longestPending + 1_000) * 1_000
 }
 
 @available(*, unavailable)
@@ -88,14 +75,7 @@ extension PostgresCarts {
   }
 
   fileprivate func eraseRecord(of owner: CartOwner) throws(StoreError) -> Int {
-    try read(Self.eraseRecord, [.text(owner.kind), .text(owner.id)]).affectedRows
-  }
-
-  /// Removes rows that ``CartEraser`` has emptied more than a day ago; those of guests go with the expired ones.
-  ///
-  /// - Returns: how many were removed; at most `limit`.
-  func removeErased(limit: Int) throws(StoreError) -> Int {
-    try read(Self.removeErased, [.integer(limit)]).affectedRows
+    Int(try read(Self.eraseRecord, [.text(owner.kind), .text(owner.id)]).integer(0, 0) ?? 0)
   }
 
   /// A guest's row ends at once: the id is spent. A merged one stays merged.
@@ -125,15 +105,10 @@ extension PostgresCarts {
     """)
 
   private static let eraseRecord = PostgresStatement(
-    "cart_erase_record", "DELETE FROM cart_changes WHERE owner_kind = $1 AND owner_id = $2")
-
-  private static let removeErased = PostgresStatement(
-    "cart_remove_erased",
+    "cart_erase_record",
     """
-    DELETE FROM carts WHERE (owner_kind, owner_id) IN (
-      SELECT owner_kind, owner_id FROM carts
-      WHERE owner_kind = 'user' AND version = 0 AND data_epoch = 0 AND inbox_number = inbox_applied
-        AND updated_at < now() - interval '1 day' LIMIT $1
-    )
+    WITH events AS (DELETE FROM cart_events WHERE owner_kind = $1 AND owner_id = $2 RETURNING owner_id),
+    lines AS (DELETE FROM line_changes WHERE owner_kind = $1 AND owner_id = $2 RETURNING owner_id)
+    SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM lines)
     """)
 }

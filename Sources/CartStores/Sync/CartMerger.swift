@@ -152,7 +152,7 @@ package final class CartMerger {
     }
     return CartMerge(
       guest: guest, strategy: target.strategy, currency: hash.cart.currency, lines: lines,
-      ring: (key.map { [$0] } ?? []) + hash.ring)
+      ring: CartMerge.ring(of: key, hash.ring))
   }
 
   /// A guest's cart was merged, or never was. Where that was a moment ago, the user's cart may not have followed yet.

@@ -68,32 +68,30 @@ package final class CartRestorer {
     try carts.histories.within { history throws(StoreError) in try carts.missing(owners, in: history) }
   }
 
-  /// Like ``restore(_:)``, for very many: what Redis has costs next to nothing, and a cart that can't be read does not
-  /// hold up the others.
+  /// Like ``restore(_:)``, for very many: what Redis has costs next to nothing.
   package func rebuild(_ owners: [CartOwner]) throws(StoreError) -> Report {
     let missing = try missing(owners)
-    var report = Report()
-    if !missing.isEmpty {
-      do throws(StoreError) {
-        report = try restore(missing)
-      } catch {
-        guard error.code == .corrupt else { throw error }
-        for owner in missing { report += try restoreReadable(owner) }
-      }
-    }
+    var report = missing.isEmpty ? Report() : try restoreReadable(missing[...])
     report.present += owners.count - missing.count
     return report
   }
 
-  private func restoreReadable(_ owner: CartOwner) throws(StoreError) -> Report {
+  /// Like ``restore(_:)``, but a cart that can't be read or whose row can't be had does not hold up the others.
+  func restoreReadable(_ owners: ArraySlice<CartOwner>) throws(StoreError) -> Report {
     do throws(StoreError) {
-      return try restore([owner])
+      return try restore(Array(owners))
     } catch {
-      guard error.code == .corrupt else { throw error }
-      var report = Report()
-      report.refused = [owner]
-      return report
+      guard error.code == .corrupt || error.wasReached else { throw error }
+      if owners.count == 1 {
+        var report = Report()
+        if error.code == .corrupt { report.refused = Array(owners) } else { report.contended = 1 }
+        return report
+      }
     }
+    let middle = owners.startIndex + owners.count / 2
+    var report = try restoreReadable(owners[..<middle])
+    report += try restoreReadable(owners[middle...])
+    return report
   }
 
   private func restore(

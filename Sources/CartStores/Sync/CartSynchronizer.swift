@@ -13,30 +13,20 @@ package final class CartSynchronizer {
     package var compared = 0
     /// It has got a higher epoch and must be synchronised again.
     package var raised = 0
-    /// It can't be read, or PostgreSQL refuses it.
-    package var refused: [CartOwner] = []
+    /// It can't be read, or PostgreSQL refuses it; and why.
+    package var refused: [CartOwner: String] = [:]
+    /// Somebody else has locked its row.
+    package var locked = 0
     /// Where the database is now, if that was asked.
     package var lineage: DatabaseLineage?
-  }
-
-  /// One cart on its way: as it was read from Redis, and what is to be recorded of it.
-  struct Parcel {
-    var owner: CartOwner
-    /// `nil` where it can't be persisted as it is.
-    var snapshot: (hash: CartHash, updatedAt: Timestamp)?
-    var events: [CartEvent]
   }
 
   let carts: RedisCarts
   let archive: PostgresCarts
   let restorer: CartRestorer
 
-  /// Whether guests' carts are kept in PostgreSQL. Otherwise they live in Redis alone.
-  let keepsGuests: Bool
-
-  package init(_ restorer: CartRestorer, keepsGuests: Bool = true) {
+  package init(_ restorer: CartRestorer) {
     self.restorer = restorer
-    self.keepsGuests = keepsGuests
     carts = restorer.carts
     archive = restorer.archive
   }
@@ -48,7 +38,7 @@ package final class CartSynchronizer {
     for _ in 0..<Self.attempts {
       let report = try sync([owner])
       if let version = report.versions[owner] { return version }
-      if !report.refused.isEmpty { throw StoreError(.corrupt, "the cart can't be persisted") }
+      if let reason = report.refused[owner] { throw StoreError(.corrupt, "the cart can't be persisted: \(reason)") }
       if report.absent == 1, try restorer.restore([owner]).absent == 1 { return 0 }
     }
     throw StoreError(.unavailable, "the cart could not be persisted")
@@ -57,20 +47,23 @@ package final class CartSynchronizer {
   /// Who is not through by then has met others that bring the same cart back, again and again.
   private static let attempts = 50
 
-  /// Synchronises carts and records events.
-  ///
-  /// - Parameters:
-  ///   - owners: of different carts.
-  ///   - events: to be recorded, of these and of other carts.
-  ///   - since: where the database was when it was last seen; see ``PostgresCarts/write(_:events:since:)``.
-  package func sync(
-    _ owners: [CartOwner], events: [CartEvent] = [], since: DatabaseLineage? = nil
-  ) throws(StoreError) -> Report {
+  /// Synchronises carts.
+  package func sync(_ owners: [CartOwner]) throws(StoreError) -> Report { try sync(owners, in: nil) }
+
+  /// Where a syncer writes: see ``PostgresCarts/write(_:lane:since:)``.
+  struct Lane {
+    var number: Int
+    /// Where the database was when it was last written to in this lane.
+    var since: DatabaseLineage
+  }
+
+  /// Synchronises carts, as a syncer does if there is a lane: then rows that others have locked are passed over, and a
+  /// cart that can't be written is refused, whatever the reason.
+  func sync(_ owners: [CartOwner], in lane: Lane?) throws(StoreError) -> Report {
     try carts.histories.within { history throws(StoreError) in
       var report = Report()
-      var parcels = try collect(owners, events, in: history, &report)
-      if !keepsGuests { try passOverGuests(&parcels, in: history, &report) }
-      try deliver(parcels[...], since: since, in: history, &report)
+      let copies = try collect(owners, in: history, &report)
+      if !copies.isEmpty || owners.isEmpty { try persist(copies[...], in: history, lane, &report) }
       return report
     }
   }
@@ -78,77 +71,64 @@ package final class CartSynchronizer {
   // MARK: Steps
 
   /// Reads carts. Those that may not be persisted as they are go their own ways.
-  func collect(
-    _ owners: [CartOwner], _ events: [CartEvent], in history: RedisHistory, _ report: inout Report
-  ) throws(StoreError) -> [Parcel] {
-    var recorded = Dictionary(grouping: events, by: \.owner)
-    var parcels: [Parcel] = []
+  private func collect(
+    _ owners: [CartOwner], in history: RedisHistory, _ report: inout Report
+  ) throws(StoreError) -> [PostgresCarts.Copy] {
+    var copies: [PostgresCarts.Copy] = []
     var absent: [CartOwner] = []
     var stale: [CartOwner] = []
     for (owner, present) in zip(owners, owners.isEmpty ? [] : try carts.read(owners, in: history)) {
-      var parcel = Parcel(owner: owner, snapshot: nil, events: recorded.removeValue(forKey: owner) ?? [])
       switch present {
-      case .current(let hash, let usedAt): parcel.snapshot = (hash, usedAt)
+      case .current(let hash, let usedAt): copies.append((hash, usedAt))
       case .absent: absent.append(owner)
       case .stale: stale.append(owner)
-      case .corrupt: report.refused.append(owner)
+      case .corrupt: report.refused[owner] = "Redis: the cart can't be read"
       }
-      if parcel.snapshot != nil || !parcel.events.isEmpty { parcels.append(parcel) }
     }
-    for (owner, events) in recorded { parcels.append(Parcel(owner: owner, snapshot: nil, events: events)) }
     if !absent.isEmpty { try carts.forget(absent, in: history) }
-    if !stale.isEmpty { try restorer.restore(stale) }
     report.absent += absent.count
-    report.compared += stale.count
-    return parcels
+    try compare(stale, &report)
+    return copies
   }
 
-  /// Takes guests' carts out of the parcels, as if they were persisted.
-  private func passOverGuests(
-    _ parcels: inout [Parcel], in history: RedisHistory, _ report: inout Report
-  ) throws(StoreError) {
-    var passed: [CartHash] = []
-    for index in parcels.indices where parcels[index].owner.isGuest {
-      guard let hash = parcels[index].snapshot?.hash else { continue }
-      passed.append(hash)
-      report.versions[parcels[index].owner] = hash.cart.version
-      parcels[index].snapshot = nil
-    }
-    if passed.isEmpty { return }
-    try carts.markPersisted(passed, tag: "", in: history)
-    // An order has put them into PostgreSQL all the same, with the command that they have followed by now.
-    for hash in passed where hash.inboxNumber > 0 {
-      if let owner = hash.cart.owner { try archive.drop(owner, through: hash.inboxNumber) }
-    }
+  private func compare(_ owners: [CartOwner], _ report: inout Report) throws(StoreError) {
+    if owners.isEmpty { return }
+    let restored = try restorer.restoreReadable(owners[...])
+    for owner in restored.refused { report.refused[owner] = "a copy of the cart can't be read" }
+    report.compared += owners.count - restored.refused.count
   }
 
-  /// Writes parcels into PostgreSQL and tells Redis of it. Where PostgreSQL refuses one, the others go without it.
-  func deliver(
-    _ parcels: ArraySlice<Parcel>, since: DatabaseLineage?, in history: RedisHistory, _ report: inout Report
+  /// Writes copies into PostgreSQL and tells Redis of it; in halves, where all at once can't be written.
+  private func persist(
+    _ copies: ArraySlice<PostgresCarts.Copy>, in history: RedisHistory, _ lane: Lane?, _ report: inout Report
   ) throws(StoreError) {
-    if parcels.isEmpty, since == nil { return }
     let written: PostgresCarts.Written
     do throws(StoreError) {
-      written = try archive.write(
-        parcels.compactMap(\.snapshot), events: parcels.flatMap(\.events), since: since)
+      written = try write(Array(copies), lane, report.lineage)
     } catch {
-      // Whatever the database has against the data, it has it against one cart.
-      guard error.code == .corrupt else { throw error }
-      if parcels.count == 1 {
-        report.refused.append(contentsOf: parcels.map(\.owner))
-        // What was done is worth recording although what came of it is not.
-        if parcels.contains(where: { $0.snapshot != nil }) {
-          _ = try? archive.write([], events: parcels.flatMap(\.events), since: since)
-        }
-        return
+      // Whatever the database has against the data, it has it against one cart. What takes too long together may not by
+      // itself.
+      let isOfCart = error.code == .corrupt || lane != nil && error.wasReached
+      guard isOfCart, let owner = copies.first?.hash.cart.owner else { throw error }
+      if copies.count > 1 {
+        let middle = copies.startIndex + copies.count / 2
+        try persist(copies[..<middle], in: history, lane, &report)
+        return try persist(copies[middle...], in: history, lane, &report)
       }
-      let middle = parcels.startIndex + parcels.count / 2
-      try deliver(parcels[..<middle], since: since, in: history, &report)
-      try deliver(parcels[middle...], since: report.lineage ?? since, in: history, &report)
+      // Is it this cart, or can nothing be written?
+      if error.code != .corrupt { report.lineage = try write([], lane, report.lineage).lineage }
+      report.refused[owner] = error.message
       return
     }
-    if since != nil { report.lineage = written.lineage }
-    try settle(parcels.compactMap(\.snapshot?.hash), written, in: history, &report)
+    if lane != nil { report.lineage = written.lineage }
+    try settle(copies.map(\.hash), written, in: history, &report)
+  }
+
+  private func write(
+    _ copies: [PostgresCarts.Copy], _ lane: Lane?, _ last: DatabaseLineage?
+  ) throws(StoreError) -> PostgresCarts.Written {
+    guard let lane else { return try archive.write(copies) }
+    return try archive.write(copies, lane: lane.number, since: last ?? lane.since)
   }
 
   /// Tells Redis what became of its carts, now that it is committed.
@@ -183,9 +163,9 @@ package final class CartSynchronizer {
     if !behind.isEmpty {
       // Another synchroniser may have been faster: then the cart is not the one that was read any more.
       try carts.distrust(behind, in: history)
-      try restorer.restore(behind.compactMap(\.cart.owner))
-      report.compared += behind.count
+      try compare(behind.compactMap(\.cart.owner), &report)
     }
+    report.locked += those(.locked).count
   }
 }
 

@@ -1,12 +1,24 @@
 package import CartDomain
+import Glibc
 
 extension Syncer {
   /// What ``drain()`` has left undone.
   package struct Remainder: Equatable, Sendable {
-    /// PostgreSQL refuses them, or they can't be read: they are set aside.
+    /// PostgreSQL refuses them or a change of theirs, or they can't be read: they are set aside.
     package var refused: [CartOwner] = []
-    /// Changes that another syncer has taken and not yet recorded.
+    /// Changes that another syncer has not recorded yet.
     package var changesElsewhere = 0
+  }
+
+  /// Works off what was there at its beginning, for a syncer that ends.
+  ///
+  /// - Parameter seconds: how long it may take; what is left then stays in Redis.
+  package func finish(within seconds: Int) throws(StoreError) {
+    let deadline = RedisClock.monotonic + Int64(seconds) * 1_000
+    try begin()
+    let (latest, last) = (now, try stream.end())
+    try persistDirty(before: latest, until: deadline)
+    if registry.isReader { try recorder.work(upTo: last, until: deadline) }
   }
 
   /// Does all that there is to do, and ends: for a host where no syncer runs, and for those who can't wait for it.
@@ -15,62 +27,76 @@ extension Syncer {
   ///
   /// - Throws: ``StoreError`` where a store is away; what was not done is done by whoever comes next.
   package func drain() throws(StoreError) -> Remainder {
-    _ = try carts.histories.current()
-    try stream.open()
+    try begin()
     // The database may have gone back: then every cart is dirty.
-    for chore in [Chore.heartbeat, .memory, .catalogue, .quarantine] { try carryOut(chore) }
-    try drainStream()
-    try drainDirty()
-    try carryOut(.merges)
-    try drainCommands()
-    for chore in [Chore.active, .idle, .housekeeping] { try carryOut(chore) }
+    try heartbeat()
+    for task in [PeriodicTask.memory, .marking, .catalogue] { try complete(task) }
+    for owner in Array(quarantine.keys) { _ = try retry(owner) }
+    var remainder = Remainder()
+    try drainChanges(&remainder)
+    try complete(.merges)
+    _ = try deliverCommands(olderThan: 0, from: nil, until: .max)
+    for task in [PeriodicTask.active, .idle, .months, .sweep] { try complete(task) }
     // A command that was carried out is a change like any other.
-    try drainStream()
-    try drainDirty()
-    let refused = try lists.carts(.quarantine, limit: 10_000).map(\.owner)
-    let remainder = Remainder(refused: refused, changesElsewhere: try stream.entriesInHand())
-    try stream.leave()
+    try drainChanges(&remainder)
+    for list in [CartLists.List.quarantine, .aside] {
+      let owners = try lists.page(list, limit: 10_000).carts.map(\.owner)
+      remainder.refused += owners.filter { !remainder.refused.contains($0) }
+    }
+    try registry.leave()
     return remainder
   }
 
-  private func drainStream() throws(StoreError) {
-    let latest = now
-    while true {
-      let batch = try stream.take(configuration.batch, waiting: 0)
-      try work(on: batch)
-      // Shoppers may be faster than this.
-      if batch.isEmpty || batch.events.last.map({ $0.at > latest }) == true { break }
-    }
-    repeat { try carryOut(.abandoned) } while !stream.isSearchThrough
+  private func complete(_ task: PeriodicTask) throws(StoreError) {
+    var place: String?
+    repeat { place = try carryOut(task, from: place, until: .max) } while place != nil
+  }
+
+  private func drainChanges(_ remainder: inout Remainder) throws(StoreError) {
+    let (latest, last) = (now, try stream.end())
+    try persistDirty(before: latest, until: .max)
+    remainder.changesElsewhere = try drainRecord(upTo: last)
+    // Whenever they are due.
+    try recorder.retryHeld(until: .max, dueBy: now.adding(milliseconds: 1 << 40))
   }
 
   /// A cart that is dirty after so many rounds does not get clean in this way.
   private static let rounds = 16
 
-  private func drainDirty() throws(StoreError) {
-    let latest = now
-    var last: Set<CartOwner> = []
-    var round = 0
-    while true {
-      // Those set aside that a shopper has changed since stay on the list, and in nobody's way.
-      let limit = configuration.batch + quarantine.count
-      let found = try lists.carts(.dirty, upTo: latest, limit: limit).map(\.owner)
-      let owners = found.filter { !quarantine.contains($0) }
-      if owners.isEmpty { return }
-      round = last.isSuperset(of: owners) ? round + 1 : 0
-      if round == Self.rounds { throw StoreError(.unavailable, "some carts do not come to rest") }
-      last = Set(owners)
-      try sync(owners)
+  private func persistDirty(before latest: Timestamp, until deadline: Int64) throws(StoreError) {
+    // One that has got a higher epoch must be persisted once more.
+    for _ in 0..<Self.rounds {
+      var place: String?
+      var isClean = true
+      repeat {
+        let page = try lists.page(.dirty, after: place, upTo: latest, limit: configuration.batch)
+        let owners = page.carts.map(\.owner).filter { quarantine[$0] == nil && registry.share.contains($0) }
+        if !owners.isEmpty { isClean = false }
+        try sync(owners, until: deadline)
+        if RedisClock.monotonic >= deadline { return }
+        place = page.next
+      } while place != nil
+      if isClean { return }
     }
+    throw StoreError(.unavailable, "some carts were still dirty after \(Self.rounds) attempts")
   }
 
-  private func drainCommands() throws(StoreError) {
-    var last: [CartOwner] = []
+  /// How long another syncer that reads the stream is waited for, in milliseconds.
+  private static let patience: Int64 = 10_000
+
+  /// - Returns: how many changes another syncer has not recorded yet.
+  private func drainRecord(upTo last: String) throws(StoreError) -> Int {
+    let end = RedisClock.monotonic + Self.patience
     while true {
-      let owners = try deliverCommands(olderThan: 0)
-      // Commands for a cart that can't be persisted stay.
-      if owners.isEmpty || Set(owners).isSubset(of: last) { return }
-      last = owners
+      try registry.renew(now: true)
+      if registry.isReader {
+        if try recorder.work(upTo: last, until: RedisClock.monotonic + Self.patience / 4) { return 0 }
+        if recorder.isResting { throw StoreError(.unavailable, "PostgreSQL: changes can't be recorded") }
+        continue
+      }
+      let waiting = try stream.count(upTo: last)
+      if waiting == 0 || RedisClock.monotonic > end { return waiting }
+      usleep(20_000)
     }
   }
 }

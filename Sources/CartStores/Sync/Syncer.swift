@@ -2,28 +2,25 @@ package import CartDomain
 
 /// Keeps PostgreSQL behind Redis by less than a second, and both in order.
 ///
-/// It reads the stream of changes, and looks after what the stream may have missed: carts that have been dirty for too
-/// long, commands that nobody has delivered, carts that nobody uses. Each step may be done twice or by two syncers at
-/// once; one that dies leaves nothing that the next one does not find.
+/// Each turn persists the carts of which the stream tells, then records the changes, then looks for dirty carts of which
+/// the stream has not told, and does a part of one periodic task. None of these takes longer than its budget, and what
+/// fails in one of them does not keep the others from going on. Each step may be done twice or by two syncers at once; one
+/// that dies leaves nothing that the next one does not find.
 package final class Syncer {
   package struct Configuration: Sendable {
-    /// So many changes go into one transaction.
-    package var batch = 500
+    /// So many carts go into one transaction at most.
+    package var batch = 200
     /// A user's cart that was not used for so many days leaves Redis; 0: never.
     package var idleDays = 90
-    /// Whether guests' carts are kept in PostgreSQL.
-    package var keepsGuests = true
     /// The record of changes is kept for so many months beside the current one; 0: for ever.
     package var monthsKept = 0
+    /// Keys of orders are kept for so many days.
+    package var orderKeysDays = 400
 
     package init() {}
 
-    /// Reads ``SettingKey/guestPersist``, ``SettingKey/idleDays`` and ``SettingKey/changesMonths``.
+    /// Reads ``SettingKey/idleDays`` and ``SettingKey/changesMonths``.
     package init(_ settings: Settings) throws(SettingsError) {
-      guard ["on", "off"].contains(settings[.guestPersist]) else {
-        throw SettingsError("\(SettingKey.guestPersist.rawValue): neither on nor off")
-      }
-      keepsGuests = settings[.guestPersist] == "on"
       idleDays = try settings.integer(.idleDays, in: 0...100_000)
       monthsKept = try settings.integer(.changesMonths, in: 0...1_200)
     }
@@ -31,8 +28,12 @@ package final class Syncer {
 
   /// What it tells of its work.
   package struct Observer {
-    /// Milliseconds between a change in Redis and its commit in PostgreSQL.
+    /// Milliseconds between a change in Redis and the commit of its cart in PostgreSQL.
     package var lag: (Int64) -> Void = { _ in }
+    /// Milliseconds that a turn has taken, without waiting for changes.
+    package var turn: (Int64) -> Void = { _ in }
+    /// How many changes were recorded.
+    package var recorded: (Int) -> Void = { _ in }
     package var report: (CartSynchronizer.Report) -> Void = { _ in }
     package var restored: (CartRestorer.Report) -> Void = { _ in }
     /// Something for the log.
@@ -49,17 +50,28 @@ package final class Syncer {
   let restorer: CartRestorer
   let synchronizer: CartSynchronizer
   let stream: ChangeStream
+  let recorder: ChangeRecorder
+  let registry: SyncerRegistry
+  let schedule: TaskSchedule
   let lists: CartLists
   let catalogue: RedisCatalogue
   let merger: CartMerger
-  var quarantine: Set<CartOwner> = []
+  /// Carts that PostgreSQL refuses, and after how many milliseconds each is tried again.
+  var quarantine: [CartOwner: Int64] = [:]
   /// When movements of stock were last looked for.
   var stockPublishedAt: Int64?
-  private var schedule: [Chore: Timestamp] = [:]
+  private var history: RedisHistory?
+  /// The last entry of the stream whose cart was looked at; `nil` before the first one.
+  var seen: String?
+  /// Where the walk over the dirty carts goes on.
+  private var dirtyPlace: String?
+  private var nextDirtyWalk: Int64 = 0
+  private var nextHeartbeat: Int64 = 0
+  private var lastNote: (text: String, at: Int64)?
 
   /// - Parameters:
   ///   - name: unique among all syncers of this Redis.
-  ///   - mode: a command looks.
+  ///   - mode: a command looks, and takes no part of the carts from the syncers.
   package init(
     _ connection: RedisConnection, archive: PostgresCarts, name: String, mode: RedisHistories.Mode = .serving,
     configuration: Configuration = Configuration()
@@ -69,47 +81,155 @@ package final class Syncer {
     self.archive = archive
     carts = RedisCarts(connection, histories: RedisHistories(connection, archive: archive, mode))
     restorer = CartRestorer(carts, archive: archive)
-    synchronizer = CartSynchronizer(restorer, keepsGuests: configuration.keepsGuests)
-    stream = ChangeStream(connection, reader: name)
+    synchronizer = CartSynchronizer(restorer)
+    stream = ChangeStream(connection)
     lists = CartLists(connection)
+    recorder = ChangeRecorder(stream, archive: archive, lists: lists)
+    registry = SyncerRegistry(connection, name: name, isMember: mode == .serving)
+    schedule = TaskSchedule(connection)
     catalogue = RedisCatalogue(connection: connection, source: PostgresCatalogue(archive.connection))
     merger = CartMerger(restorer, synchronizer: synchronizer, catalogue: catalogue)
     restorer.observe = { [unowned self] in observer.restored($0) }
+    recorder.note = { [unowned self] in observer.note($0) }
+    recorder.didRecord = { [unowned self] in observer.recorded($0) }
   }
 
-  /// The longest that ``turn()`` waits for a change, in milliseconds: below the patience of a connection.
-  private static let patience = 1_000
+  // MARK: A turn
+
+  /// What the steps of a turn may take, in milliseconds. A step ends with the batch in which its time is over.
+  private static let cartsBudget: Int64 = 150
+  private static let recordBudget: Int64 = 100
+  private static let dirtyBudget: Int64 = 100
+  /// The longest that ``turn()`` waits for a change: below the time-out of a connection.
+  private static let longestWait = 250
+  /// A dirty cart of which the stream has told is persisted within this time.
+  private static let dirtyAge: Int64 = 400
 
   /// Does what there is to do, waiting a moment for it.
   ///
   /// - Throws: ``StoreError`` where a store is away; what was not done is done by a later turn.
   package func turn() throws(StoreError) {
+    try begin()
+    let former = seen ?? ChangeStream.start
+    let isIdle = dirtyPlace == nil && schedule.nextLook > RedisClock.monotonic
+    let batch = try stream.read(after: former, waiting: isIdle ? Self.longestWait : 0)
+    let started = RedisClock.monotonic
+    var failure: StoreError?
+    // What fails in one step does not keep the others from going on. While one of the stores is away all of them fail.
+    func attempt(_ step: () throws(StoreError) -> Void) {
+      do throws(StoreError) {
+        try step()
+      } catch {
+        if error.code == .corrupt || error.wasReached { note(error.message) } else { failure = failure ?? error }
+      }
+    }
+    attempt { () throws(StoreError) in try persistCarts(of: batch, until: started + Self.cartsBudget) }
+    seen = batch.last ?? former
+    if registry.isReader { recorder.offer(batch, readAfter: former) }
+    attempt { () throws(StoreError) in try record() }
+    attempt { () throws(StoreError) in try walkDirty() }
+    attempt { () throws(StoreError) in try beatHeart() }
+    attempt { () throws(StoreError) in try retryRefused(until: RedisClock.monotonic + Self.dirtyBudget) }
+    attempt { () throws(StoreError) in try doTask() }
+    observer.turn(RedisClock.monotonic - started)
+    if let failure { throw failure }
+  }
+
+  /// Tells the log of something, but not again and again.
+  private func note(_ text: String) {
+    if text == lastNote?.text, RedisClock.monotonic - (lastNote?.at ?? 0) < 10_000 { return }
+    lastNote = (text, RedisClock.monotonic)
+    observer.note(text)
+  }
+
+  /// Looks in which history Redis is, and which part of the carts is this syncer's.
+  func begin() throws(StoreError) {
     try carts.histories.check()
-    try work(on: stream.take(configuration.batch, waiting: Self.patience))
-    for chore in Chore.allCases where isDue(chore) {
-      try carryOut(chore)
-      schedule[chore] = now.adding(milliseconds: chore.interval)
+    let history = try carts.histories.current()
+    let wasReader = registry.isReader
+    try registry.renew()
+    if history != self.history || wasReader && !registry.isReader { recorder.reset() }
+    if history != self.history {
+      // They have gathered while no syncer ran.
+      if self.history == nil { try schedule.settle(.revisions, after: 0) }
+      self.history = history
+      // What has been waiting before is on the list of dirty carts.
+      seen = try stream.end()
+      dirtyPlace = nil
+      try learnQuarantine()
     }
   }
 
-  /// Works off all that there is: every change that was made before, and whatever the stream has missed.
-  ///
-  /// - Parameter seconds: how long it may take; what is left then stays in Redis.
-  package func finish(within seconds: Int) throws(StoreError) {
-    let deadline = RedisClock.monotonic + Int64(seconds) * 1_000
-    let latest = now
+  private func persistCarts(of batch: ChangeStream.Batch, until deadline: Int64) throws(StoreError) {
+    if batch.isEmpty { return }
+    var owners: [CartOwner] = []
+    var met: Set<CartOwner> = []
+    for event in batch.events where met.insert(event.owner).inserted { owners.append(event.owner) }
+    for entry in batch.unreadable {
+      if let owner = entry.owner, met.insert(owner).inserted { owners.append(owner) }
+    }
+    let persisted = try sync(owners, until: deadline)
+    let now = now.milliseconds
+    for event in batch.events where persisted.contains(event.owner) {
+      observer.lag(max(0, now - event.at.milliseconds))
+    }
+  }
+
+  private func record() throws(StoreError) {
+    guard registry.isReader, let seen else { return }
+    let deadline = RedisClock.monotonic + Self.recordBudget
+    try recorder.work(upTo: seen, until: deadline)
+    try recorder.retryHeld(until: deadline)
+  }
+
+  /// Persists carts of which the stream has not told, or that were left over.
+  private func walkDirty() throws(StoreError) {
+    if dirtyPlace == nil, RedisClock.monotonic < nextDirtyWalk { return }
+    let deadline = RedisClock.monotonic + Self.dirtyBudget
+    let latest = now.adding(milliseconds: -Self.dirtyAge)
     repeat {
-      let batch = try stream.take(configuration.batch, waiting: 0)
-      try work(on: batch)
-      if batch.isEmpty || batch.events.last.map({ $0.at > latest }) == true { break }
-    } while RedisClock.monotonic < deadline
-    try carryOut(.abandoned)
-    try persistDirty(before: latest)
-    try carryOut(.commands)
+      let page = try lists.page(.dirty, after: dirtyPlace, upTo: latest, limit: configuration.batch)
+      _ = try sync(page.carts.map(\.owner), until: deadline)
+      dirtyPlace = page.next
+    } while dirtyPlace != nil && RedisClock.monotonic < deadline
+    nextDirtyWalk = RedisClock.monotonic + Self.dirtyAge
+  }
+
+  /// Finds that the database has gone back also if nothing is persisted.
+  private func beatHeart() throws(StoreError) {
+    if RedisClock.monotonic < nextHeartbeat { return }
+    try heartbeat()
+  }
+
+  func heartbeat() throws(StoreError) {
+    nextHeartbeat = RedisClock.monotonic + 2_000
+    try persist([])
+  }
+
+  private func doTask() throws(StoreError) {
+    guard let claim = try schedule.claim() else { return }
+    let task = claim.task
+    do throws(StoreError) {
+      let next = try carryOut(task, from: claim.place, until: RedisClock.monotonic + PeriodicTask.budget)
+      try schedule.settle(task, after: next == nil ? task.interval : task.breather, place: next)
+    } catch {
+      let failures = claim.failures + 1
+      let pause = min(PeriodicTask.longestPause, PeriodicTask.firstPause << min(Int64(failures) - 1, 20))
+      // What it fails at may be what stands at its place: the next attempt begins anew.
+      try schedule.settle(task, after: pause, failures: failures)
+      guard error.code == .corrupt || error.wasReached else { throw error }
+      observer.note("\(task.rawValue) has failed, again in \(pause / 1_000) s: \(error.message)")
+    }
+  }
+
+  /// Takes syncers off the list of which the caller knows that they are dead; see ``SyncerRegistry``.
+  package func remove(those isDead: (String) -> Bool) throws(StoreError) {
+    _ = try carts.histories.current()
+    try registry.remove(those: isDead)
   }
 
   /// Takes this syncer off the list of those that live.
-  package func leave() throws(StoreError) { try stream.leave() }
+  package func leave() throws(StoreError) { try registry.leave() }
 
   /// Marks that nothing is changed from here on, if no other syncer lives; see ``RedisHistories/close(draining:)``.
   package func close() throws(StoreError) {
@@ -117,60 +237,6 @@ package final class Syncer {
   }
 
   var now: Timestamp { connection.now }
-
-  private func isDue(_ chore: Chore) -> Bool { schedule[chore].map { $0 <= now } ?? true }
-
-  // MARK: Changes
-
-  func work(on batch: ChangeStream.Batch) throws(StoreError) {
-    if batch.isEmpty { return }
-    try sync(Array(Set(batch.events.map(\.owner))), events: batch.events)
-    try stream.acknowledge(batch)
-    let now = now.milliseconds
-    for event in batch.events { observer.lag(max(0, now - event.at.milliseconds)) }
-    if batch.unreadable > 0 { observer.note("\(batch.unreadable) changes can't be read, and are not recorded") }
-  }
-
-  /// Synchronises carts; those that PostgreSQL refuses are set aside.
-  func sync(_ owners: [CartOwner], events: [CartEvent] = []) throws(StoreError) {
-    let since = try databaseSeen()
-    let report = try synchronizer.sync(owners.filter { !quarantine.contains($0) }, events: events, since: since)
-    if let lineage = report.lineage { try see(lineage, after: since) }
-    try setAside(report.refused)
-    observer.report(report)
-  }
-
-  // MARK: The database's place in time
-
-  /// Where the database was when a syncer last wrote to it, as Redis remembers it.
-  private func databaseSeen() throws(StoreError) -> DatabaseLineage {
-    let replies = try connection.exchange(RedisCommand("GET", connection.keys.database), .reading)
-    let text = try replies.read(0) { value throws(StoreError) in try value.string() ?? "" }
-    if let lineage = DatabaseLineage(text) { return lineage }
-    return try archive.lineage()
-  }
-
-  private func see(_ lineage: DatabaseLineage, after since: DatabaseLineage) throws(StoreError) {
-    if lineage.tag != since.tag {
-      // PostgreSQL was put back: it may lack what it once had. The marks come first, so that a death between them and
-      // the new tag leaves the next syncer to find the same.
-      observer.note("PostgreSQL has gone back, or is another: every cart is persisted anew")
-      try lists.forEachCart { owners throws(StoreError) in try lists.add(owners, to: .dirty, at: now) }
-      try catalogue.publish(anew: true)
-    }
-    let key = connection.keys.database
-    try connection.carryOutAnyway(RedisCommand("SET", key, lineage.text), on: key).check(0)
-  }
-
-  // MARK: Carts that PostgreSQL refuses
-
-  private func setAside(_ owners: [CartOwner]) throws(StoreError) {
-    if owners.isEmpty { return }
-    try lists.add(owners, to: .quarantine, at: now)
-    try lists.remove(owners, from: .dirty)
-    quarantine.formUnion(owners)
-    observer.note("\(owners.count) carts can't be persisted, and are set aside")
-  }
 }
 
 @available(*, unavailable)

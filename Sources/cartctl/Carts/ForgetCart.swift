@@ -53,11 +53,7 @@ struct ForgetCart: ParsableCommand {
       let text = places.isEmpty ? "neither store had a cart" : "deleted in " + places.joined(separator: " and ")
       Terminal.print(
         "\(owner.shown): \(text); removed: \(report.changes) recorded changes, \(report.commands) commands")
-      if report.inHand > 0 {
-        Terminal.printError("cartctl: a syncer holds \(report.inHand) changes of it: run this again in a minute")
-      }
     }
-    if report.inHand > 0 { throw ExitCode.refusedCarts }
   }
 
   private static func isAgreed(_ owner: CartOwner) -> Bool {
@@ -80,8 +76,6 @@ extension JSONWriter {
     integer(report.changes)
     key("commands")
     integer(report.commands)
-    key("inHand")
-    integer(report.inHand)
     endObject()
   }
 }

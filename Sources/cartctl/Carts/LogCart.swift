@@ -67,7 +67,9 @@ struct LogCart: ParsableCommand {
     }
     guard let before = change.before else { return "new -> \(full(after))" }
     var parts: [String] = []
-    if before.quantity != after.quantity { parts.append("\(before.quantity) -> \(after.quantity)") }
+    if let former = before.quantity, let quantity = after.quantity, former != quantity {
+      parts.append("\(former) -> \(quantity)")
+    }
     if before.isSelected != after.isSelected { parts.append(after.isSelected ? "selected" : "deselected") }
     if before.unitPrice != after.unitPrice {
       parts.append("price \(before.unitPrice?.text ?? "?") -> \(after.unitPrice?.text ?? "?")")
@@ -77,7 +79,7 @@ struct LogCart: ParsableCommand {
   }
 
   private static func full(_ state: RecordedChange.State) -> String {
-    var text = String(state.quantity)
+    var text = state.quantity.map { String($0) } ?? ""
     if let price = state.unitPrice { text += " at \(price.text)" }
     if !state.isSelected { text += ", not selected" }
     return text
@@ -115,10 +117,12 @@ extension JSONWriter {
   private mutating func state(_ state: RecordedChange.State?) {
     guard let state else { return null() }
     beginObject()
-    key("quantity")
-    integer(state.quantity)
     key("selected")
     boolean(state.isSelected)
+    // Of a line that a filter has selected or deselected nothing else is recorded.
+    guard let quantity = state.quantity else { return endObject() }
+    key("quantity")
+    integer(quantity)
     key("unitPrice")
     if let price = state.unitPrice { integer(price.minorUnits) } else { null() }
     key("currency")

@@ -46,10 +46,9 @@ struct SyncCarts: ParsableCommand {
   }
 
   private func sync(_ owner: CartOwner, _ both: BothStores) throws {
-    let keepsGuests = try Syncer.Configuration(stores.settings()).keepsGuests
     let version: Int64
     do throws(StoreError) {
-      version = try CartSynchronizer(both.restorer, keepsGuests: keepsGuests).sync(owner)
+      version = try CartSynchronizer(both.restorer).sync(owner)
     } catch {
       guard error.code == .corrupt else { throw error }
       Terminal.printError("cartctl: \(Terminal.escaped(error.description))")
@@ -78,7 +77,7 @@ struct SyncCarts: ParsableCommand {
       carts += report.versions.count
       progress.show(carts, "carts")
     }
-    syncer.observer.lag = { _ in changes += 1 }
+    syncer.observer.recorded = { changes += $0 }
     syncer.observer.note = { note in
       progress.clear()
       Terminal.printError("cartctl: \(Terminal.escaped(note))")
@@ -90,7 +89,7 @@ struct SyncCarts: ParsableCommand {
     } else {
       Terminal.print("persisted: \(carts) carts; recorded: \(changes) changes")
       if remainder.changesElsewhere > 0 {
-        Terminal.print("in the hands of another syncer: \(remainder.changesElsewhere) changes")
+        Terminal.print("left to another syncer: \(remainder.changesElsewhere) changes")
       }
       for owner in remainder.refused { Terminal.printError("cartctl: refused: \(owner.shown)") }
     }

@@ -228,16 +228,22 @@ struct Consultation {
     } else {
       let isNeeded = state.dirty > 0 || state.waiting > 0
       add(
-        isNeeded ? .warning : .note, "syncer", "none has asked for changes within a minute",
+        isNeeded ? .warning : .note, "syncer", "none has said within half a minute that it lives",
         "start cartd, or cartd --syncer; without daemons have cron run cartctl sync --all")
     }
-    if state.quarantined > 0 {
-      let some = state.quarantine.map(\.text).joined(separator: ", ")
-      add(
-        .warning, "refused carts", "\(state.quarantined): \(some)",
-        "cartctl sync OWNER says why; cartctl show OWNER what Redis has; they are tried again every 10 minutes")
-    } else {
-      add(.ok, "refused carts", "none")
-    }
+    judge("refused carts", state.quarantined, state.quarantine, state)
+    judge("changes set aside", state.aside, state.asideOwners, state)
+  }
+
+  /// - Parameters:
+  ///   - count: of carts that are concerned.
+  ///   - owners: some of them.
+  private mutating func judge(_ what: String, _ count: Int, _ owners: [CartOwner], _ state: SyncState) {
+    if count == 0 { return add(.ok, what, "none") }
+    let some = owners.map { owner in owner.text + (state.reasons[owner].map { " (\($0))" } ?? "") }
+    add(
+      .warning, what, "\(count): \(some.joined(separator: ", "))",
+      "cartctl sync OWNER tries it now, cartctl show OWNER says what Redis has; by itself it is tried less and less often, "
+        + "after ten minutes at the latest")
   }
 }

@@ -112,7 +112,8 @@ private struct Status {
           tone: sync.lag < 5_000 ? nil : .doubtful))
       rows.append(
         Row(name: "refused", text: "\(sync.quarantined) carts", tone: sync.quarantined == 0 ? nil : .doubtful))
-      let names = sync.readers.map { "\($0.name) (\($0.idle) ms ago, \($0.inHand) in hand)" }
+      if sync.aside > 0 { rows.append(Row(name: "set aside", text: "changes of \(sync.aside) carts", tone: .doubtful)) }
+      let names = sync.syncers.map { "\($0.name) (\($0.idle) ms ago)" }
       rows.append(
         Row(
           name: "syncers", text: names.isEmpty ? "none" : names.joined(separator: ", "),
@@ -190,16 +191,16 @@ extension JSONWriter {
     integer(sync.waiting)
     key("refused")
     integer(sync.quarantined)
+    key("aside")
+    integer(sync.aside)
     key("syncers")
     beginArray()
-    for reader in sync.readers {
+    for syncer in sync.syncers {
       beginObject()
       key("name")
-      string(reader.name)
+      string(syncer.name)
       key("idleMilliseconds")
-      integer(reader.idle)
-      key("inHand")
-      integer(reader.inHand)
+      integer(syncer.idle)
       endObject()
     }
     endArray()

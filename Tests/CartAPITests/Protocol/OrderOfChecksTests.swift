@@ -52,6 +52,16 @@ import Testing
     expect(400, "malformed_request")
   }
 
+  @Test func aCartThatWasChangedTooMuchSaysWhenToComeAgain() throws {
+    let shop = try Shop()
+    try shop.sell("A")
+    shop.send("POST", "/v1/cart/lines", #"{"sku":"A"}"#, user: "u")
+    shop.store.outcome = .limited(seconds: 17)
+    let answer = shop.send("PUT", "/v1/cart/selection", #"{"selected":true,"all":true}"#, user: "u")
+    expectProblem(answer, 429, "rate_limited", hasCart: false)
+    #expect(answer["Retry-After"] == "17")
+  }
+
   @Test func aBodyEndsAt256KiB() throws {
     let shop = try Shop()
     try shop.sell("A")

@@ -105,7 +105,7 @@ import Testing
   }
 
   /// The codes that nginx answers by itself, with their statuses.
-  private static let webServers = ["forbidden": 403, "rate_limited": 429]
+  private static let webServers = ["forbidden": 403]
 
   private static func content(_ response: JSON) -> JSON { response["content"]["application/problem+json"] }
 

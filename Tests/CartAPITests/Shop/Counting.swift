@@ -6,6 +6,8 @@ final class CountingStore: CartStore {
   private(set) var calls = 0
   private(set) var lastChange: ChangeRequest?
   var isAway = false
+  /// Answers every change so, and does none.
+  var outcome: ChangeReading.Outcome?
 
   init(_ inner: any CartStore) { self.inner = inner }
 
@@ -17,6 +19,7 @@ final class CountingStore: CartStore {
   func change(_ request: ChangeRequest) throws(StoreError) -> ChangeReading {
     try count()
     lastChange = request
+    if let outcome { return ChangeReading(outcome: outcome, reading: try inner.cart(of: request.owner)) }
     return try inner.change(request)
   }
 

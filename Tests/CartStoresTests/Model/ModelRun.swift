@@ -106,10 +106,17 @@ struct EventReplay {
     for event in try connection.events() where event.owner == owner {
       version += 1
       if event.version != version { return "event \(event.id): version \(event.version), not \(version)" }
-      if event.touched.isEmpty { return "event \(event.id): touches nothing" }
+      if event.touches == 0 { return "event \(event.id): touches nothing" }
       for touch in event.touched {
         if lines[touch.sku] != touch.before { return "event \(event.id): before is not what was" }
         lines[touch.sku] = touch.after
+      }
+      if let selection = event.selection {
+        for sku in selection.skus {
+          if lines[sku]?.isSelected == selection.isSelected { return "event \(event.id): \(sku) was so before" }
+          lines[sku]?.isSelected = selection.isSelected
+          lines[sku]?.version = version
+        }
       }
     }
     if version != cart.version { return "\(version) events, version \(cart.version)" }

@@ -31,15 +31,19 @@ final class PostgresSchema: Sendable {
       "DROP SCHEMA IF EXISTS \(connection.configuration.quotedSchema) CASCADE", label: "drop")
   }
 
-  func configuration(applicationName: String = "tests") throws -> PostgresConfiguration {
+  func configuration(
+    applicationName: String = "tests", patience: PostgresConfiguration.Patience = .command
+  ) throws -> PostgresConfiguration {
     try PostgresConfiguration(
       connectionString: #require(PostgresTesting.database), schema: name, applicationName: applicationName,
-      patience: .command)
+      patience: patience)
   }
 
   /// A new connection.
-  func connection(applicationName: String = "tests") throws -> PostgresConnection {
-    PostgresConnection(try configuration(applicationName: applicationName))
+  func connection(
+    applicationName: String = "tests", patience: PostgresConfiguration.Patience = .command
+  ) throws -> PostgresConnection {
+    PostgresConnection(try configuration(applicationName: applicationName, patience: patience))
   }
 
   /// Imports `text` and answers what was reported.

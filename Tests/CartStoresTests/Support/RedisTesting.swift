@@ -29,7 +29,10 @@ extension Trait where Self == ConditionTrait {
 extension RedisConnection {
   /// Runs a command and answers its reply as text, for looking behind the store's back.
   @discardableResult
-  func run(_ words: String...) throws -> String? {
+  func run(_ words: String...) throws -> String? { try run(words) }
+
+  @discardableResult
+  func run(_ words: [String]) throws -> String? {
     var command = RedisCommand()
     for word in words { command.append(word) }
     return try exchange(command, .reading).read(0) { value throws(StoreError) in

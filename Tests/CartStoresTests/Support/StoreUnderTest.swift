@@ -19,7 +19,8 @@ final class StoreUnderTest {
   let connection: RedisConnection?
   let catalogue: RedisCatalogue?
 
-  init(_ kind: StoreKind) throws {
+  /// - Parameter touchLimit: of Redis; the reference knows none.
+  init(_ kind: StoreKind, touchLimit: Int = 0) throws {
     switch kind {
     case .memory:
       connection = nil
@@ -30,7 +31,7 @@ final class StoreUnderTest {
       let catalogue = RedisCatalogue(connection: connection, source: shop)
       self.connection = connection
       self.catalogue = catalogue
-      store = RedisCartStore(catalogue: catalogue)
+      store = RedisCartStore(catalogue: catalogue, touchLimit: touchLimit)
     }
   }
 
@@ -53,6 +54,17 @@ final class StoreUnderTest {
   ) throws -> ChangeReading {
     try change(
       owner, .add([LineAddition(sku: sku, quantity: quantity, clientData: data)]), isNew: isNew, key: key)
+  }
+
+  /// Gives a cart so many lines: `s0`, `s1` and on.
+  func fill(_ owner: CartOwner, lines: Int) throws {
+    for start in stride(from: 0, to: lines, by: 100) {
+      let skus = (start..<min(start + 100, lines)).map { SKU("s\($0)")! }
+      for sku in skus { shop.put(sku) }
+      try publish()
+      let entries = skus.map { LineAddition(sku: $0, quantity: 1) }
+      #expect(try change(owner, .add(entries), isNew: true).outcome == .changed)
+    }
   }
 }
 

@@ -14,11 +14,13 @@ final class TwoStores {
   let synchronizer: CartSynchronizer
   let store: RedisCartStore
   private let catalogue: RedisCatalogue
+  private let redisConfiguration: RedisConfiguration
 
   /// - Parameter configuration: of another Redis than the one that tests share.
   init(_ configuration: RedisConfiguration? = nil, schema: PostgresSchema? = nil) throws {
     self.schema = try schema ?? PostgresSchema()
-    redis = RedisConnection(try configuration ?? RedisTesting.configuration())
+    redisConfiguration = try configuration ?? RedisTesting.configuration()
+    redis = RedisConnection(redisConfiguration)
     archive = PostgresCarts(try self.schema.connection())
     carts = RedisCarts(redis, histories: RedisHistories(redis, archive: archive, .serving))
     restorer = CartRestorer(carts, archive: archive)
@@ -42,15 +44,12 @@ final class TwoStores {
         isNewGuest: owner.isGuest, retryKey: key, requestID: "request"))
   }
 
-  /// For how many milliseconds the first entry of the stream that somebody has taken was with him.
-  func pendingIdle() throws -> Int {
-    let replies = try redis.exchange(
-      RedisCommand("XPENDING", redis.keys.stream, ChangeStream.group, "-", "+", "1"), .reading)
-    return try replies.read(0) { list throws(StoreError) in
-      try list.element(0) { entry throws(StoreError) in
-        Int(try entry.element(2) { value in value.integer } ?? 0)
-      }
-    }
+  /// A syncer of these stores, by other connections and as patient as in production.
+  func syncer(_ name: String = "syncer", configuration: Syncer.Configuration = Syncer.Configuration()) throws -> Syncer
+  {
+    Syncer(
+      RedisConnection(redisConfiguration), archive: PostgresCarts(try schema.connection(patience: .background)),
+      name: name, configuration: configuration)
   }
 
   func clear(_ owner: CartOwner) throws {

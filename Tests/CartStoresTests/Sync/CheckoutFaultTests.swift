@@ -104,7 +104,8 @@ struct CheckoutFaultTests {
     #expect(try worker.catalogue.products(for: ["A"]).first??.stock == 8)
     _ = try shop.schema.rows("UPDATE products SET (stock, moved) = (SELECT stock, moved FROM before)")
     _ = try shop.schema.rows("UPDATE database_lineage SET tag = 'older'")
-    try syncer.carryOut(.heartbeat)
+    try syncer.heartbeat()
+    _ = try syncer.carryOut(.marking, from: nil, until: .max)
     worker.catalogue.distrustGeneration()
     #expect(try worker.catalogue.products(for: ["A"]).first??.stock == 10)
   }
@@ -247,21 +248,6 @@ struct CheckoutFaultTests {
     #expect(try other.quantities(user) == ["B": 1])
     #expect(try other.checkout.orders(of: user, before: nil, limit: 5).orders.count == 1)
     #expect(try shop.count("cart_inbox") == 0)
-  }
-
-  @Test("A guest's cart that is not kept in PostgreSQL leaves nothing there after its order")
-  func unkeptGuest() throws {
-    let shop = try OrderingShop()
-    try shop.sell("A", stock: 10)
-    let worker = try shop.worker()
-    let guest = CartOwner.anyGuest()
-    try worker.add(guest, "A", 2)
-    #expect(try worker.place(guest, "k", total: 200).placed != nil)
-    let synchronizer = CartSynchronizer(worker.checkout.restorer, keepsGuests: false)
-    _ = try synchronizer.sync(guest)
-    #expect(try shop.count("cart_inbox") == 0)
-    #expect(try shop.count("carts") == 0)
-    #expect(try worker.place(guest, "k", total: 200).replayed != nil)
   }
 
   @Test("A commit without an answer is decided by the key, and by nothing else")

@@ -311,6 +311,43 @@ struct MergeTests {
     #expect(try stores.store.precheck(pair.target, retryKey: RetryKey(8), condition: nil).outcome == .replayed)
   }
 
+  @Test(
+    "A login keeps the newest eight retry keys of each: a device's change without an answer is not made twice",
+    arguments: [false, true])
+  func bothRings(_ isDeliveredByRestorer: Bool) throws {
+    let stores = try TwoStores()
+    stores.shop.put("A")
+    let pair = try pair(stores, guest: [], user: [])
+    for number in 0..<16 { try stores.add(pair.target, "A", key: RetryKey(UInt8(100 + number))) }
+    for number in 0..<16 { try stores.add(pair.owner, "A", key: RetryKey(UInt8(number))) }
+    let own: RetryKey? = isDeliveredByRestorer ? nil : RetryKey(200)
+    if isDeliveredByRestorer {
+      _ = try stores.synchronizer.sync([pair.owner, pair.target])
+      let history = try stores.carts.histories.current()
+      var hash = try #require(try stores.redis.hash(of: pair.owner))
+      #expect(try stores.carts.freeze(hash, into: "sum \(pair.user.text)", in: history))
+      hash.state = .merging
+      let merge = CartMerge(
+        guest: pair.guest, strategy: .sum, currency: hash.cart.currency,
+        lines: hash.cart.lines.map { CartMerge.Line(line: $0, most: 100) }, ring: CartMerge.ring(of: own, hash.ring))
+      #expect(try stores.archive.record(merge, of: hash, into: pair.target, requestID: "", in: history) == .recorded)
+      try stores.redis.removeAll()
+    } else {
+      _ = try stores.store.merge(pair.guest, into: pair.user, by: .sum, retryKey: own, requestID: "")
+    }
+    func isKnown(_ key: RetryKey) throws -> Bool {
+      try stores.store.precheck(pair.target, retryKey: key, condition: nil).outcome == .replayed
+    }
+    #expect(try quantities(stores, pair.target) == ["A": 32])
+    #expect(try stores.add(pair.target, "A", key: RetryKey(115)).outcome == .replayed)
+    #expect(try quantities(stores, pair.target) == ["A": 32])
+    // The key of the request for the merge is one of the user's.
+    if let own { #expect(try isKnown(own)) }
+    let kept = try (100..<116).filter { try isKnown(RetryKey(UInt8($0))) }
+    #expect(kept == Array((own == nil ? 108 : 109)..<116))
+    #expect(try (0..<16).filter { try isKnown(RetryKey(UInt8($0))) } == Array(8..<16))
+  }
+
   @Test("A frozen cart that was lost and came back as it was before is not the one that is merged")
   func thawed() throws {
     let stores = try TwoStores()

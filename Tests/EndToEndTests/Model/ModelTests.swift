@@ -59,6 +59,7 @@ private final class Twin {
     case .keyReused: expected = (422, "idempotency_key_reused")
     case .versionMismatch: expected = (412, "version_mismatch")
     case .lineNotFound: expected = (404, "line_not_found")
+    case .limited: expected = (429, "rate_limited")
     case .refused(let violations):
       expected = (422, violations.first?.code.rawValue)
       let errors = body["errors"].elements.map { error in

@@ -47,7 +47,7 @@ extension EndToEnd {
       #expect(
         rows == [
           ["1", products.a, "add", "-", "2", "t"], ["2", products.a, "edit", "2", "5", "t"],
-          ["3", products.a, "select", "5", "5", "t"], ["4", products.a, "remove", "5", "-", "t"],
+          ["3", products.a, "select", "-", "-", "t"], ["4", products.a, "remove", "5", "-", "t"],
         ])
     }
 

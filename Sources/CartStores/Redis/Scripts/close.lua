@@ -29,8 +29,8 @@ if #sets > 0 then
   call('ZADD', dirty, 'NX', stamp, cart)
   call('ZADD', active, stamp, cart)
   if is_changed then
-    call('XADD', stream, '*', 'k', cart, 'e', get('#e') or '0', 'v', following, 'a', action, 'r', ARGV[7], 'c', spoken,
-      'l', table.concat(touched))
+    call('XADD', stream, '*', 'k', cart, 'e', get('#e') or '0', 'v', following, 'a', action, 'r', ARGV[7],
+      flag and 'f' or 'c', flag or spoken, flag and 's' or 'l', table.concat(touched))
   end
   -- unpack takes less than 8,000 values.
   for i = 1, #sets, 4000 do call('HSET', cart, unpack(sets, i, math.min(i + 3999, #sets))) end

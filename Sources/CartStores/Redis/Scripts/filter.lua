@@ -9,12 +9,14 @@ local function each(first, visit)
     return
   end
   for i = 1, #fields, 2 do
-    local value = fields[i + 1]
-    if byte(fields[i]) == 61 and value then
-      local selected, seller = match(value, '^%d+|(%d)|%d+|%d+|([^|]*)|')
-      if kind == 'all' or kind == 'selected' and selected == '1' or kind == 'merchant' and seller == merchant then
-        visit(sub(fields[i], 2), value)
+    local name, value = fields[i], fields[i + 1]
+    if byte(name) == 61 then
+      local is_named = kind == 'all'
+      if not is_named then
+        local selected, seller = match(value, '^%d+|(%d)|%d+|%d+|([^|]*)|')
+        is_named = kind == 'selected' and selected == '1' or kind == 'merchant' and seller == merchant
       end
+      if is_named then visit(sub(name, 2), value) end
     end
   end
 end

@@ -7,11 +7,13 @@
 -- own follow. Above stand as locals the limits most_lines, most_total, light_line, lifetime and renewal, and first and
 -- step: see below.
 --
--- The answer: status, generation, whether the cookie is due, Redis's time in milliseconds, the cart's version. The cart
--- itself is read behind the script, in the same transaction: on its way through Lua it would cost several times as much.
+-- The answer: status, generation, whether the cookie is due, Redis's time in milliseconds, the cart's version; with
+-- LIMITED the seconds after which it would be done. The cart itself is read behind the script, in the same transaction:
+-- on its way through Lua it would cost several times as much.
 local cart, stream, dirty, active = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local retry_key, condition, is_guest = ARGV[4], ARGV[5], ARGV[8] ~= ''
-local call, format, match, byte, sub = redis.call, string.format, string.match, string.byte, string.sub
+local call, format, match, gsub, byte, sub =
+  redis.call, string.format, string.match, string.gsub, string.byte, string.sub
 
 -- What there is of the cart, by the names of its fields: all of it (then fields has it in its order), or what a change
 -- needs that names its lines, from ARGV[first] on in steps.
@@ -78,6 +80,7 @@ local following = format('%d', version + 1)
 
 -- Nothing is written before every rule has been checked: what is to be written gathers here.
 local sets, drops, touched, growth = {}, {}, {}, 0 -- growth: in lines
+local flag -- what the lines that are touched became, where they were selected or deselected and no more
 
 local function put(name, value)
   if not value and not has[name] then return end

@@ -8,7 +8,8 @@ if has[1] ~= ARGV[1] or (has[2] or '') ~= ARGV[2] then return 0 end
 local version = tonumber(ARGV[3]) or 0
 if version >= tonumber(has[7] or 0) then redis.call('HSET', cart, '#p', string.format('%d', version), '#d', ARGV[7]) end
 local seen = ARGV[7] ~= '' and redis.call('GET', KEYS[3])
-if seen and string.match(seen, '^[^|]*') ~= ARGV[7] then return 0 end
+-- While carts are marked because the database has gone back, its next tag counts.
+if seen and (string.match(seen, '^[^|]*|%d+|(.+)$') or string.match(seen, '^[^|]*')) ~= ARGV[7] then return 0 end
 for i = 3, 6 do
   if (has[i] or '') ~= ARGV[i] then
     -- What is not persisted came just now.

@@ -1,3 +1,3 @@
--- ARGV: 9 filter.
-each(9, function(sku) line(sku, false, false) end)
+-- ARGV: 9 see limit.lua, 10 filter.
+each(10, function(sku) line(sku, false, false) end)
 local action = 'remove'

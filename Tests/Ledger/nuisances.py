@@ -1,0 +1,117 @@
+"""What goes wrong around the shop: one shopper's changes of many lines, a Redis that is not the shop's, a reader who
+holds tables, a product that somebody has locked, a Redis that is demoted and comes back. Nobody else is to notice."""
+
+import os
+import threading
+import time
+
+import wire
+from books import now
+from servers import ROLE, RedisServer, end
+
+NUISANCES = ("toggles", "stray", "reader", "locked-product", "demotion")
+LINES_A_REQUEST = 100
+# At most, and between two.
+TOGGLES, TOGGLE_PAUSE = 40, 0.05
+# With the address of another Redis; OWNER becomes that of a cart.
+COMMANDS = (
+    ("rebuild", "--dry-run"), ("rebuild",), ("show", "OWNER"), ("restore", "OWNER"), ("sync", "OWNER"), ("sync", "--all"),
+    ("log", "OWNER"), ("status",), ("doctor",), ("forget", "user:nobody", "--yes"),
+)  # fmt: skip
+
+
+class Nuisances:
+    """A part of `Nemesis`."""
+
+    # --- many lines ---------------------------------------------------------------------------------------------------
+
+    def do_toggles(self):
+        """All lines of a big cart are checked and unchecked again and again, and PostgreSQL hangs meanwhile."""
+        self.togglers += 1
+        user = f"toggler{self.togglers}"
+        # It is looked at in the end as every cart is.
+        self.books.add_cart("user", user, 0)
+        thread = threading.Thread(target=self.toggle, args=(user,), daemon=True)
+        thread.start()
+        self.rest(self.random.uniform(1, 2))
+        self.do_pg_hang()
+        while thread.is_alive():
+            self.rest(0.1)
+
+    def toggle(self, user):
+        heavy, until = self.heavy, now() + 8
+        bodies = [
+            ("POST", "lines", {"lines": [{"sku": sku} for sku in heavy[start : start + LINES_A_REQUEST]]})
+            for start in range(0, len(heavy), LINES_A_REQUEST)
+        ]
+        bodies += [("PUT", "selection", {"selected": number % 2 == 1, "all": True}) for number in range(TOGGLES)]
+        for method, name, body in bodies:
+            if now() > until:
+                return
+            try:
+                wire.request(self.system.listen, method, f"/v1/cart/{name}?view=summary", body, 5, CART_USER=user)
+            except wire.Cut:
+                pass
+            time.sleep(TOGGLE_PAUSE if name == "selection" else 0)
+
+    # --- another Redis ------------------------------------------------------------------------------------------------
+
+    def do_stray(self):
+        """Every command is run with the address of an empty Redis that is not the shop's."""
+        self.strays += 1
+        stray = RedisServer(os.path.join(self.system.folder, f"stray{self.strays}"))
+        owner = next((f"{kind}:{name}" for kind, name in self.books.known_owners()), "user:nobody")
+        try:
+            for command in self.random.sample(COMMANDS, len(COMMANDS)):
+                words = [owner if word == "OWNER" else word for word in command]
+                self.system.run_cartctl(*words, CART_REDIS=f"unix:{stray.socket}")
+                self.rest(0)
+        finally:
+            end(stray.process)
+
+    # --- locks --------------------------------------------------------------------------------------------------------
+
+    def hold(self, sql, seconds):
+        """A transaction in PostgreSQL that somebody leaves open for so long; None where PostgreSQL ends it first."""
+        try:
+            with wire.Postgres(self.system.postgres.folder, ROLE, ROLE, 10) as session:
+                session(f"SET lock_timeout = '2s'; BEGIN; {sql}")
+                self.rest(seconds)
+                session("ROLLBACK")
+                return True
+        except (OSError, wire.PostgresError):
+            return None
+
+    def do_reader(self):
+        """Somebody reads every table for long, while that of a month to come must be made."""
+        postgres = self.system.postgres
+        try:
+            for name in postgres.months_to_come()[-1:]:
+                postgres.psql(f"SET lock_timeout = '2s'; DROP TABLE cart.{name}")
+            tables = ", ".join(f"cart.{name}" for name in postgres.tables())
+        except RuntimeError:
+            # A step has stopped it.
+            return False
+        self.system.make_chores_due()
+        return self.hold(f"LOCK TABLE {tables} IN ACCESS SHARE MODE", self.random.uniform(2, 4)) is not None
+
+    def do_locked_product(self):
+        """Somebody's transaction holds products that everybody wants."""
+        try:
+            tables = {*self.system.postgres.tables("sku", "stock"), "products"}
+        except RuntimeError:
+            return False
+        rows = [f"SELECT FROM cart.{name} WHERE sku LIKE 'scarce%' FOR UPDATE" for name in sorted(tables)]
+        return self.hold("; ".join(rows), self.random.uniform(1, 3)) is not None
+
+    # --- a demoted Redis ----------------------------------------------------------------------------------------------
+
+    def do_demotion(self):
+        """Redis follows another, which can't be reached, and is a primary again."""
+        self.disturb()
+        with wire.Redis(self.system.redis.socket) as redis:
+            redis("REPLICAOF", "127.0.0.1", "1")
+        self.rest(self.random.uniform(0.3, 3))
+        with wire.Redis(self.system.redis.socket) as redis:
+            redis("REPLICAOF", "NO", "ONE")
+        self.disturb()
