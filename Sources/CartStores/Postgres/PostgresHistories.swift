@@ -33,7 +33,9 @@ extension PostgresCarts {
       case .known, .superseded, .refused: break
       case .begun: _ = try read(Self.begin, Self.columns(of: redis) + [.integer(nil)])
       case .reinstated(let number): _ = try read(Self.begin, Self.columns(of: redis) + [.integer(number)])
-      case .resumed(let number): _ = try read(Self.resume, Self.columns(of: redis) + [.integer(number)])
+      case .resumed(let number):
+        _ = try read(Self.forget, [.text(redis.replicationID), .integer(number)])
+        _ = try read(Self.resume, Self.columns(of: redis) + [.integer(number)])
       }
       return (admission, try records(of: redis.replicationID))
     }
@@ -120,6 +122,9 @@ extension PostgresCarts {
     ON CONFLICT (replication_id) DO UPDATE SET number = excluded.number, run_id = excluded.run_id,
       location = excluded.location, seen_at = now(), closed = '', is_drained = false, successor = ''
     """)
+
+  private static let forget = PostgresStatement(
+    "lineage_forget", "DELETE FROM redis_lineages WHERE replication_id = $1 AND number <> $2")
 
   private static let resume = PostgresStatement(
     "lineage_resume",

@@ -77,10 +77,11 @@ enum RedisAdmission: Equatable, Sendable {
     } else if let remembers, remembers > newest.number, memory?.shop == records.shop {
       // Registered after the state that PostgreSQL was put back to.
       self = memory?.replicationID == redis.replicationID ? .reinstated(remembers) : .begun
+    } else if !isOfAnotherShop, redis.isUndisturbed(since: newest) {
+      // Also where it was registered under two ids, by who had seen the former one: nobody is followed by himself.
+      self = .resumed(newest.number)
     } else if records.own != nil {
       self = .superseded
-    } else if redis.isUndisturbed(since: newest), remembers == nil || remembers == newest.number {
-      self = .resumed(newest.number)
     } else if remembers == newest.number, redis.gate == .closed(newest.closed) {
       self = .resumed(newest.number)
     } else if !records.hasCarts || remembers == newest.number {

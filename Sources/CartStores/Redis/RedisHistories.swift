@@ -146,7 +146,7 @@ extension RedisHistories {
     var admission = RedisAdmission(candidate, records)
     // Only a Redis that is not known is asked that.
     if records.own != records.newest?.number || records.own == nil {
-      candidate.hasCarts = try hasCarts()
+      candidate.hasCarts = try hasCarts(candidate.replicationID)
       admission = RedisAdmission(candidate, records)
     }
     switch (admission, mode) {
@@ -173,8 +173,8 @@ extension RedisHistories {
     return server.formerID == nil || server.formerID == knownServer.replicationID
   }
 
-  private func hasCarts() throws(StoreError) -> Bool {
-    let replies = try connection.exchange(RedisCommand("ZCARD", connection.keys.active), .reading)
+  private func hasCarts(_ id: String) throws(StoreError) -> Bool {
+    let replies = try connection.exchange(RedisCommand("ZCARD", connection.keys.active), .reading, in: id)
     return try replies.read(0) { value in value.integer ?? 0 > 0 }
   }
 
