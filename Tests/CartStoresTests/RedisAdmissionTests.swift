@@ -75,6 +75,9 @@ struct RedisAdmissionTests {
     Case("the same process, which followed nobody for a while", .resumed(5)) {
       ($0.run, $0.former, $0.remembers) = ("run", "old", remembered(5))
     },
+    Case("the same process, registered twice by who came late", .resumed(5)) {
+      ($0.run, $0.records.own, $0.remembers) = ("run", 4, remembered(4))
+    },
     Case("the same process, which has followed another", .begun) {
       ($0.run, $0.former, $0.remembers) = ("run", "other's", remembered(5))
     },

@@ -183,8 +183,6 @@ def audit_sightings(books, finding):
         losses = [loss for loss in books.losses if loss.began <= after.answered]
         if any(owner not in loss.owners for loss in losses):
             finding.counts["versions begun anew after a loss"] += 1
-        elif any(loss.since <= before.answered and before.sent <= loss.at for loss in losses):
-            finding.counts["versions gone back inside the window"] += 1
         else:
             text = f"{before.version} at {before.answered:.3f} s, {after.version} at {after.answered:.3f} s"
             finding.fault("version went back", f"{owner}: {text}")

@@ -197,7 +197,9 @@ class Failover(unittest.TestCase):
             pool.ask_redis("FLUSHALL")
             self.assertEqual(cartctl(pool, "rebuild").returncode, 0)
             findings = json.loads(cartctl(pool, "doctor", "--json").stdout)
-            self.assertEqual({finding["weight"] for finding in findings if finding["subject"] == "syncer"}, {"ok"})
+            bad = [finding for finding in findings if finding["weight"] in ("warning", "failure")]
+            # This Redis writes no file; nginx is not asked.
+            self.assertEqual([finding for finding in bad if finding["subject"] != "Redis durability"], [])
 
 
 if __name__ == "__main__":

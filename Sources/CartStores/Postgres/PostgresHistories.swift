@@ -19,7 +19,7 @@ extension PostgresCarts {
   /// What is known of the Redis that speaks for the shop.
   package func records() throws(StoreError) -> RedisRecords { try records(of: "") }
 
-  /// The number of the newest history; `nil` where there is none.
+  /// The number of the newest history; `nil` if there is none.
   func newestLineage() throws(StoreError) -> Int64? { try read(Self.newest, []).integer(0, 0) }
 
   /// Registers a Redis as ``RedisAdmission`` says. Of several at once one comes first, and the others find what it did.
@@ -33,7 +33,9 @@ extension PostgresCarts {
       case .known, .superseded, .refused: break
       case .begun: _ = try read(Self.begin, Self.columns(of: redis) + [.integer(nil)])
       case .reinstated(let number): _ = try read(Self.begin, Self.columns(of: redis) + [.integer(number)])
-      case .resumed(let number): _ = try read(Self.resume, Self.columns(of: redis) + [.integer(number)])
+      case .resumed(let number):
+        _ = try read(Self.forget, [.text(redis.replicationID), .integer(number)])
+        _ = try read(Self.resume, Self.columns(of: redis) + [.integer(number)])
       }
       return (admission, try records(of: redis.replicationID))
     }
@@ -52,7 +54,7 @@ extension PostgresCarts {
   /// Whoever takes hold of a cart makes sure that its history is the newest. Redis does not count as closed any more, if
   /// it did: it may have been emptied since.
   ///
-  /// - Throws: ``StoreError`` where a newer history is registered, or this one is not known.
+  /// - Throws: ``StoreError`` if a newer history is registered, or this one is not known.
   func confirm(_ history: RedisHistory) throws(StoreError) {
     if history == .unregistered { return }
     if try read(Self.confirm, [.integer(history.lineage)]).integer(0, 0) == history.lineage { return }
@@ -64,7 +66,7 @@ extension PostgresCarts {
 
   /// Marks that Redis is closed by a word; see ``RedisHistories/close(draining:)``.
   ///
-  /// - Returns: false where another history is the newest.
+  /// - Returns: false if another history is the newest.
   func close(_ history: RedisHistory, with word: String) throws(StoreError) -> Bool {
     try read(Self.close, [.integer(history.lineage), .text(word)]).affectedRows == 1
   }
@@ -72,7 +74,7 @@ extension PostgresCarts {
   /// - Returns: the number of the newest history.
   func open(_ word: String) throws(StoreError) -> Int64? { try read(Self.open, [.text(word)]).integer(0, 0) }
 
-  /// - Returns: false where it was opened again.
+  /// - Returns: false if it was opened again.
   func drain(_ word: String) throws(StoreError) -> Bool { try read(Self.drain, [.text(word)]).affectedRows == 1 }
 
   /// Lets a Redis follow the one that speaks for the shop now.
@@ -80,7 +82,7 @@ extension PostgresCarts {
   /// - Parameters:
   ///   - name: see ``RedisCandidate/name``.
   ///   - number: of the newest history that was looked at.
-  /// - Returns: false where there is a newer one by now.
+  /// - Returns: false if there is a newer one by now.
   func permit(_ name: String, after number: Int64) throws(StoreError) -> Bool {
     try read(Self.permit, [.text(name), .integer(number)]).affectedRows == 1
   }
@@ -111,7 +113,7 @@ extension PostgresCarts {
   private static let lockHistories = PostgresStatement(
     "lineage_lock", "LOCK TABLE redis_lineages IN SHARE ROW EXCLUSIVE MODE")
 
-  /// `$1` replication id, `$2` process, `$3` location, `$4` its number where it has one already.
+  /// `$1` replication id, `$2` process, `$3` location, `$4` its number if it has one already.
   private static let begin = PostgresStatement(
     "lineage_register",
     """
@@ -120,6 +122,9 @@ extension PostgresCarts {
     ON CONFLICT (replication_id) DO UPDATE SET number = excluded.number, run_id = excluded.run_id,
       location = excluded.location, seen_at = now(), closed = '', is_drained = false, successor = ''
     """)
+
+  private static let forget = PostgresStatement(
+    "lineage_forget", "DELETE FROM redis_lineages WHERE replication_id = $1 AND number <> $2")
 
   private static let resume = PostgresStatement(
     "lineage_resume",

@@ -1,6 +1,6 @@
 import Glibc
 
-/// What tells this host from others: its name, and the first letters of `/etc/machine-id` where there is one.
+/// What tells this host from others: its name, and the first letters of `/etc/machine-id` if there is one.
 enum HostName {
   static let current: String = {
     var name = [CChar](repeating: 0, count: 256)

@@ -4,7 +4,7 @@ package import CartDomain
 struct RedisCandidate: Sendable {
   var replicationID: String
   var formerID: String?
-  /// Empty where it can't be known.
+  /// Empty if it can't be known.
   var runID: String
   /// Where it was reached.
   var location: String
@@ -12,7 +12,7 @@ struct RedisCandidate: Sendable {
   var gate = RedisGate.open
   var hasCarts = false
 
-  /// By which `cartctl adopt` names it: its process, or its history where that can't be known.
+  /// By which `cartctl adopt` names it: its process, or its history if that can't be known.
   var name: String { runID.isEmpty ? replicationID : runID }
 }
 
@@ -77,10 +77,11 @@ enum RedisAdmission: Equatable, Sendable {
     } else if let remembers, remembers > newest.number, memory?.shop == records.shop {
       // Registered after the state that PostgreSQL was put back to.
       self = memory?.replicationID == redis.replicationID ? .reinstated(remembers) : .begun
+    } else if !isOfAnotherShop, redis.isUndisturbed(since: newest) {
+      // Also where it was registered under two ids, by who had seen the former one: nobody is followed by himself.
+      self = .resumed(newest.number)
     } else if records.own != nil {
       self = .superseded
-    } else if redis.isUndisturbed(since: newest), remembers == nil || remembers == newest.number {
-      self = .resumed(newest.number)
     } else if remembers == newest.number, redis.gate == .closed(newest.closed) {
       self = .resumed(newest.number)
     } else if !records.hasCarts || remembers == newest.number {

@@ -62,7 +62,7 @@ package final class RedisHistories {
 
   static let isReplica = StoreError(.unavailable, "Redis: is a replica")
 
-  /// Looks at least once a second whether PostgreSQL still knows this history as the newest, and tells Redis where it
+  /// Looks at least once a second whether PostgreSQL still knows this history as the newest, and tells Redis if it
   /// does not. A syncer calls it in each turn.
   ///
   /// - Throws: as ``current()``. PostgreSQL's being away is no reason.
@@ -146,7 +146,7 @@ extension RedisHistories {
     var admission = RedisAdmission(candidate, records)
     // Only a Redis that is not known is asked that.
     if records.own != records.newest?.number || records.own == nil {
-      candidate.hasCarts = try hasCarts()
+      candidate.hasCarts = try hasCarts(candidate.replicationID)
       admission = RedisAdmission(candidate, records)
     }
     switch (admission, mode) {
@@ -173,8 +173,8 @@ extension RedisHistories {
     return server.formerID == nil || server.formerID == knownServer.replicationID
   }
 
-  private func hasCarts() throws(StoreError) -> Bool {
-    let replies = try connection.exchange(RedisCommand("ZCARD", connection.keys.active), .reading)
+  private func hasCarts(_ id: String) throws(StoreError) -> Bool {
+    let replies = try connection.exchange(RedisCommand("ZCARD", connection.keys.active), .reading, in: id)
     return try replies.read(0) { value in value.integer ?? 0 > 0 }
   }
 
@@ -268,11 +268,11 @@ extension RedisHistories {
   /// Whether a change would be accepted now. Nothing is written.
   ///
   /// - Parameter withPostgres: whether PostgreSQL answers: without it nobody opens what is closed.
-  /// - Throws: ``StoreError`` where none would: Redis says that it may not write, or is closed.
+  /// - Throws: ``StoreError`` if none would: Redis says that it may not write, or is closed.
   package func tryWriting(withPostgres: Bool) throws(StoreError) {
     let key = connection.keys.pressure
     let history = try current()
-    // A script that may write is refused before it runs where Redis takes no writes.
+    // A script that may write is refused before it runs if Redis takes no writes.
     let replies = try connection.carryOutAnyway(RedisCommand("GET", key), on: key, in: history.required)
     switch try replies.read(0, { value throws(StoreError) in RedisGate(try value.string()) }) {
     case .open, .pressed: return

@@ -2,19 +2,19 @@ import CartDomain
 
 /// The Redis at the other end of a connection, as it was when the connection was made.
 struct RedisServer {
-  /// `master_replid`, and behind it the database and the prefix where they are not the default: other keys are another
-  /// place. Another after every restart and promotion; the same for all where this user may not ask.
+  /// `master_replid`, and behind it the database and the prefix if they are not the default: other keys are another
+  /// place. Another after every restart and promotion; the same for all if this user may not ask.
   let replicationID: String
   /// What the replication id was before the last promotion; `nil` for one that was never promoted.
   let formerID: String?
-  /// `run_id`: another for each process; empty where this user may not ask.
+  /// `run_id`: another for each process; empty if this user may not ask.
   let runID: String
   let isPrimary: Bool
   /// What stands under ``RedisKeys/lineage``.
   let registration: RedisRegistration?
   let gate: RedisGate
 
-  /// The number under which this history is registered, as Redis remembers it; `nil` where it is another's, or none.
+  /// The number under which this history is registered, as Redis remembers it; `nil` if it is another's, or none.
   var registeredLineage: Int64? { registration?.replicationID == replicationID ? registration?.number : nil }
 
   /// What the handshake asks, in the order in which ``init(_:at:keyspace:)`` takes the answers.
@@ -48,7 +48,7 @@ struct RedisRole {
 
   static let question = RedisCommand("INFO", "replication")
 
-  /// `nil` where this user may not ask.
+  /// `nil` if this user may not ask.
   init?(_ replies: borrowing RedisReplies, at index: Int, keyspace: String) throws(StoreError) {
     if replies.isError(index, code: "NOPERM") { return nil }
     let text = try replies.read(index) { value throws(StoreError) in try value.string() ?? "" }
@@ -65,7 +65,7 @@ struct RedisRole {
   }
 }
 
-/// What Redis remembers of its registration: `replication id|number|shop`, the shop missing where an older cartd wrote it.
+/// What Redis remembers of its registration: `replication id|number|shop`, the shop missing if an older cartd wrote it.
 struct RedisRegistration: Equatable, Sendable {
   var replicationID: String
   var number: Int64

@@ -32,7 +32,7 @@ package struct RedisStanding: Sendable {
 }
 
 extension RedisHistories {
-  /// - Throws: ``StoreError`` where a store is away.
+  /// - Throws: ``StoreError`` if a store is away.
   package func standing() throws(StoreError) -> RedisStanding {
     guard let archive else { throw .unexpectedReply }
     connection.close()
@@ -60,7 +60,7 @@ extension RedisHistories {
 
   /// Lets this Redis speak for the shop: the next cartd that uses it registers it.
   ///
-  /// - Returns: false where another one has begun to since `standing` was taken.
+  /// - Returns: false if another one has begun to since `standing` was taken.
   package func adopt(_ standing: RedisStanding) throws(StoreError) -> Bool {
     guard let archive, let newest = standing.records.newest else { return false }
     return try archive.permit(standing.candidate.name, after: newest.number)

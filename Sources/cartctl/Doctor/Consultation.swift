@@ -214,7 +214,7 @@ struct Consultation {
     state.lag > 60_000 || state.living.isEmpty
   }
 
-  private static let patience = 10
+  private static let patience = 20
   private static let pauseMicroseconds: UInt32 = 200_000
 
   private mutating func judge(_ state: SyncState) {

@@ -15,7 +15,7 @@ struct DrainRedis: ParsableCommand {
         (set CART_REDIS to the new one)
         systemctl start cartd
 
-      Exit code 4 where something can't be persisted; then nothing is marked.
+      Exit code 4 if something can't be persisted; then nothing is marked.
       """)
 
   @OptionGroup var stores: StoreOptions

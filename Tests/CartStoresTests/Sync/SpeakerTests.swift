@@ -159,6 +159,25 @@ struct SpeakerTests {
     #expect(try lineages(schema) == 1)
   }
 
+  @Test("Who registers a process by an id that it has no more does not depose it")
+  func late() throws {
+    let first = try PrivateRedis()
+    let shop = try stores(first)
+    try shop.add(user, "A")
+    _ = try shop.synchronizer.sync(user)
+    _ = try shop.schema.rows(
+      """
+      INSERT INTO redis_lineages (number, replication_id, run_id, location)
+      SELECT number + 1, 'former', run_id, location FROM redis_lineages
+      """)
+    let worker = try stores(first, shop.schema)
+    try worker.add(user, "A")
+    #expect(try worker.synchronizer.sync(user) == 1_000_001, "compared, for nobody knows")
+    #expect(try lineages(shop.schema) == 1)
+    #expect(throws: Never.self) { try shop.carts.histories.check() }
+    try shop.add(user, "A")
+  }
+
   @Test("Commands look: they register nothing, and write into no stray")
   func commands() throws {
     let (first, second) = (try PrivateRedis(), try PrivateRedis())
@@ -239,16 +258,16 @@ struct SpeakerTests {
 /// What a Redis loses, and what becomes of the versions.
 @Suite("Versions that never come twice", .requiresRedis, .requiresPostgres)
 struct VersionTests {
-  private let user = CartOwner.anyUser()
+  fileprivate let user = CartOwner.anyUser()
 
-  private func stores(_ configuration: RedisConfiguration, _ schema: PostgresSchema? = nil) throws -> TwoStores {
+  fileprivate func stores(_ configuration: RedisConfiguration, _ schema: PostgresSchema? = nil) throws -> TwoStores {
     let stores = try TwoStores(configuration, schema: schema)
     stores.shop.put("A")
     return stores
   }
 
   /// Whether a change under the condition that the cart has this version is refused.
-  private func isMismatch(_ version: Int64, _ stores: TwoStores) throws -> Bool {
+  fileprivate func isMismatch(_ version: Int64, _ stores: TwoStores) throws -> Bool {
     try stores.store.change(
       ChangeRequest(
         owner: user, change: .remove(.all), isNewGuest: false, condition: .oneOf([version]), requestID: "request")
@@ -396,6 +415,26 @@ struct VersionTests {
       try alone.change(ChangeRequest(owner: user, change: .remove(.all), isNewGuest: false, requestID: "request"))
     }
     #expect(try worker.add(user, "A").reading.cart.version == 1_000_001)
+  }
+}
+
+extension VersionTests {
+  @Test("Closed, emptied and used again, and then put back to where it was closed: that is an older state")
+  func closedAndEmptied() throws {
+    let server = try PrivateRedis(["--dbfilename", "dump.rdb"])
+    let stores = try stores(server.configuration())
+    try stores.add(user, "A")
+    _ = try stores.synchronizer.sync(user)
+    try stores.dropEvents()
+    #expect(try stores.carts.histories.close())
+    try stores.redis.run("SAVE")
+    try stores.redis.run("FLUSHALL")
+    #expect(try stores.add(user, "A").reading.cart.version == 1_000_001)
+    server.kill(SIGKILL)
+    try server.start()
+    #expect(try stores.redis.run("GET", stores.redis.keys.pressure)?.hasPrefix("closed:") == true)
+    #expect(try isMismatch(1_000_001, stores))
+    #expect(try stores.store.cart(of: user).cart.version == 2_000_000)
   }
 }
 
