@@ -63,10 +63,8 @@ def lines_of(cart):
 
 
 class WithReplicas(unittest.TestCase):
-    settings = {}
-
     def setUp(self):
-        self.shop = Shop(**self.settings)
+        self.shop = Shop()
         self.addCleanup(self.shop.close)
 
     def follow(self, primary):
@@ -305,10 +303,8 @@ class FailoverTests(WithReplicas):
         self.lose({"user": "u"}, empty)
 
 
-class GuestsInRedisAloneTests(WithReplicas):
-    """Without the persistence of guests, where that can be switched off."""
-
-    settings = {"CART_GUEST_PERSIST": "off"}
+class GuestTests(WithReplicas):
+    """Guests' carts are no less sure than users'."""
 
     def guest(self):
         shop = self.shop
