@@ -23,7 +23,7 @@ struct Cartctl: ParsableCommand {
       """,
     subcommands: [
       Migrate.self, CatalogueCommands.self, ShowCart.self, LogCart.self, SyncCarts.self, RestoreCart.self,
-      RebuildCarts.self, ForgetCart.self, OrderCommands.self, ShowStatus.self,
+      RebuildCarts.self, ForgetCart.self, OrderCommands.self, AdoptRedis.self, DrainRedis.self, ShowStatus.self,
       Doctor.self,
     ])
 

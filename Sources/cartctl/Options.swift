@@ -1,6 +1,7 @@
 import ArgumentParser
 import CartDomain
 import CartStores
+import Glibc
 
 /// What every command needs to find the stores.
 struct StoreOptions: ParsableArguments {
@@ -17,8 +18,10 @@ struct StoreOptions: ParsableArguments {
 
   /// The catalogue in Redis, with PostgreSQL behind it.
   func catalogue(_ postgres: PostgresConnection) throws -> RedisCatalogue {
-    RedisCatalogue(
-      connection: RedisConnection(try RedisConfiguration(settings())), source: PostgresCatalogue(postgres))
+    let redis = RedisConnection(try RedisConfiguration(settings()))
+    let catalogue = RedisCatalogue(connection: redis, source: PostgresCatalogue(postgres))
+    catalogue.histories = RedisHistories(redis, archive: PostgresCarts(postgres), .looking)
+    return catalogue
   }
 }
 
@@ -27,6 +30,7 @@ struct BothStores {
   let redis: RedisConnection
   let postgres: PostgresConnection
   let archive: PostgresCarts
+  let histories: RedisHistories
   let restorer: CartRestorer
 
   /// Nothing is connected yet.
@@ -34,8 +38,17 @@ struct BothStores {
     redis = RedisConnection(try RedisConfiguration(options.settings()))
     postgres = try options.postgres()
     archive = PostgresCarts(postgres)
-    restorer = CartRestorer(
-      RedisCarts(redis, histories: RedisHistories(redis, archive: archive)), archive: archive)
+    histories = RedisHistories(redis, archive: archive, .looking)
+    restorer = CartRestorer(RedisCarts(redis, histories: histories), archive: archive)
+  }
+}
+
+extension BothStores {
+  /// One that does all that waits, for a command.
+  func syncer(_ options: StoreOptions) throws -> Syncer {
+    Syncer(
+      redis, archive: archive, name: "cartctl-\(getpid())-\(String(UInt32.random(in: .min ... .max), radix: 36))",
+      mode: .looking, configuration: try Syncer.Configuration(options.settings()))
   }
 }
 

@@ -23,7 +23,8 @@ struct ShowCart: ParsableCommand {
 
   func run() throws {
     let both = try BothStores(stores)
-    let finding = try CartInspector(both.redis, archive: both.archive).look(at: argument.owner)
+    let inspector = CartInspector(both.redis, archive: both.archive, histories: both.histories)
+    let finding = try inspector.look(at: argument.owner)
     let view = try Self.view(finding, both)
     if output.json {
       var json = JSONWriter()
@@ -41,7 +42,9 @@ struct ShowCart: ParsableCommand {
   private static func view(_ finding: CartFinding, _ both: BothStores) throws(StoreError) -> CartView {
     let source = PostgresCatalogue(both.postgres)
     if finding.redisFailure != nil { return try source.view(of: finding.cart, at: now) }
-    return try RedisCatalogue(connection: both.redis, source: source).view(of: finding.cart, at: now)
+    let catalogue = RedisCatalogue(connection: both.redis, source: source)
+    catalogue.histories = both.histories
+    return try catalogue.view(of: finding.cart, at: now)
   }
 
   /// Where it comes from, and what the other store has.

@@ -8,6 +8,7 @@ final class PoolOperations: Operations {
   private let activity: Activity
   private let redis: RedisConnection
   private let postgres: PostgresConnection
+  private let histories: RedisHistories
   private var last: (moment: ContinuousClock.Instant, readiness: Readiness)?
 
   /// Whoever asks whether the stores answer does not wait as long as a shopper, and does not ask for each question.
@@ -24,13 +25,23 @@ final class PoolOperations: Operations {
     postgres.statementTimeout = Self.patienceMilliseconds
     postgres.restAfterFailure = 0
     self.postgres = PostgresConnection(postgres)
+    histories = RedisHistories(self.redis, archive: PostgresCarts(self.postgres), .serving)
   }
 
   func readiness() -> Readiness {
     let now = ContinuousClock.now
     if let last, now - last.moment < Self.staysTrue { return last.readiness }
-    let readiness = Readiness(
-      redis: (try? redis.ping()) != nil, postgres: (try? postgres.execute("SELECT 1", label: "ready")) != nil)
+    var readiness = Readiness(
+      redis: false, postgres: (try? postgres.execute("SELECT 1", label: "ready")) != nil, isServed: false)
+    do throws(StoreError) {
+      try redis.ping()
+      readiness.redis = true
+      try histories.check()
+      readiness.isServed = true
+      try histories.tryWriting(withPostgres: readiness.postgres)
+    } catch {
+      readiness.refusal = error.message
+    }
     last = (ContinuousClock.now, readiness)
     return readiness
   }

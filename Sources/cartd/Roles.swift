@@ -71,7 +71,10 @@ private func prepareStores(_ configuration: ServerConfiguration, logger: Logger)
   var refusal: String?
   do throws(StoreError) {
     refusal = evictionRefusal(try stores.redis.evictionPolicy(), configuration)
-    if refusal == nil { try stores.catalogue.publish() }
+    if refusal == nil {
+      _ = try stores.histories.current()
+      try stores.catalogue.publish()
+    }
   } catch {
     logger.warning("starting although a store is away", metadata: ["error": "\(error)"])
   }
@@ -115,6 +118,11 @@ func check(_ configuration: ServerConfiguration) -> Bool {
     if found.isReplica == true { throw StoreError(.unavailable, "Redis: is a replica") }
   }
   attempt("PostgreSQL") { () throws(StoreError) in try examine(stores.postgres) }
+  if !isUsable { return false }
+  attempt("history") { () throws(StoreError) in
+    let standing = try RedisHistories(stores.redis, archive: PostgresCarts(stores.postgres), .looking).standing()
+    if [.superseded, .foreign].contains(standing.state) { throw StoreError(.unavailable, standing.text) }
+  }
   return isUsable
 }
 

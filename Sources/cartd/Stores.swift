@@ -11,6 +11,7 @@ struct Stores {
   let catalogue: RedisCatalogue
   let carts: RedisCartStore
   let checkout: Checkout?
+  let histories: RedisHistories
 
   init(_ configuration: ServerConfiguration) {
     redis = RedisConnection(configuration.redis)
@@ -18,6 +19,7 @@ struct Stores {
     catalogue = RedisCatalogue(connection: redis, source: PostgresCatalogue(postgres))
     carts = RedisCartStore(
       catalogue: catalogue, archive: PostgresCarts(postgres), touchLimit: configuration.touchLimit)
+    histories = carts.histories
     checkout = carts.checkout(cancelWithin: configuration.cancelWithin)
   }
 

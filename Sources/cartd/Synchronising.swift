@@ -30,10 +30,12 @@ func synchronise(_ configuration: ServerConfiguration, logger: Logger) throws {
   }
   do throws(StoreError) {
     if !companion.hasSuccessor { try syncer.finish(within: finishSeconds) }
+    try syncer.leave()
+    if !companion.hasSuccessor { try syncer.close() }
   } catch {
     logger.warning("ending with changes that PostgreSQL has not", metadata: ["error": "\(error)"])
+    try? syncer.leave()
   }
-  try? syncer.leave()
 }
 
 /// Less than a master waits at a stop.

@@ -27,6 +27,10 @@ MUTANTS = {
             (SCRIPTS + "open.lua", "elseif (get('#l') or '0') ~= ARGV[1] then", "elseif false then"),
         ],
     ),
+    "skip: no version twice after a loss": (
+        "versions",
+        [(SQL, "WHEN is_stray AND n.version > 0", "WHEN false AND n.version > 0")],
+    ),
     "fence: no copy of an epoch below the one handed out": (
         "fence",
         [(SQL, "AND present.epoch <= excluded.epoch", "")],
@@ -128,7 +132,7 @@ MUTANTS = {
     "memory: the syncer goes on without": (
         "memory",
         [
-            (STORES + "Redis/RedisScript.swift", ".reset, .anyway, .aside,", ".reset, .aside,"),
+            (STORES + "Redis/RedisScript.swift", ".shut, .press, .anyway, .aside,", ".shut, .press, .aside,"),
             (STORES + "Redis/RedisScript.swift", ".install, .fill, .publish: false", ".install, .fill, .publish, .anyway: false"),
         ],
     ),

@@ -26,6 +26,23 @@ def lineage(fleet):
     demand(lines == {first: 1, second: 1}, f"an older cart is served: {lines}")
 
 
+def versions(fleet):
+    """A version that was answered and then lost is never another state's: a change under its tag is refused."""
+    user, (first, second) = fleet.user(), fleet.skus(2)
+    fleet.first.add(first, user=user)
+    fleet.first.kept(user=user)
+    fleet.redis.save()
+    lost = fleet.first.add(second, user=user).json["version"]
+    fleet.redis.kill()
+    fleet.redis.go_back()
+    fleet.tell_victims()
+    fleet.second.add(second, user=user)
+    answer = fleet.first.ask("DELETE", f"/v1/cart/lines/{first}", user=user, condition=f'"{lost}"')
+    demand(answer.status == 412, f"a change of a state that is lost: {answer.status}")
+    lines = fleet.first.lines(user=user)
+    demand(lines == {first: 1, second: 1}, f"{lines}")
+
+
 def fence(fleet):
     """A copy made before a cart was brought back does not get into PostgreSQL after that."""
     user, (first, second) = fleet.user(), fleet.skus(2)
@@ -320,6 +337,7 @@ def eviction(fleet):
 
 SCHEDULES = {
     "lineage": lineage,
+    "versions": versions,
     "fence": fence,
     "version-guard": version_guard,
     "inbox-delivery": inbox_delivery,

@@ -34,12 +34,12 @@ SCRIPT_STEPS = {
     "persisted": "sync.mark",
     "raise": "sync.raise",
     "distrust": "sync.distrust",
+    "enlist": "sync.lineage",
     "add": "change.add",
     "edit": "change.edit",
     "remove": "change.remove",
     # Told apart by the action, its eleventh argument: an order's or a merge's.
     "apply": "apply",
-    "anyway": "anyway",
     "evict": "sync.evict",
     "freeze": "merge.freeze",
     "bury": "merge.bury",
@@ -131,9 +131,7 @@ class RedisWatcher:
         if name in (b"EVALSHA", b"EVAL"):
             step = self.digests.get(words[1]) if name == b"EVALSHA" else self._learn(words[1])
             keys = int(words[2])
-            if step == "anyway":
-                step = self._noted(words[3])
-            elif step == "apply":
+            if step == "apply":
                 step = words[keys + 13].decode() + ".apply"
             return step
         if name == b"SCRIPT" and len(words) > 2:
@@ -143,10 +141,6 @@ class RedisWatcher:
         elif name == b"XREAD":
             return "sync.take"
         return None
-
-    @staticmethod
-    def _noted(key):
-        return "sync.lineage" if key.endswith(b"cart:lineage") else None
 
     def _learn(self, source):
         for name, text in self.texts.items():

@@ -42,7 +42,7 @@ class Shop:
             f"CART_{key}": str(value) for key, value in self.settings.items()
         }
         self.cartctl("migrate")
-        psql(f"TRUNCATE shop_{name}.carts, shop_{name}.cart_inbox, shop_{name}.cart_changes, shop_{name}.cart_merges")
+        psql(f"TRUNCATE shop_{name}.carts, shop_{name}.cart_inbox, shop_{name}.cart_events, shop_{name}.cart_merges")
         with tempfile.NamedTemporaryFile("w", suffix=".ndjson") as file:
             file.write(json.dumps({"sku": "same", "name": name, "unitPrice": price, "currency": "GBP"}) + "\n")
             file.flush()

@@ -17,15 +17,21 @@ package protocol Operations {
 package struct Readiness: Equatable, Sendable {
   package var redis: Bool
   package var postgres: Bool
+  /// Why a change would be refused now; `nil` where it would be accepted.
+  package var refusal: String?
+  /// Whether Redis may be read: it is the one that speaks for the shop.
+  package var isServed: Bool
 
-  package init(redis: Bool, postgres: Bool) {
+  package init(redis: Bool, postgres: Bool, refusal: String? = nil, isServed: Bool = true) {
     self.redis = redis
     self.postgres = postgres
+    self.refusal = refusal
+    self.isServed = isServed
   }
 
   /// Carts at work are Redis's: without it they are read from PostgreSQL's copies.
-  package var canRead: Bool { redis || postgres }
-  package var canChange: Bool { redis }
+  package var canRead: Bool { redis && isServed || postgres }
+  package var canChange: Bool { redis && refusal == nil }
 }
 
 extension CartService {
@@ -50,6 +56,10 @@ extension CartService {
     ] {
       writer.key(escaping: name)
       writer.boolean(value)
+    }
+    if let refusal = readiness.refusal {
+      writer.key("reason")
+      writer.string(refusal)
     }
     writer.endObject()
     return operationsResponse(writer.bytes, "application/json")

@@ -32,35 +32,6 @@ extension PostgresCarts {
     """
   }
 
-  /// `$1` replication id, `$2` its number where it has one already.
-  static let register = PostgresStatement(
-    "lineage_register",
-    """
-    WITH known AS (
-      SELECT max(number) FILTER (WHERE replication_id = $1) AS number, coalesce(max(number), 0) AS newest
-      FROM redis_lineages
-    ), added AS (
-      INSERT INTO redis_lineages (number, replication_id)
-      SELECT coalesce($2, next_generation(newest)), $1 FROM known WHERE number IS NULL
-      ON CONFLICT DO NOTHING
-      RETURNING number
-    )
-    SELECT coalesce(added.number, known.number), greatest(known.newest, added.number)
-    FROM known LEFT JOIN added ON true
-    """)
-
-  /// Whether the history `$1`, numbered `$2`, is the newest; one that the database does not know any more is noted anew.
-  static let confirm = PostgresStatement(
-    "lineage_confirm",
-    """
-    WITH added AS (
-      INSERT INTO redis_lineages (number, replication_id)
-      SELECT $2, $1 WHERE NOT EXISTS (SELECT FROM redis_lineages WHERE number >= $2 OR replication_id = $1)
-      ON CONFLICT DO NOTHING
-    )
-    SELECT coalesce((SELECT max(number) FROM redis_lineages) <= $2, true)
-    """)
-
   static let row = PostgresStatement(
     "cart_row", "SELECT \(CartRow.columns) FROM carts c WHERE c.owner_kind = $1 AND c.owner_id = $2")
 
@@ -113,17 +84,27 @@ extension PostgresCarts {
     ORDER BY c.owner_kind, c.owner_id FOR UPDATE OF c
     """)
 
+  /// `$3` epoch, `$4` version of the copy in Redis, less than any where there is none; `$5` whether it is of another
+  /// history. A later version than this database knows may have been given where Redis's copy is such a one, and where it
+  /// is older than the one here, or gone, though Redis did not let go of it.
   static let raise = PostgresStatement(
     "cart_raise",
     """
     UPDATE carts c SET epoch = next_generation(greatest(c.epoch, o.epoch)), is_released = false,
-      version_floor = CASE
-        WHEN c.is_released OR c.version = 0 OR (c.data_epoch, c.version) <= (o.epoch, o.version) THEN c.version_floor
-        ELSE (greatest(c.version, c.version_floor) / \(CartRow.versionStep) + 1) * \(CartRow.versionStep)
-      END
-    FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) AS o (kind, id, epoch, version)
+      version_floor = coalesce(o.skip, c.version_floor)
+    FROM (
+      SELECT kind, id, n.epoch, CASE
+        WHEN is_stray AND n.version > 0
+          OR NOT p.is_released AND greatest(p.version, p.version_floor) > 0
+            AND (p.data_epoch, p.version) > (n.epoch, n.version)
+        THEN (greatest(p.version, p.version_floor, n.version) / \(CartRow.versionStep) + 1) * \(CartRow.versionStep)
+      END AS skip
+      FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::boolean[])
+        AS n (kind, id, epoch, version, is_stray)
+      JOIN carts p ON p.owner_kind = kind AND p.owner_id = id
+    ) o
     WHERE c.owner_kind = o.kind AND c.owner_id = o.id
-    RETURNING c.owner_kind, c.owner_id, c.epoch, c.version_floor
+    RETURNING c.owner_kind, c.owner_id, c.epoch, o.skip
     """)
 
   /// ``columns(of:)`` as a table.
@@ -177,9 +158,9 @@ extension PostgresCarts {
       SELECT c.owner_kind, c.owner_id FROM carts c JOIN given USING (owner_kind, owner_id)
       ORDER BY c.owner_kind, c.owner_id FOR UPDATE OF c SKIP LOCKED
     ), copies AS (
-      SELECT given.* FROM given LEFT JOIN free USING (owner_kind, owner_id)
-      WHERE free.owner_id IS NOT NULL
-        OR NOT EXISTS (SELECT FROM carts c WHERE c.owner_kind = given.owner_kind AND c.owner_id = given.owner_id)
+      SELECT given.* FROM given
+        LEFT JOIN free USING (owner_kind, owner_id) LEFT JOIN carts c USING (owner_kind, owner_id)
+      WHERE free.owner_id IS NOT NULL OR c.owner_id IS NULL
     ), written AS (
       \(writeCopies) RETURNING owner_kind, owner_id, inbox_applied
     ), delivered AS (
@@ -227,7 +208,9 @@ extension PostgresCarts {
     ), gone AS (
       DELETE FROM carts c USING page p
       WHERE p.is_over AND c.owner_kind = p.owner_kind AND c.owner_id = p.owner_id AND \(isOver("c"))
-      RETURNING c.owner_id
+      RETURNING c.owner_kind, c.owner_id
+    ), commands AS (
+      DELETE FROM cart_inbox i USING gone g WHERE i.owner_kind = g.owner_kind AND i.owner_id = g.owner_id
     )
     SELECT (SELECT count(*) FROM page), (SELECT count(*) FROM gone), owner_kind, owner_id FROM page
     ORDER BY owner_kind DESC, owner_id DESC LIMIT 1

@@ -10,25 +10,6 @@ package final class PostgresCarts {
     self.connection = connection
   }
 
-  // MARK: Histories
-
-  /// Registers a history of Redis, or finds it registered.
-  ///
-  /// - Parameters:
-  ///   - replicationID: `master_replid` of `INFO replication`.
-  ///   - number: what the history is known as already; it keeps the number where this database was put back.
-  /// - Throws: ``StoreError`` also where a newer history is registered: this Redis is not the one in use any more.
-  package func register(_ replicationID: String, as number: Int64?) throws(StoreError) -> Int64 {
-    // Whoever loses against another that registers the same finds it registered the next time.
-    for _ in 0..<2 {
-      let rows = try read(Self.register, [.text(replicationID), .integer(number)])
-      guard let registered = rows.integer(0, 0), let newest = rows.integer(0, 1) else { continue }
-      if registered == newest { return registered }
-      break
-    }
-    throw Self.outdated.storeError
-  }
-
   /// The place of this database in time; see ``DatabaseLineage``.
   package func lineage() throws(StoreError) -> DatabaseLineage {
     let rows = try read(Self.lineage, [])
@@ -90,58 +71,51 @@ package final class PostgresCarts {
     package var row: CartRow
     /// The epoch that the restored cart is to have.
     package var epoch: Int64
-    /// The version with which the database's copy is to go on where Redis has lost what came after it.
-    package var version: Int64
+    /// The version with which the cart is to go on if a later one than the copies have may have been given, and lost; `nil`
+    /// where none was.
+    package var skip: Int64?
   }
 
-  /// Takes hold of carts: raises their epochs above all that there were. Where the database's copy may be the one that
-  /// goes on, the version for that is noted, so that it is a later one if Redis loses the cart again before it is
-  /// persisted. The copy's own place stays: who takes hold of a cart may not come to put it back.
+  /// Takes hold of carts: raises their epochs above all that there were. A version to which one skips is noted, so that it
+  /// is a later one if Redis loses the cart again before it is persisted. The copy's own place stays: who takes hold of a
+  /// cart may not come to put it back.
   ///
   /// - Parameters:
   ///   - owners: with the epoch and version of the copy that Redis has, `nil` where it has none: a cart that neither
   ///     store has is not claimed.
+  ///   - strays: those whose copy is of another history of Redis: it may be older than what was answered.
   ///   - history: the number of the history that the caller serves.
   /// - Throws: ``StoreError`` also where a newer history of Redis is registered.
   package func claim(
-    _ owners: [(owner: CartOwner, place: (epoch: Int64, version: Int64)?)], in history: RedisHistory
+    _ owners: [(owner: CartOwner, place: (epoch: Int64, version: Int64)?)], strays: Set<CartOwner> = [],
+    in history: RedisHistory
   ) throws(StoreError) -> [CartOwner: Claim] {
     let all = Owners(owners.map(\.owner))
-    let areKnown = owners.map { $0.place == nil ? "f" : "t" }
     return try inTransaction { () throws(StoreError) in
-      _ = try read(Self.add, all.parameters + [.texts(areKnown)])
+      _ = try read(Self.add, all.parameters + [.booleans(owners.map { $0.place != nil })])
       let rows = try read(Self.lock, all.parameters)
       try confirm(history)
       var claims: [CartOwner: Claim] = [:]
       for row in 0..<rows.rowCount {
         let row = try CartRow(rows, row)
         guard let owner = row.hash.cart.owner else { continue }
-        claims[owner] = Claim(row: row, epoch: row.fence, version: row.hash.cart.version)
+        claims[owner] = Claim(row: row, epoch: row.fence)
       }
       if claims.isEmpty { return claims }
       let raised = try read(
         Self.raise,
         all.parameters + [
-          .integers(owners.map { $0.place?.epoch ?? 0 }), .integers(owners.map { $0.place?.version ?? 0 }),
+          .integers(owners.map { $0.place?.epoch ?? -1 }), .integers(owners.map { $0.place?.version ?? -1 }),
+          .booleans(owners.map { strays.contains($0.owner) }),
         ])
       for row in 0..<raised.rowCount {
         guard let owner = CartOwner(kind: raised.text(row, 0) ?? "", id: raised.text(row, 1) ?? ""),
-          let epoch = raised.integer(row, 2), let floor = raised.integer(row, 3)
+          let epoch = raised.integer(row, 2)
         else { throw Self.incomplete.storeError }
         claims[owner]?.epoch = epoch
-        guard let claim = claims[owner], !claim.row.isReleased, claim.version > 0 else { continue }
-        claims[owner]?.version = floor
+        claims[owner]?.skip = raised.integer(row, 3)
       }
       return claims
-    }
-  }
-
-  func confirm(_ history: RedisHistory) throws(StoreError) {
-    if history == .unregistered { return }
-    let rows = try read(Self.confirm, [.text(history.replicationID), .integer(history.lineage)])
-    guard rows.boolean(0, 0) == true else {
-      refused = history
-      throw Self.outdated.storeError
     }
   }
 

@@ -64,7 +64,7 @@ extension PostgresCarts {
     return changes
   }
 
-  private static let changes = PostgresStatement(
+  static let changes = PostgresStatement(
     "changes_of_cart",
     """
     SELECT (extract(epoch FROM at) * 1000)::bigint, epoch, version, sku, action, request_id,

@@ -13,8 +13,6 @@ package struct PostgresExamination: Sendable {
   package var migrationProblem: PostgresError?
   /// Tables that the user may not read and write.
   package var forbiddenTables: [String] = []
-  /// The newest history of Redis.
-  package var lineage: Int64?
   /// Months (`2026_11`) of this and the next month whose partition is missing.
   package var missingMonths: [String] = []
   /// Carts that have something in them, or had.
@@ -47,10 +45,9 @@ extension PostgresConnection {
     found.forbiddenTables = (0..<tables.rowCount).compactMap { tables.text($0, 0) }
     if !found.forbiddenTables.isEmpty { return found }
     let carts = try query(Self.carts)
-    found.lineage = carts.integer(0, 0)
-    found.carts = carts.integer(0, 1) ?? 0
-    found.commands = carts.integer(0, 2) ?? 0
-    found.commandsWaiting = carts.integer(0, 3) ?? 0
+    found.carts = carts.integer(0, 0) ?? 0
+    found.commands = carts.integer(0, 1) ?? 0
+    found.commandsWaiting = carts.integer(0, 2) ?? 0
     let months = try query(Self.months)
     found.missingMonths = (0..<months.rowCount).compactMap { months.text($0, 0) }
     return found
@@ -78,8 +75,8 @@ extension PostgresConnection {
   private static let carts = PostgresStatement(
     "examine_carts",
     """
-    SELECT (SELECT max(number) FROM redis_lineages), (SELECT count(*) FROM carts WHERE version > 0 AND state <> 2),
-      count(*), coalesce((extract(epoch FROM now() - min(created_at)) * 1000)::bigint, 0)
+    SELECT (SELECT count(*) FROM carts WHERE version > 0 AND state <> 2), count(*),
+      coalesce((extract(epoch FROM now() - min(created_at)) * 1000)::bigint, 0)
     FROM cart_inbox
     """)
 

@@ -127,7 +127,7 @@ extension PostgresCarts {
     )
     """)
 
-  private static let beingMerged = PostgresStatement(
+  static let beingMerged = PostgresStatement(
     "merge_unfinished",
     """
     SELECT owner_id FROM carts

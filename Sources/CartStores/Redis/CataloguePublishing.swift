@@ -36,6 +36,7 @@ extension RedisCatalogue {
   /// - Returns: the number of products that were sent.
   @discardableResult
   package func publish(anew: Bool = false) throws(StoreError) -> Int {
+    try needOwn()
     let target = try source.generation()
     let replies = try connection.exchange(
       [RedisCommand("GET", connection.keys.published), RedisCommand("GET", connection.keys.generation)], .reading)
@@ -70,6 +71,7 @@ extension RedisCatalogue {
   package func publishStock(_ products: [Product]) throws(StoreError) -> Int {
     let calls = publishing(stockOf: products)
     if calls.isEmpty { return 0 }
+    try needOwn()
     let replies = try connection.evaluate(calls, .reading)
     var sent = 0
     for index in calls.indices {

@@ -4,7 +4,8 @@ package import CartDomain
 package final class RedisCartStore: CartStore {
   private let connection: RedisConnection
   private let catalogue: RedisCatalogue
-  private let histories: RedisHistories
+  /// Know whether Redis may be used.
+  package let histories: RedisHistories
   private let restorer: CartRestorer?
   private let synchronizer: CartSynchronizer?
   private let merger: CartMerger?
@@ -25,7 +26,8 @@ package final class RedisCartStore: CartStore {
     self.touchLimit = touchLimit
     connection = catalogue.connection
     self.catalogue = catalogue
-    histories = RedisHistories(connection, archive: archive)
+    histories = RedisHistories(connection, archive: archive, .serving)
+    catalogue.histories = histories
     restorer = archive.map { [histories, connection] archive in
       CartRestorer(RedisCarts(connection, histories: histories), archive: archive)
     }
@@ -160,7 +162,7 @@ package final class RedisCartStore: CartStore {
         guard let merger else { throw StoreError(.unavailable, "the cart is being merged") }
         try merger.end(owner)
       case .full: throw StoreError(.unavailable, "Redis: memory is short")
-      case .gap, .outdated: throw .unexpectedReply
+      case .gap, .outdated, .closed, .superseded: throw .unexpectedReply
       case .otherGeneration: otherGenerations += 1
       case .late:
         // Redis's clock was not where it was thought to be; by now it is known.
@@ -178,12 +180,21 @@ extension RedisCartStore {
   /// Reads a cart, and the catalogue's generation in the same round trip.
   private func read(_ owner: CartOwner) throws(StoreError) -> CartHash? {
     let commands = [
-      RedisCommand("HGETALL", connection.keys.cart(of: owner)), RedisCommand("GET", connection.keys.generation),
+      RedisCommand("HGETALL", connection.keys.cart(of: owner)),
+      RedisCommand("MGET", connection.keys.generation, connection.keys.pressure),
     ]
     for _ in 0..<Self.attempts {
       let found = try histories.within { history throws(StoreError) -> (hash: CartHash?, isCurrent: Bool) in
         let replies = try connection.exchange(commands, .reading, in: history.required)
-        catalogue.note(generation: try replies.read(1) { value throws(StoreError) in try value.generation() })
+        let (generation, gate) = try replies.read(1) { both throws(StoreError) in
+          (
+            try both.element(0) { value throws(StoreError) in try value.generation() },
+            try both.element(1) { value throws(StoreError) in RedisGate(try value.string()) }
+          )
+        }
+        catalogue.note(generation: generation)
+        // Another Redis may know this cart in a later state.
+        if case .superseded = gate { _ = try histories.heed(.superseded) }
         let hash = try replies.read(0) { fields throws(StoreError) in try CartHash(owner: owner, fields: fields) }
         return (hash, hash?.lineage == history.lineage)
       }
@@ -194,31 +205,34 @@ extension RedisCartStore {
     throw Self.unsettled
   }
 
-  /// Runs a script on a cart.
+  /// Runs a script on a cart; opens Redis for it where it is closed.
   ///
   /// - Returns: its answer, and the cart as it is after it; `nil` where there is none.
   private func run(
     _ script: RedisScript, _ words: RedisCommand, on terms: CartTerms
   ) throws(StoreError) -> (answer: ScriptAnswer, hash: CartHash?) {
-    _ = try connection.currentTime()
-    let sent = RedisClock.monotonic
     let keys = connection.keys.forChange(of: terms.owner)
-    let (answer, hash) = try histories.within { history throws(StoreError) in
-      var arguments = terms.words(history: history, deadline: connection.deadline)
-      arguments.append(words: words)
-      return try connection.evaluate(script, keys: keys, arguments: arguments, in: history.required) {
-        answer, cart throws(StoreError) in
-        do throws(StoreError) {
-          return (try ScriptAnswer(answer), try CartHash(owner: terms.owner, fields: cart))
-        } catch {
-          // The script has run; what it made can't be read.
-          throw StoreError(error.code, error.message, isOutcomeUnknown: true)
+    for _ in 0..<Self.attempts {
+      _ = try connection.currentTime()
+      let sent = RedisClock.monotonic
+      let (answer, hash) = try histories.within { history throws(StoreError) in
+        var arguments = terms.words(history: history, deadline: connection.deadline)
+        arguments.append(words: words)
+        return try connection.evaluate(script, keys: keys, arguments: arguments, in: history.required) {
+          answer, cart throws(StoreError) in
+          do throws(StoreError) {
+            return (try ScriptAnswer(answer), try CartHash(owner: terms.owner, fields: cart))
+          } catch {
+            // The script has run; what it made can't be read.
+            throw StoreError(error.code, error.message, isOutcomeUnknown: true)
+          }
         }
       }
+      connection.learnTime(answer.time, sent: sent)
+      catalogue.note(generation: answer.generation)
+      if try !histories.heed(answer.status) { return (answer, hash) }
     }
-    connection.learnTime(answer.time, sent: sent)
-    catalogue.note(generation: answer.generation)
-    return (answer, hash)
+    throw Self.unsettled
   }
 
   /// Where Redis has no cart, or none that may be trusted, every path comes here.

@@ -316,7 +316,10 @@ extension RedisCarts {
     let answer = try replies.read(calls.count) { value throws(StoreError) in try ScriptAnswer(value) }
     switch answer.status {
     case .changed, .unchanged: return answer.version
-    default: return nil
+    default:
+      // Whoever opens Redis comes again, as after another change.
+      _ = try histories.heed(answer.status)
+      return nil
     }
   }
 

@@ -13,6 +13,8 @@ package final class RedisCatalogue: Catalogue {
 
   let connection: RedisConnection
   let source: any CatalogueSource
+  /// Know whether Redis is the shop's; without them, whoever shares the connection does.
+  package var histories: RedisHistories?
   private var products: BoundedCache<SKU, Stamped>
   private var unknown = BoundedCache<SKU, Int64>(capacity: RedisCatalogue.rememberedUnknown)
   private var revisions: BoundedCache<RevisionID, ProductRevision>
@@ -58,12 +60,19 @@ package final class RedisCatalogue: Catalogue {
     return found
   }
 
+  /// A Redis that is not the shop's has no catalogue for it, and is given none.
+  func needOwn() throws(StoreError) {
+    if let histories, (try? histories.current()) != nil { return }
+    if connection.isForeign { throw StoreError(.unavailable, "Redis: this one does not speak for the shop") }
+  }
+
   package func exactProducts(for skus: [SKU]) throws(StoreError) -> [Product?] {
     skus.isEmpty ? [] : try source.products(for: skus)
   }
 
   package func revisions(_ ids: [RevisionID]) throws(StoreError) -> [ProductRevision?] {
     do throws(StoreError) {
+      try needOwn()
       let found = try load(revisions: ids)
       return ids.map { found[$0] }
     } catch {
@@ -85,6 +94,7 @@ package final class RedisCatalogue: Catalogue {
   ///
   /// - Returns: the products that there are, and the generation they were checked at.
   func current(_ skus: [SKU]) throws(StoreError) -> (products: [SKU: Product], generation: Int64) {
+    try needOwn()
     var rounds = 3
     while true {
       let generation = if let generation { generation } else { try refreshGeneration() }
@@ -115,6 +125,7 @@ extension RedisCatalogue {
   /// Asks Redis for the current generation, or establishes one where Redis has been emptied.
   @discardableResult
   private func refreshGeneration() throws(StoreError) -> Int64 {
+    try needOwn()
     for isRestarted in [false, true] {
       let replies = try connection.exchange(RedisCommand("GET", connection.keys.generation), .reading)
       note(generation: try replies.read(0) { value throws(StoreError) in try value.generation() })

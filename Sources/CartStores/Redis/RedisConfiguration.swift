@@ -20,6 +20,9 @@ package struct RedisConfiguration: Sendable {
   package var timeoutMilliseconds: Int64
   /// For so many milliseconds after a time-out nothing is tried, so that whoever has another way out takes it at once.
   package var restAfterTimeout: Int64 = 0
+  /// A connection is made anew after so many milliseconds, or up to a fifth more, so that not all are at once: a name that
+  /// leads to another Redis by now is followed.
+  package var maximumAge: Int64 = 270_000
 
   package init(
     address: Address, database: Int = 0, prefix: String = "", user: String? = nil, password: [UInt8]? = nil,
@@ -52,6 +55,26 @@ package struct RedisConfiguration: Sendable {
       address: address, database: try settings.integer(.redisDatabase, in: 0...65_535),
       prefix: settings[.redisPrefix], user: user.isEmpty ? nil : user, password: password)
     restAfterTimeout = 1_000
+  }
+
+  /// Behind a replication id: other keys of the same Redis are another place. Empty for the default.
+  var keyspace: String {
+    if database == 0 && prefix.isEmpty { return "" }
+    return "/\(database)/" + PercentEncoding.encode(prefix, reserved: [UInt8(ascii: "|")])
+  }
+
+  /// Where it is, for everybody who reaches it by the same words. A socket and a loopback address mean another Redis on
+  /// each host, which stands before them.
+  package var location: String {
+    let place: String
+    switch address {
+    case .unix(let path): place = "\(HostName.current) unix:\(FilePath.resolved(path))"
+    case .tcp(let host, let port):
+      let name = host.lowercased()
+      let isHere = name == "localhost" || name == "::1" || name.hasPrefix("127.")
+      place = (isHere ? HostName.current + " " : "") + "\(name):\(port)"
+    }
+    return place + keyspace
   }
 
   private static func trimmed(_ bytes: [UInt8]) -> [UInt8] {

@@ -23,8 +23,15 @@ import Glibc
   private var clock = RedisClock()
   /// Nothing is tried before this moment of the monotonic clock.
   private var restsUntil: Int64 = 0
-  /// The server at the other end, as it was when the connection was made; `nil` before the first one.
+  /// The connection is made anew after this moment of the monotonic clock.
+  private var endsAt: Int64 = 0
+  /// When the server last said what it is.
+  private var roleSeenAt: Int64 = 0
+  /// The server at the other end, as it was when the connection was made; `nil` before the first one, and once it turned
+  /// out to be another.
   private(set) var server: RedisServer?
+  /// The history of a Redis that does not speak for the shop: nothing is written into it.
+  var foreignID: String?
   private var memory = ReplyMemory()
 
   /// Connects when it is first used.
@@ -44,6 +51,12 @@ import Glibc
     return now
   }
 
+  /// The Redis that was last reached is not this shop's; see ``RedisHistories``.
+  var isForeign: Bool { foreignID != nil && foreignID == server?.replicationID }
+
+  /// Where it leads; see ``RedisConfiguration/location``.
+  var location: String { configuration.location }
+
   /// How long an answer is waited for.
   var timeoutMilliseconds: Int64 { configuration.timeoutMilliseconds }
 
@@ -55,7 +68,7 @@ import Glibc
   /// - Throws: ``StoreError`` where Redis is away or refuses the user, the database or the scripts.
   package func connect() throws(StoreError) {
     if unsafe context != nil {
-      if !isPeerGone { return }
+      if !isPeerGone, RedisClock.monotonic < endsAt { return }
       close()
     }
     if RedisClock.monotonic < restsUntil {
@@ -81,6 +94,12 @@ import Glibc
     unsafe context = nil
   }
 
+  /// Ends the connection to a server that is not the one it was: what is known of it counts no longer.
+  func leave() {
+    close()
+    server = nil
+  }
+
   /// Sends `commands` in one go and waits for all their answers.
   ///
   /// Error replies are left to the reader of the answers. Any other error and any time-out end the connection. It is
@@ -98,9 +117,21 @@ import Glibc
     defer { observeWait?(false) }
     while true {
       try connect()
-      if let history, history != server?.replicationID { throw Self.otherHistory }
+      if let history {
+        if server?.isPrimary == false {
+          leave()
+          throw RedisHistories.isReplica
+        }
+        if history != server?.replicationID { throw Self.otherHistory }
+      }
+      let asksRole = history != nil && RedisClock.monotonic - roleSeenAt >= Self.roleInterval
       var replies = RedisReplies(in: freshMemory())
-      guard let failure = transmit(commands, isWhole: isTransaction || commands.count == 1, into: &replies) else {
+      let isWhole = isTransaction || commands.count == 1
+      guard let failure = transmit((asksRole ? [RedisRole.question] : []) + commands, isWhole: isWhole, into: &replies)
+      else {
+        // What was done was done; what was read may be somebody else's.
+        if asksRole, try !isSameServer(&replies), effect == .reading { throw Self.otherHistory }
+        if replies.haveError(Self.departures) || isTransaction && replies.lastHasError(Self.departures) { leave() }
         return replies
       }
       close()
@@ -117,6 +148,21 @@ import Glibc
     _ command: RedisCommand, _ effect: Effect, in history: String? = nil
   ) throws(StoreError) -> RedisReplies {
     try exchange([command], effect, in: history)
+  }
+
+  /// Milliseconds between two questions for the server's role, if anybody asks for anything.
+  private static let roleInterval: Int64 = 1_000
+  /// Errors of a server that can't do its part: it was not carried out, and the next use looks for another one.
+  private static let departures = ["READONLY", "MASTERDOWN", "LOADING", "NOREPLICAS", "CLUSTERDOWN"]
+
+  /// Takes the answer to the question for the server's role; leaves a server that is a replica or in another history.
+  private func isSameServer(_ replies: inout RedisReplies) throws(StoreError) -> Bool {
+    roleSeenAt = RedisClock.monotonic
+    let role = try RedisRole(replies, at: 0, keyspace: configuration.keyspace)
+    replies.dropFirst()
+    guard let role, !role.isPrimary || role.replicationID != server?.replicationID else { return true }
+    leave()
+    return false
   }
 
   private static let otherHistory = StoreError(.unavailable, "Redis: has begun another history")
@@ -242,9 +288,8 @@ extension RedisConnection {
     if configuration.database != 0 { commands.append(RedisCommand("SELECT", String(configuration.database))) }
     let settled = commands.count
     commands.append(RedisCommand("TIME"))
-    commands.append(RedisCommand("INFO", "replication"))
-    commands.append(RedisCommand("GET", keys.lineage))
-    commands.append(RedisCommand("GET", keys.database))
+    commands += RedisServer.questions(keys)
+    let scripts = commands.count
     for script in RedisScript.allCases {
       var command = RedisCommand("SCRIPT", "LOAD")
       command.append(script.source)
@@ -258,9 +303,11 @@ extension RedisConnection {
     for index in 0..<settled { try replies.check(index) }
     let time = try replies.read(settled) { value throws(StoreError) in try Self.milliseconds(ofTime: value) }
     learnTime(time, sent: sent)
-    server = try RedisServer(replies, at: settled + 1)
+    server = try RedisServer(replies, at: settled + 1, keyspace: configuration.keyspace)
+    roleSeenAt = RedisClock.monotonic
+    endsAt = roleSeenAt + configuration.maximumAge + Int64.random(in: 0...configuration.maximumAge / 5)
     for (index, script) in RedisScript.allCases.enumerated() {
-      digests[script] = try replies.read(settled + 4 + index) { value throws(StoreError) in try value.bytes() }
+      digests[script] = try replies.read(scripts + index) { value throws(StoreError) in try value.bytes() }
     }
   }
 

@@ -20,19 +20,23 @@ package struct RedisExamination: Sendable {
   package var clockAhead: Int64 = 0
   /// Commands that this user may not run, and cartd and the syncer need.
   package var missingRights: [String] = []
+  /// They were not tried.
+  package var areRightsUnknown = false
   /// This user may not use keys of this prefix.
   package var areKeysForbidden = false
 }
 
 extension RedisConnection {
-  /// Asks Redis for everything in ``RedisExamination``. Commands that need a right are tried on a key of their own,
-  /// which is removed.
-  package func examine() throws(StoreError) -> RedisExamination {
+  /// Asks Redis for everything in ``RedisExamination``.
+  ///
+  /// - Parameter rights: whether commands that need a right are tried, on a key of their own, which is removed.
+  package func examine(rights: Bool = true) throws(StoreError) -> RedisExamination {
     var found = RedisExamination()
     try readInfo(&found)
     try readConfiguration(&found)
     found.clockAhead = try askTime()
-    try tryRights(&found)
+    found.areRightsUnknown = !rights
+    if rights { try tryRights(&found) }
     return found
   }
 

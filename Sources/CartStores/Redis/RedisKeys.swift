@@ -9,7 +9,7 @@ package struct RedisKeys: Sendable {
   package let dirty: String
   /// Sorted set of carts by the time of their last change.
   package let active: String
-  /// `replication id|number`: the history of Redis as PostgreSQL has registered it.
+  /// The history of Redis as PostgreSQL has registered it: a ``RedisRegistration``.
   package let lineage: String
   /// `tag|number`: the database as a syncer last saw it; `tag|number|next tag` while every cart is put on the list of
   /// dirty ones because the database has gone back.
@@ -28,7 +28,7 @@ package struct RedisKeys: Sendable {
   package let reader: String
   /// Hash: periodic task → when it is due, how often it has failed, where it goes on.
   package let tasks: String
-  /// There while memory is short.
+  /// There while memory is short, or while no cart may change: a ``RedisGate``.
   package let pressure: String
   /// A number that becomes another, greater one whenever something in the catalogue does.
   package let generation: String

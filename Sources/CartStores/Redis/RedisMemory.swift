@@ -26,11 +26,9 @@ extension RedisConnection {
     }
     let limit = number("maxmemory:")
     let isShort = limit > 0 && number("used_memory:") > limit / 100 * Self.pressurePercent
-    let command =
-      isShort
-      ? RedisCommand("SET", keys.pressure, "1", "EX", String(Self.pressureSeconds))
-      : RedisCommand("DEL", keys.pressure)
-    try carryOutAnyway(command, on: keys.pressure).check(0)
+    try evaluate(
+      .press, keys: [keys.pressure], arguments: RedisCommand(isShort ? String(Self.pressureSeconds) : ""), .reading
+    ).check(0)
   }
 
   /// Carries out a small command even where memory is out. A syncer needs that: only it can make room then.

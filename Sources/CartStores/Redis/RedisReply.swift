@@ -16,7 +16,25 @@ import CartDomain
     unsafe roots.append(pointer.assumingMemoryBound(to: redisReply.self))
   }
 
+  /// Takes away the answer to a question that was put in front of somebody else's.
+  mutating func dropFirst() { unsafe roots.removeFirst() }
+
   var count: Int { unsafe roots.count }
+
+  /// Whether one of them is an error with one of `codes`.
+  borrowing func haveError(_ codes: [String]) -> Bool {
+    unsafe roots.contains { root in unsafe RedisValue(root).isError(codes) }
+  }
+
+  /// Whether an element of the last one, a transaction's answers, is an error with one of `codes`.
+  borrowing func lastHasError(_ codes: [String]) -> Bool {
+    guard let last = unsafe roots.last else { return false }
+    let value = unsafe RedisValue(last)
+    for index in 0..<(value.count ?? 0) {
+      if (try? value.element(index) { element in element.isError(codes) }) == true { return true }
+    }
+    return false
+  }
 
   /// Lends the reply to `body`.
   ///
@@ -111,6 +129,11 @@ import CartDomain
   /// - Throws: what an error means that stands in the place of an answer.
   borrowing func check() throws(StoreError) {
     if let errorMessage { throw StoreError(redis: errorMessage) }
+  }
+
+  fileprivate func isError(_ codes: [String]) -> Bool {
+    guard let errorMessage else { return false }
+    return codes.contains { errorMessage.hasPrefix($0) }
   }
 
   var errorMessage: String? {

@@ -29,6 +29,10 @@ enum RedisScript: String, CaseIterable, Sendable {
   case move
   case advance
   case reset
+  case enlist
+  case supersede
+  case shut
+  case press
   /// A small command of somebody who can't go on without it: allowed where Redis is out of memory.
   case anyway
   case aside
@@ -60,7 +64,8 @@ enum RedisScript: String, CaseIterable, Sendable {
   var isAllowedWithoutMemory: Bool {
     switch self {
     case .edit, .remove, .select, .touch, .apply, .hold, .release, .reinstall, .persisted, .raise, .distrust, .evict,
-      .freeze, .bury, .move, .advance, .reset, .anyway, .aside, .claim, .register, .leave:
+      .freeze, .bury, .move, .advance, .reset, .enlist, .supersede, .shut, .press, .anyway, .aside,
+      .claim, .register, .leave:
       true
     case .add, .editWithData, .acknowledge, .install, .fill, .publish: false
     }
@@ -92,6 +97,10 @@ enum RedisScript: String, CaseIterable, Sendable {
     case .publish, .move: [PackageResources.token_lua, PackageResources.publish_lua]
     case .advance: [PackageResources.token_lua, PackageResources.advance_lua]
     case .reset: [PackageResources.token_lua, PackageResources.reset_lua]
+    case .enlist: [PackageResources.enlist_lua]
+    case .supersede: [PackageResources.supersede_lua]
+    case .shut: [PackageResources.shut_lua]
+    case .press: [PackageResources.press_lua]
     case .anyway: [PackageResources.anyway_lua]
     case .aside: [PackageResources.aside_lua]
     case .claim: [PackageResources.claim_lua]

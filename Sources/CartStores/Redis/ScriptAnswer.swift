@@ -27,6 +27,10 @@ struct ScriptAnswer {
     case gap = "GAP"
     /// The lines are not as the sender of a command saw them.
     case outdated = "OUTDATED"
+    /// Nothing changes until somebody opens Redis: see ``RedisHistories/open()``.
+    case closed = "CLOSED"
+    /// PostgreSQL has registered a newer history of Redis.
+    case superseded = "SUPERSEDED"
     case merging = "MERGING"
     case merged = "MERGED"
   }

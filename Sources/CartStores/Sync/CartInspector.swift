@@ -27,11 +27,13 @@ package struct CartFinding: Sendable {
 /// Looks at carts in both stores. Nobody uses them by that: nothing is claimed, renewed or registered.
 package final class CartInspector {
   private let redis: RedisConnection
+  private let histories: RedisHistories
   private let archive: PostgresCarts
 
-  package init(_ redis: RedisConnection, archive: PostgresCarts) {
+  package init(_ redis: RedisConnection, archive: PostgresCarts, histories: RedisHistories) {
     self.redis = redis
     self.archive = archive
+    self.histories = histories
   }
 
   /// - Throws: ``StoreError`` where a store is away and the other has no cart: then nobody knows whether there is one.
@@ -64,12 +66,20 @@ package final class CartInspector {
   private func place(of hash: CartHash) -> (Int64, Int64) { (hash.epoch, hash.cart.version) }
 
   private func lookIntoRedis(_ owner: CartOwner, _ finding: inout CartFinding) throws(StoreError) {
+    let history: RedisHistory?
+    do throws(StoreError) {
+      history = try histories.current()
+    } catch {
+      if redis.isForeign { throw error }
+      // It begins another one with its next use.
+      history = nil
+    }
     let replies = try redis.exchange(RedisCommand("HGETALL", redis.keys.cart(of: owner)), .reading)
     let hash = try replies.read(0) { fields throws(StoreError) in try CartHash(owner: owner, fields: fields) }
     // A note that there is no cart is not one.
     guard let hash, hash.epoch > 0 || hash.cart.version > 0 || hash.mergedInto != nil else { return }
     finding.hash = hash
-    finding.isStale = hash.lineage != redis.server?.registeredLineage ?? 0
+    finding.isStale = hash.lineage != history?.lineage ?? 0
   }
 }
 

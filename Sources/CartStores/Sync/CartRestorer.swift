@@ -142,7 +142,9 @@ package final class CartRestorer {
     try carts.release(current, token: token, in: history)
     if wanted.isEmpty { return report }
     let claims = try archive.claim(
-      wanted.map { entry in (entry.owner, entry.copy.map { ($0.epoch, $0.cart.version) }) }, in: history)
+      wanted.map { entry in (entry.owner, entry.copy.map { ($0.epoch, $0.cart.version) }) },
+      // One that is to be compared within this history has no number.
+      strays: Set(wanted.filter { $0.copy.map { $0.lineage != 0 } ?? false }.map(\.owner)), in: history)
     var installations: [RedisCarts.Installation] = []
     for (owner, copy, usedAt) in wanted {
       var installation = installation(for: owner, copy: copy, claim: claims[owner], usedAt: usedAt, history, &report)
@@ -178,28 +180,21 @@ package final class CartRestorer {
       if (copy.epoch, copy.cart.version) == (row.epoch, row.cart.version) {
         hash.inboxNumber = max(copy.inboxNumber, row.inboxNumber)
       }
-      // It may be older than what shoppers have seen, and no copy can tell.
-      if carts.histories.hasGoneBack { skipAhead(&hash) }
       report.confirmed += 1
     } else if let end = row.cart.expiresAt, end <= now {
       report.absent += 1
       return Self.absence(of: owner)
     } else {
       hash = row
-      // What Redis had beyond this copy is lost, and with it the versions that it had given.
-      hash.cart.version = claim.version
       report.restored += 1
     }
+    // What Redis had beyond these copies is lost, and with it the versions that it had given.
+    if let skip = claim.skip { hash.cart.version = skip }
     hash.lineage = history.lineage
     hash.epoch = claim.epoch
     hash.persistedVersion = 0
     hash.databaseLineage = nil
     return RedisCarts.Installation(hash: hash, usedAt: usedAt)
-  }
-
-  private func skipAhead(_ hash: inout CartHash) {
-    if hash.cart.version == 0 { return }
-    hash.cart.version = (hash.cart.version / CartRow.versionStep + 1) * CartRow.versionStep
   }
 
   /// A user has no cart yet, or a guest's has come to its end.

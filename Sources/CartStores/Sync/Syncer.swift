@@ -71,21 +71,21 @@ package final class Syncer {
 
   /// - Parameters:
   ///   - name: unique among all syncers of this Redis.
-  ///   - isMember: whether it takes its part of the carts, beside the other syncers; not for one that only drains.
+  ///   - mode: a command looks, and takes no part of the carts from the syncers.
   package init(
-    _ connection: RedisConnection, archive: PostgresCarts, name: String, isMember: Bool = true,
+    _ connection: RedisConnection, archive: PostgresCarts, name: String, mode: RedisHistories.Mode = .serving,
     configuration: Configuration = Configuration()
   ) {
     self.configuration = configuration
     self.connection = connection
     self.archive = archive
-    carts = RedisCarts(connection, histories: RedisHistories(connection, archive: archive))
+    carts = RedisCarts(connection, histories: RedisHistories(connection, archive: archive, mode))
     restorer = CartRestorer(carts, archive: archive)
     synchronizer = CartSynchronizer(restorer)
     stream = ChangeStream(connection)
     lists = CartLists(connection)
     recorder = ChangeRecorder(stream, archive: archive, lists: lists)
-    registry = SyncerRegistry(connection, name: name, isMember: isMember)
+    registry = SyncerRegistry(connection, name: name, isMember: mode == .serving)
     schedule = TaskSchedule(connection)
     catalogue = RedisCatalogue(connection: connection, source: PostgresCatalogue(archive.connection))
     merger = CartMerger(restorer, synchronizer: synchronizer, catalogue: catalogue)
@@ -144,6 +144,7 @@ package final class Syncer {
 
   /// Looks in which history Redis is, and which part of the carts is this syncer's.
   func begin() throws(StoreError) {
+    try carts.histories.check()
     let history = try carts.histories.current()
     let wasReader = registry.isReader
     try registry.renew()
@@ -229,6 +230,11 @@ package final class Syncer {
 
   /// Takes this syncer off the list of those that live.
   package func leave() throws(StoreError) { try registry.leave() }
+
+  /// Marks that nothing is changed from here on, if no other syncer lives; see ``RedisHistories/close(draining:)``.
+  package func close() throws(StoreError) {
+    if try SyncState(of: connection).living.isEmpty { try carts.histories.close() }
+  }
 
   var now: Timestamp { connection.now }
 }

@@ -41,6 +41,8 @@ struct ForgetCart: ParsableCommand {
       throw ExitCode.failure
     }
     let both = try BothStores(stores)
+    // Half of it would be left where the shop's Redis is another.
+    _ = try both.histories.current()
     let report = try CartEraser(both.redis, archive: both.archive).erase(owner)
     if output.json {
       var json = JSONWriter()

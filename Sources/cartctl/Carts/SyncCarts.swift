@@ -2,7 +2,6 @@ import ArgumentParser
 import CartDomain
 import CartJSON
 import CartStores
-import Glibc
 
 /// `cartctl sync`
 struct SyncCarts: ParsableCommand {
@@ -37,7 +36,13 @@ struct SyncCarts: ParsableCommand {
 
   func run() throws {
     let both = try BothStores(stores)
-    if let owner { try sync(owner, both) } else { try syncAll(both) }
+    if try both.archive.records().newest == nil {
+      Terminal.printError("cartctl: no cartd has served this shop yet: there is nothing to bring")
+    } else if let owner {
+      try sync(owner, both)
+    } else {
+      try syncAll(both)
+    }
   }
 
   private func sync(_ owner: CartOwner, _ both: BothStores) throws {
@@ -65,10 +70,7 @@ struct SyncCarts: ParsableCommand {
   }
 
   private func syncAll(_ both: BothStores) throws {
-    let name = "cartctl-\(getpid())-\(String(UInt32.random(in: .min ... .max), radix: 36))"
-    let syncer = Syncer(
-      both.redis, archive: both.archive, name: name, isMember: false,
-      configuration: try Syncer.Configuration(stores.settings()))
+    let syncer = try both.syncer(stores)
     var progress = Progress()
     var (carts, changes) = (0, 0)
     syncer.observer.report = { report in

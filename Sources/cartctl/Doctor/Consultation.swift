@@ -1,6 +1,7 @@
 import CartDomain
 import CartStores
 import FastCGIServer
+import Glibc
 
 /// Looks at both stores, and judges what it sees.
 struct Consultation {
@@ -9,9 +10,11 @@ struct Consultation {
   init(_ both: BothStores, _ settings: Settings) {
     judge(PoolGlance(settings), settings)
     var redis: RedisExamination?
-    var database: PostgresExamination?
+    // PostgreSQL that is away, or has no tables yet, is told of below.
+    let standing = try? both.histories.standing()
     do throws(StoreError) {
-      let found = try both.redis.examine()
+      // Nothing is tried in a Redis that is not the shop's.
+      let found = try both.redis.examine(rights: standing.map { $0.state == .newest || $0.state == .next } ?? true)
       redis = found
       judge(found, settings)
     } catch {
@@ -19,7 +22,6 @@ struct Consultation {
     }
     do throws(PostgresError) {
       let found = try both.postgres.examine()
-      database = found
       judge(found, schema: both.postgres.configuration.schema)
     } catch {
       add(
@@ -27,8 +29,9 @@ struct Consultation {
         "start PostgreSQL, or set CART_DATABASE; carts go on, but are not persisted")
     }
     guard redis != nil else { return }
+    if let standing { judge(standing) }
     do throws(StoreError) {
-      judge(try SyncState(of: both.redis), database)
+      judge(try Self.settledState(of: both.redis))
     } catch {
       add(.failure, "sync", error.message, "see the rights of the Redis user")
     }
@@ -71,7 +74,9 @@ struct Consultation {
         .failure, "Redis rights", "this user may not use all keys behind the prefix",
         "ACL SETUSER … ~\(settings[.redisPrefix])cart:* ~\(settings[.redisPrefix])ld:*")
     }
-    if redis.missingRights.isEmpty, !redis.areKeysForbidden {
+    if redis.areRightsUnknown {
+      add(.note, "Redis rights", "not tried in a Redis that is not the shop's")
+    } else if redis.missingRights.isEmpty, !redis.areKeysForbidden {
       add(.ok, "Redis rights", "all commands that are needed")
     } else if !redis.missingRights.isEmpty {
       let names = redis.missingRights.map { "+" + $0.lowercased() }.joined(separator: " ")
@@ -174,14 +179,45 @@ struct Consultation {
 
   // MARK: Between them
 
-  private mutating func judge(_ state: SyncState, _ database: PostgresExamination?) {
-    if let lineage = state.lineage, let newest = database?.lineage {
-      add(
-        lineage == newest ? .ok : .failure, "history", "Redis's is \(lineage), the newest known is \(newest)",
-        lineage == newest ? nil : "another Redis than this one is in use, or was since: set CART_REDIS to that one")
-    } else if database?.lineage != nil {
-      add(.note, "history", "Redis has begun another one that nobody has registered yet", "its first use does it")
+  private mutating func judge(_ standing: RedisStanding) {
+    switch standing.state {
+    case .newest: add(.ok, "history", "\(standing.records.newest?.number ?? 0), \(standing.text)")
+    case .next:
+      let isFirst = standing.records.newest == nil
+      let text = isFirst ? "PostgreSQL has known no Redis yet" : standing.text
+      add(.note, "history", text, "start cartd: its first use takes it")
+    case .superseded, .foreign: add(.failure, "history", standing.text, Self.advice(standing))
+    case .replica: break
     }
+  }
+
+  /// Which Redis is the right one, and how sure that is.
+  private static func advice(_ standing: RedisStanding) -> String {
+    guard let newest = standing.records.newest, !newest.location.isEmpty else {
+      return "find out which Redis the running cartd uses: an older cartd has not noted it"
+    }
+    return "set CART_REDIS to \(newest.location): a cartd has served from there since "
+      + "\(newest.registeredAt.rfc3339); only if you know that it is gone, cartctl adopt"
+  }
+
+  /// What a healthy second cures is not told: it is looked at again for a while.
+  private static func settledState(of redis: RedisConnection) throws(StoreError) -> SyncState {
+    var state = try SyncState(of: redis)
+    for _ in 0..<patience where isDoubtful(state) {
+      usleep(pauseMicroseconds)
+      state = try SyncState(of: redis)
+    }
+    return state
+  }
+
+  private static func isDoubtful(_ state: SyncState) -> Bool {
+    state.lag > 60_000 || state.living.isEmpty
+  }
+
+  private static let patience = 10
+  private static let pauseMicroseconds: UInt32 = 200_000
+
+  private mutating func judge(_ state: SyncState) {
     let isBehind = state.lag > 60_000
     add(
       isBehind ? .warning : .ok, "lag",

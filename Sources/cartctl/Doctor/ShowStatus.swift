@@ -23,7 +23,7 @@ struct ShowStatus: ParsableCommand {
     let both = try BothStores(stores)
     var status = Status(pool: PoolGlance(try stores.settings()))
     do throws(StoreError) {
-      status.redis = try both.redis.examine()
+      status.redis = try both.redis.examine(rights: false)
       status.sync = try SyncState(of: both.redis)
     } catch {
       status.redisFailure = error.message
@@ -33,6 +33,7 @@ struct ShowStatus: ParsableCommand {
     } catch {
       status.postgresFailure = error.message
     }
+    status.standing = try? both.histories.standing()
     if output.json {
       var json = JSONWriter()
       json.status(status)
@@ -52,6 +53,7 @@ private struct Status {
   var pool: PoolGlance
   var redis: RedisExamination?
   var sync: SyncState?
+  var standing: RedisStanding?
   var postgres: PostgresExamination?
   var redisFailure: String?
   var postgresFailure: String?
@@ -70,7 +72,7 @@ private struct Status {
       Row(name: "pool", text: pool.text, tone: pool.failure == nil ? .good : .doubtful),
       Row(name: "redis", text: redisText, tone: redisFailure == nil ? .good : .bad),
       Row(name: "postgres", text: postgresText, tone: postgresFailure == nil ? .good : .bad),
-    ] + syncRows
+    ] + historyRows + syncRows
   }
 
   private var redisText: String {
@@ -91,6 +93,12 @@ private struct Status {
     let version = "\(postgres.version / 10_000).\(postgres.version % 10_000)"
     if postgres.migrationProblem != nil || !postgres.pending.isEmpty { return version + ", not migrated" }
     return version + (postgres.isWritable ? "" : ", can't be written")
+  }
+
+  private var historyRows: [Row] {
+    guard let standing else { return [] }
+    let tone: Terminal.Tone = standing.state == .newest ? .good : standing.state == .next ? .doubtful : .bad
+    return [Row(name: "history", text: standing.text, tone: tone)]
   }
 
   private var syncRows: [Row] {
@@ -144,6 +152,12 @@ extension JSONWriter {
     integer((status.redis?.maximumMemory).map { Int($0) })
     key("history")
     integer((status.sync?.lineage).map { Int($0) })
+    key("standing")
+    string(status.standing?.state.rawValue)
+    key("location")
+    string(status.standing?.location)
+    key("shopLocation")
+    string(status.standing?.records.newest?.location)
     endObject()
     key("postgres")
     beginObject()

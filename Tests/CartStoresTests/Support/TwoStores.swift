@@ -22,7 +22,7 @@ final class TwoStores {
     redisConfiguration = try configuration ?? RedisTesting.configuration()
     redis = RedisConnection(redisConfiguration)
     archive = PostgresCarts(try self.schema.connection())
-    carts = RedisCarts(redis, histories: RedisHistories(redis, archive: archive))
+    carts = RedisCarts(redis, histories: RedisHistories(redis, archive: archive, .serving))
     restorer = CartRestorer(carts, archive: archive)
     synchronizer = CartSynchronizer(restorer)
     catalogue = RedisCatalogue(connection: redis, source: shop)

@@ -10,7 +10,7 @@ struct DrainTests {
     configuration.batch = batch
     return Syncer(
       RedisConnection(try RedisTesting.configuration(prefix: stores.redis.keys.prefix)),
-      archive: PostgresCarts(try stores.schema.connection()), name: "drain", isMember: false,
+      archive: PostgresCarts(try stores.schema.connection()), name: "drain", mode: .looking,
       configuration: configuration)
   }
 

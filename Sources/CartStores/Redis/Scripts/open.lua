@@ -1,7 +1,7 @@
 -- Opens the cart. Every script is this file, one change and close.lua, one after the other; all of it is one atomic
 -- step. A change that is to have no effect returns; one that may have one ends, having named its action.
 --
--- KEYS: cart, stream, dirty, active, generation, pressure, hold.
+-- KEYS: cart, stream, dirty, active, generation, gate, hold.
 -- ARGV: 1 lineage, 2 '1' where the cart may come into being, 3 latest time to do it, 4 retry key,
 -- 5 condition ('' none, '*' or ',1,2,'), 6 known generation ('' any), 7 request id, 8 '1' for a guest. The change's
 -- own follow. Above stand as locals the limits most_lines, most_total, light_line, lifetime and renewal, and first and
@@ -44,6 +44,10 @@ end
 
 local function get(name) return has[name] end
 
+-- Memory is short ('1'), or this Redis changes no cart at all: another one has taken its place, or it was closed.
+if pressure and pressure ~= '1' then
+  return answer(sub(pressure, 1, 6) == 'closed' and 'CLOSED' or 'SUPERSEDED')
+end
 if not exists then
   -- What a restorer has found: there is no such cart, or the guest's was merged or has come to its end.
   local word = call('GET', KEYS[7])

@@ -1,0 +1,49 @@
+import ArgumentParser
+import CartJSON
+import CartStores
+
+/// `cartctl drain`
+struct DrainRedis: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "drain", abstract: "Brings all of Redis to PostgreSQL, so that another Redis may take its place.",
+    discussion: """
+      Does what cartctl sync --all does, looks that nothing is left, and marks it in both stores: the next Redis without \
+      carts is taken, wherever it is. The first change of a cart takes the mark away again, so stop cartd before it:
+
+        systemctl stop cartd
+        cartctl drain
+        (set CART_REDIS to the new one)
+        systemctl start cartd
+
+      Exit code 4 where something can't be persisted; then nothing is marked.
+      """)
+
+  @OptionGroup var stores: StoreOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let both = try BothStores(stores)
+    _ = try both.histories.current()
+    let remainder = try both.syncer(stores).drain()
+    for owner in remainder.refused { Terminal.printError("cartctl: refused: \(owner.shown)") }
+    var isDrained = false
+    if remainder.refused.isEmpty { isDrained = try both.histories.close(draining: true) }
+    if output.json {
+      var json = JSONWriter()
+      json.beginObject()
+      json.key("drained")
+      json.boolean(isDrained)
+      json.key("refused")
+      json.beginArray()
+      for owner in remainder.refused { json.string(owner.text) }
+      json.endArray()
+      json.endObject()
+      Terminal.print(json: json)
+    } else if isDrained {
+      Terminal.print("PostgreSQL has all of it; the next Redis without carts is taken")
+    } else {
+      Terminal.printError("cartctl: Redis has something that PostgreSQL has not: stop cartd, and run this again")
+    }
+    if !isDrained { throw ExitCode.refusedCarts }
+  }
+}
