@@ -137,7 +137,7 @@ class FailoverTests(WithReplicas):
                 self.assertGreaterEqual(lines["p3"], 1)
                 self.assertEqual(lines["p1"], 1)
                 self.assertNotIn("p2", lines)
-        self.assertTrue(shop.ready().json["change"])
+        wait_until(lambda: shop.ready().json["change"], NOTICED_WITHIN, "readiness")
         shop.add("p0", user="new-after-that")
         shop.await_rest()
 
