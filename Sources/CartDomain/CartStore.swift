@@ -156,6 +156,8 @@ package struct StoreError: Error, Sendable, CustomStringConvertible {
   package enum Code: String, Sendable {
     /// It is away, hangs, refuses connections or is out of memory.
     case unavailable
+    /// Others are at work on the same, or as many as may be; nothing was done, and in a moment it may succeed.
+    case overloaded
     /// It holds something that can't be read.
     case corrupt
   }
@@ -165,19 +167,16 @@ package struct StoreError: Error, Sendable, CustomStringConvertible {
   package let message: String
   /// The change may have taken effect.
   package let isOutcomeUnknown: Bool
-  /// Nothing was done, only because somebody else was at work: it may succeed at once when it is tried again.
-  package let isRetriable: Bool
   /// The store was reached and failed at this request, by a time-out, a lock or a connection that broke meanwhile: it may
   /// answer others.
   package let wasReached: Bool
 
   package init(
-    _ code: Code, _ message: String, isOutcomeUnknown: Bool = false, isRetriable: Bool = false, wasReached: Bool = false
+    _ code: Code, _ message: String, isOutcomeUnknown: Bool = false, wasReached: Bool = false
   ) {
     self.code = code
     self.message = message
     self.isOutcomeUnknown = isOutcomeUnknown
-    self.isRetriable = isRetriable
     self.wasReached = wasReached
   }
 

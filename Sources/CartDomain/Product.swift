@@ -78,13 +78,16 @@ package struct Product: Sendable {
   package let revision: ProductRevision
   /// Pieces left; `nil` where stock is not counted.
   package let stock: Int?
-  /// Grows with each change of the product or its stock; 0 where nobody counts.
-  package let stamp: Int64
+  /// Grows with each change of what is sold; 0 where nobody counts.
+  package let generation: Int64
+  /// Grows with each movement of the stock; 0 where nobody counts.
+  package let moved: Int64
 
-  package init(revision: ProductRevision, stock: Int?, stamp: Int64 = 0) {
+  package init(revision: ProductRevision, stock: Int?, generation: Int64 = 0, moved: Int64 = 0) {
     self.revision = revision
     self.stock = stock
-    self.stamp = stamp
+    self.generation = generation
+    self.moved = moved
   }
 
   package var content: ProductRevision.Content { revision.content }

@@ -217,6 +217,14 @@ final class MasterLoop {
       }
     }
     ledger.set(Score.generation, UInt64(clamping: pool.generation))
+    ledger.set(Score.workers, UInt64(clamping: workers))
+  }
+
+  /// How many children are to take from the pool's own socket.
+  private var workers: Int {
+    configuration.roles.indices.reduce(0) { count, role in
+      configuration.roles[role].serves && entranceOfRole[role] == 0 ? count + pool.counts[role] : count
+    }
   }
 
   private func carryOut(_ action: Pool.Action) -> Pool.Event? {

@@ -26,6 +26,9 @@ package enum Worker {
     /// How the application tells what a request waits for.
     package var activity = Activity()
 
+    /// What of the application's work may not take all workers at once.
+    package var limit = ConcurrencyLimit()
+
     /// A file for a line about each request; nil: none. A request ended at its deadline has none: the master logs it.
     package var accessLog: String?
 

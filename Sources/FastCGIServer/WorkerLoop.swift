@@ -76,6 +76,7 @@ final class WorkerLoop {
     accessLog = configuration.accessLog.map { AccessLog(path: $0) }
     configuration.activity.attach(
       score, pool: post?.inheritedPool(), routes: configuration.routes)
+    if let post { configuration.limit.attach(score.board, slot: post.slot) }
     poller = try Poller()
     try poller.add(signals.descriptor.raw, .reading)
     if let post { try poller.add(post.orders, .reading) }

@@ -16,6 +16,9 @@ func serve(_ configuration: ServerConfiguration, logger: Logger) throws {
   var worker = Worker.Configuration()
   worker.activity = activity
   worker.routes = CartService.routes
+  let limit = worker.limit
+  stores.checkout?.mayBegin = { limit.enter(isLikelySlow: $0) }
+  stores.checkout?.didEnd = { limit.leave() }
   worker.limits.requestDeadline = configuration.pool.requestDeadline
   worker.maximumRequests = configuration.pool.maximumRequests
   worker.maximumMemory = configuration.pool.maximumMemory

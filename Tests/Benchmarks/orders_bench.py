@@ -32,11 +32,15 @@ WITH claim AS MATERIALIZED (
   SELECT pg_try_advisory_xact_lock(hashtextextended('bench ' || :n || ':' || :client_id, 0)) AS is_held,
     k.order_id, k.request = '\\x00'::bytea AS is_same
   FROM (VALUES (1)) AS one LEFT JOIN LATERAL (
-    SELECT order_id, request, owner_kind = 'user' AND owner_id = 'bench' || :client_id AS is_own FROM order_keys
-    WHERE key = 'bench' || :n AND (owner_kind = 'user' AND owner_id = 'bench' || :client_id OR owner_kind = 'guest'
-      AND request = '\\x00'::bytea
-      AND EXISTS (SELECT FROM cart_merges m WHERE m.guest_id = order_keys.owner_id AND m.user_id = 'bench' || :client_id))
-    ORDER BY is_own DESC LIMIT 1) AS k ON true
+    (SELECT order_id, request, 1 AS rank FROM order_keys
+      WHERE key = 'bench' || :n AND owner_kind = 'user' AND owner_id = 'bench' || :client_id)
+    UNION ALL
+    (SELECT g.order_id, g.request, 2 FROM cart_merges m CROSS JOIN LATERAL (
+        SELECT order_id, request FROM order_keys
+        WHERE key = 'bench' || :n AND owner_kind = 'guest' AND owner_id = m.guest_id AND request = '\\x00'::bytea
+        LIMIT 1) AS g
+      WHERE m.user_id = 'bench' || :client_id LIMIT 1)
+    ORDER BY rank LIMIT 1) AS k ON true
 ), copies AS (
   SELECT * FROM unnest(ARRAY['user'], ARRAY['bench' || :client_id || '-' || :c], ARRAY[1::bigint], ARRAY[1::bigint],
     ARRAY['GBP'], ARRAY[1::bigint], ARRAY['[{{"sku": "x", "quantity": 1, "selected": true, "born": 1, "version": 1,
@@ -57,8 +61,8 @@ WITH claim AS MATERIALIZED (
     AND (present.data_epoch, present.version) <= (excluded.data_epoch, excluded.version)
   RETURNING inbox_number
 ), offers AS (
-  SELECT sku, revision, stock FROM products WHERE sku = ANY (ARRAY['{prefix}' || :p]) AND EXISTS (SELECT FROM written)
-  ORDER BY sku FOR NO KEY UPDATE
+  SELECT p.sku, p.revision, s.stock FROM products p LEFT JOIN product_stock s ON s.sku = p.sku
+  WHERE p.sku = ANY (ARRAY['{prefix}' || :p]) AND EXISTS (SELECT FROM written)
 )
 SELECT is_held, order_id, is_same, inbox_number, (SELECT max(number) FROM redis_lineages), sku, revision, stock
 FROM claim LEFT JOIN written ON true LEFT JOIN offers ON true;
@@ -73,11 +77,7 @@ WITH claimed AS (
   SELECT * FROM unnest(ARRAY['{prefix}' || :p], ARRAY[1]) AS l (sku, quantity)
 ), kept AS (
   INSERT INTO placed_lines (order_id, sku, position, revision, quantity, is_counted)
-  SELECT order_id, sku, 1, 'x', quantity, true FROM claimed, lines
-), moved AS (
-  UPDATE products p SET stock = p.stock - l.quantity, moved = next_generation(greatest(p.generation, p.moved)),
-    updated_at = now()
-  FROM lines l, claimed WHERE p.sku = l.sku AND p.stock >= l.quantity RETURNING p.sku
+  SELECT order_id, sku, 1, 'x', quantity, true FROM claimed, lines RETURNING sku
 ), numbered AS (
   UPDATE carts SET inbox_number = next_generation(inbox_number) FROM claimed
   WHERE owner_kind = 'user' AND owner_id = 'bench' || :client_id || '-' || :c RETURNING inbox_number
@@ -85,6 +85,16 @@ WITH claimed AS (
   INSERT INTO cart_inbox (owner_kind, owner_id, number, previous, action, payload, created_at)
   SELECT 'user', 'bench' || :client_id || '-' || :c, inbox_number, 0, 'order',
     '{{"lines": [{{"sku": "x", "quantity": 1, "born": 1}}]}}'::jsonb, now() + interval '1 day' FROM numbered
+  RETURNING number
+), taken AS (
+  SELECT s.sku FROM product_stock s
+  WHERE s.sku IN (SELECT sku FROM lines, (SELECT count(*) FROM kept) k, (SELECT count(*) FROM commanded) c
+    WHERE EXISTS (SELECT FROM claimed))
+  ORDER BY s.sku FOR NO KEY UPDATE
+), moved AS (
+  UPDATE product_stock s SET stock = s.stock - l.quantity, moved = next_generation(s.moved)
+  FROM taken t JOIN lines l ON l.sku = t.sku WHERE s.sku = t.sku AND s.stock >= l.quantity
+  RETURNING s.sku
 )
 SELECT placed_at, inbox_number, moved.sku FROM placed CROSS JOIN numbered LEFT JOIN moved ON true;
 COMMIT;

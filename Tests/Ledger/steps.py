@@ -17,8 +17,8 @@ POSTGRES_STEPS = (
     "lineage.register",
 )  # fmt: skip
 # Of orders and merges, in the order in which one does them; each at the store that it is named for. `order.ground` is
-# the statement that takes hold of the key, persists the cart and locks the products; `order.insert` the one that moves
-# the stock, writes the order and commands the cart. With `order.apply` the stock is made known.
+# the statement that takes hold of the key, persists the cart and reads what is sold; `order.insert` the one that writes
+# the order, commands the cart and moves the stock. With `order.apply` the stock is made known.
 ORDER_STEPS = (
     ("postgres", "order.ground"), ("postgres", "order.insert"), ("postgres", "order.commit"), ("redis", "order.apply"),
 )  # fmt: skip
@@ -187,7 +187,7 @@ class PostgresWatcher:
             return {step}
         if kind == b"Q":
             text = content.rstrip(b"\0").strip().upper()
-            if text == b"BEGIN":
+            if text.startswith(b"BEGIN"):
                 self.transaction = set()
             elif text == b"COMMIT":
                 return {next((step for first, step in COMMITS.items() if first in self.transaction), "restore.commit")}

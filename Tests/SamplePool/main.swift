@@ -16,6 +16,7 @@ import Logging
 /// What one worker has.
 final class Sample {
   let activity = Activity()
+  let limit = ConcurrencyLimit()
   var hoard: [[UInt8]] = []
 }
 
@@ -30,6 +31,13 @@ func handle(_ request: Request, _ sample: Sample) -> Response {
     let milliseconds = words.dropFirst().first.flatMap { UInt32($0) } ?? 0
     let end = ContinuousClock.now + .milliseconds(milliseconds)
     while ContinuousClock.now < end { usleep(1000) }
+    return Response(status: 200, text: "\(getpid())")
+  case "limited", "slow":
+    guard sample.limit.enter(isLikelySlow: words.first == "slow") else {
+      return Response(status: 503, text: "enough are at it")
+    }
+    defer { sample.limit.leave() }
+    usleep((words.dropFirst().first.flatMap { UInt32($0) } ?? 0) * 1_000)
     return Response(status: 200, text: "\(getpid())")
   case "spin":
     // Nothing that a signal would interrupt.
@@ -130,6 +138,7 @@ func run() throws {
     configuration.maximumMemory = number("SAMPLE_MEMORY")
     let sample = Sample()
     configuration.activity = sample.activity
+    configuration.limit = sample.limit
     configuration.routes = ["store \"it\""]
     configuration.wordOverdue = {
       Response(status: 504, fields: [.init("Request-Id", $0)], body: Array("late \($0)".utf8))

@@ -49,6 +49,10 @@ struct Problem: Error {
   }
 
   init(_ error: StoreError) {
+    if error.code == .overloaded {
+      self.init(.overloaded)
+      return
+    }
     self.init(.storeUnavailable)
     note = error.description
   }

@@ -1,7 +1,7 @@
 internal import CartDomain
 
 /// Imports a catalogue file: an upsert in the order of its lines, all of it or nothing. Of two lines about one SKU
-/// each counts, the later one on the keys that it gives.
+/// each counts, the later one on the keys that it gives. The stock follows, see ``PostgresCatalogue/applyStock(through:)``.
 ///
 /// Every line is looked at, also after a bad one, and each is judged by what the lines before it left.
 package struct CatalogueImport {
@@ -75,7 +75,7 @@ package struct CatalogueImport {
       try connection.commit()
       var report = staged
       (report.products, report.added, report.changed) = (applied.products, applied.added, applied.changed)
-      report.generation = applied.generation
+      (report.generation, report.lastStockChange) = (applied.generation, applied.lastStockChange)
       return report
     } catch {
       throw .database(error)

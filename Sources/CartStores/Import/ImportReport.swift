@@ -20,6 +20,8 @@ package struct ImportReport: Equatable, Sendable {
   package var changed = 0
   /// The catalogue's generation after the import.
   package var generation: Int64 = 0
+  /// The last change of stock that is to follow, see ``PostgresCatalogue/isStockApplied(through:)``; `nil` for none.
+  package var lastStockChange: Int64?
 
   package var unchanged: Int { products - added - changed }
   package var isImported: Bool { badLines == 0 }

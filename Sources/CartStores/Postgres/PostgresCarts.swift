@@ -91,7 +91,7 @@ package final class PostgresCarts {
     in history: RedisHistory
   ) throws(StoreError) -> [CartOwner: Claim] {
     let all = Owners(owners.map(\.owner))
-    return try inTransaction { () throws(StoreError) in
+    return try inTransaction(lockTimeout: connection.configuration.rowLockTimeout) { () throws(StoreError) in
       _ = try read(Self.add, all.parameters + [.booleans(owners.map { $0.place != nil })])
       let rows = try read(Self.lock, all.parameters)
       try confirm(history)
@@ -252,18 +252,26 @@ package final class PostgresCarts {
 
   /// Runs statements as one transaction; it is rolled back when `body` throws.
   ///
-  /// - Parameter uncertain: it may not be done twice: a commit that got no answer throws with
-  ///   ``StoreError/isOutcomeUnknown``.
+  /// - Parameters:
+  ///   - lockTimeout: milliseconds; `nil` for the connection's own.
+  ///   - uncertain: it may not be done twice: a commit that got no answer throws with
+  ///     ``StoreError/isOutcomeUnknown``.
+  ///   - keeping: whether what was done on the way to an answer is to stay; else it is rolled back.
   func inTransaction<Answer>(
-    uncertain: Bool = false, _ body: () throws(StoreError) -> Answer
+    lockTimeout: Int? = nil, uncertain: Bool = false, keeping: (Answer) -> Bool = { _ in true },
+    _ body: () throws(StoreError) -> Answer
   ) throws(StoreError) -> Answer {
-    try translating { () throws(PostgresError) in try connection.begin() }
+    try translating { () throws(PostgresError) in try connection.begin(lockTimeout: lockTimeout) }
     let answer: Answer
     do throws(StoreError) {
       answer = try body()
     } catch {
       connection.rollback()
       throw error
+    }
+    if !keeping(answer) {
+      connection.rollback()
+      return answer
     }
     do throws(PostgresError) {
       try connection.commit()

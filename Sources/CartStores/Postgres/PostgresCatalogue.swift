@@ -2,7 +2,7 @@ package import CartDomain
 
 /// The catalogue in PostgreSQL, which owns it and the stock.
 package final class PostgresCatalogue: CatalogueSource {
-  private let connection: PostgresConnection
+  let connection: PostgresConnection
 
   package init(_ connection: PostgresConnection) {
     self.connection = connection
@@ -60,15 +60,15 @@ package final class PostgresCatalogue: CatalogueSource {
 
   // MARK: Rows
 
-  private static let corrupt = StoreError(.corrupt, "PostgreSQL: a row of the catalogue can't be read")
+  static let corrupt = StoreError(.corrupt, "PostgreSQL: a row of the catalogue can't be read")
 
-  private func query(
+  /// Everything here may be done twice, so that no outcome is in doubt.
+  func query(
     _ statement: PostgresStatement, _ parameters: [PostgresParameter]
   ) throws(StoreError) -> PostgresResult {
     do throws(PostgresError) {
       return try connection.query(statement, parameters)
     } catch {
-      // Nothing but reading here.
       throw error.withKnownOutcome.storeError
     }
   }
@@ -77,7 +77,9 @@ package final class PostgresCatalogue: CatalogueSource {
     let revision = try revision(rows, row)
     let stock = rows.integer(row, 15)
     guard stock.map({ $0 >= 0 }) ?? true else { throw corrupt }
-    return Product(revision: revision, stock: stock.map(Int.init), stamp: rows.integer(row, 16) ?? 0)
+    return Product(
+      revision: revision, stock: stock.map(Int.init), generation: rows.integer(row, 16) ?? 0,
+      moved: rows.integer(row, 17) ?? 0)
   }
 
   /// Reads ``columns``, which stand behind one other column.
@@ -109,10 +111,11 @@ package final class PostgresCatalogue: CatalogueSource {
   private static let products = PostgresStatement(
     "catalogue_products",
     """
-    SELECT w.position, \(columns), p.stock, greatest(p.generation, p.moved)
+    SELECT w.position, \(columns), s.stock, p.generation, s.moved
     FROM unnest($1::text[]) WITH ORDINALITY AS w (sku, position)
     JOIN products p ON p.sku = w.sku
     JOIN product_revisions r ON r.revision = p.revision
+    LEFT JOIN product_stock s ON s.sku = p.sku
     """)
 
   private static let revisions = PostgresStatement(
@@ -129,9 +132,10 @@ package final class PostgresCatalogue: CatalogueSource {
   private static let changed = PostgresStatement(
     "catalogue_changed",
     """
-    SELECT p.generation, \(columns), p.stock, greatest(p.generation, p.moved)
+    SELECT p.generation, \(columns), s.stock, p.generation, s.moved
     FROM products p
     JOIN product_revisions r ON r.revision = p.revision
+    LEFT JOIN product_stock s ON s.sku = p.sku
     WHERE (p.generation, p.sku) > ($1, $2)
     ORDER BY p.generation, p.sku
     LIMIT $3

@@ -1,7 +1,8 @@
 internal import CartDomain
 
-/// Changes of the catalogue, gathered beside it in a temporary table and then applied at once, so that the rows that
-/// shoppers' orders need are locked for a moment only. All within the caller's transaction.
+/// Changes of the catalogue, gathered beside it in a temporary table and then applied at once. All within the caller's
+/// transaction, which locks nothing that shoppers' orders lock: what is sold changes with it, and the stock of products
+/// whose stock is counted is put into a journal, from which it follows (``PostgresCatalogue/applyStockChanges(limit:)``).
 struct PostgresCatalogueStaging {
   struct Applied {
     var products: Int
@@ -9,6 +10,8 @@ struct PostgresCatalogueStaging {
     var changed: Int
     /// Of the catalogue, after it.
     var generation: Int64
+    /// The last change of stock that is to follow; `nil` where there is none.
+    var lastStockChange: Int64?
   }
 
   private let connection: PostgresConnection
@@ -46,22 +49,25 @@ struct PostgresCatalogueStaging {
     return (0..<rows.rowCount).compactMap { row in rows.text(row, 0).flatMap { SKU($0) } }
   }
 
-  /// Changes the catalogue. A product whose content and stock stay as they are keeps its generation.
+  /// Changes the catalogue. A product whose content stays as it is keeps its generation.
   func apply() throws(PostgresError) -> Applied {
     try connection.execute(Self.nameRevisions, label: "name revisions")
     _ = try connection.query(Self.keepRevisions)
-    // In the order of the SKUs, as orders do it: so neither waits for the other in a circle.
-    _ = try connection.query(Self.lockChanging)
+    let products = Int(try connection.query(Self.count).integer(0, 0) ?? 0)
+    let changed = Int(try connection.query(Self.countChanged).integer(0, 0) ?? 0)
+    let lastStockChange = try connection.query(Self.noteStock).integer(0, 0)
     let state = try connection.query(Self.lockState)
     guard let last = state.integer(0, 0), let next = state.integer(0, 1) else {
       throw PostgresError("PostgreSQL: no catalogue_state")
     }
-    let changed = try connection.query(Self.update, [.integer(next)]).affectedRows
+    let updated = try connection.query(Self.update, [.integer(next)]).affectedRows
     let added = try connection.query(Self.insert, [.integer(next)]).affectedRows
-    let isChanged = changed + added > 0
+    _ = try connection.query(Self.beginStock)
+    let isChanged = updated + added > 0
     if isChanged { _ = try connection.query(Self.raiseGeneration, [.integer(next)]) }
-    let products = Int(try connection.query(Self.count).integer(0, 0) ?? 0)
-    return Applied(products: products, added: added, changed: changed, generation: isChanged ? next : last)
+    return Applied(
+      products: products, added: added, changed: changed, generation: isChanged ? next : last,
+      lastStockChange: lastStockChange)
   }
 
   private static func columns(_ patches: [ProductPatch]) -> [PostgresParameter] {
@@ -169,17 +175,46 @@ struct PostgresCatalogueStaging {
     ANALYZE staged
     """
 
-  /// Where `p` is not what `s` says.
-  private static let differs = """
-    (p.revision <> s.revision OR (s.has_stock AND p.stock IS DISTINCT FROM s.stock))
+  /// The stock as it will be once all that is in the journal has followed; a product without a row was never counted.
+  private static let coming = """
+    coming AS (
+      SELECT t.sku, CASE WHEN j.sku IS NULL THEN t.stock ELSE j.stock END AS stock
+      FROM product_stock t
+      LEFT JOIN (SELECT DISTINCT ON (sku) sku, stock FROM stock_changes ORDER BY sku, id DESC) AS j USING (sku)
+    )
     """
 
-  private static let lockChanging = PostgresStatement(
-    "stage_lock_changing",
+  /// Stock that is counted for the first time is there at once: no order locks a row that does not exist.
+  private static let beginsStock = """
+    (s.stock IS NOT NULL AND NOT EXISTS (SELECT FROM product_stock t WHERE t.sku = s.sku))
     """
-    SELECT count(*) FROM (
-      SELECT FROM products p JOIN staged s ON s.sku = p.sku WHERE \(differs) ORDER BY p.sku FOR NO KEY UPDATE OF p
-    ) AS locked
+
+  private static let countChanged = PostgresStatement(
+    "stage_count_changed",
+    """
+    WITH \(coming)
+    SELECT count(*) FROM staged s JOIN products p ON p.sku = s.sku LEFT JOIN coming c ON c.sku = s.sku
+    WHERE p.revision <> s.revision OR s.has_stock AND s.stock IS DISTINCT FROM c.stock
+    """)
+
+  private static let noteStock = PostgresStatement(
+    "stage_note_stock",
+    """
+    WITH \(coming), noted AS (
+      INSERT INTO stock_changes (sku, stock)
+      SELECT s.sku, s.stock FROM staged s JOIN coming c ON c.sku = s.sku
+      WHERE s.has_stock AND s.stock IS DISTINCT FROM c.stock
+      ORDER BY s.sku
+      RETURNING id
+    )
+    SELECT max(id) FROM noted
+    """)
+
+  private static let beginStock = PostgresStatement(
+    "stage_begin_stock",
+    """
+    INSERT INTO product_stock (sku, stock, moved)
+    SELECT s.sku, s.stock, next_generation(0) FROM staged s WHERE \(beginsStock)
     """)
 
   private static let lockState = PostgresStatement(
@@ -196,17 +231,16 @@ struct PostgresCatalogueStaging {
   private static let update = PostgresStatement(
     "stage_update",
     """
-    UPDATE products p SET revision = s.revision, stock = CASE WHEN s.has_stock THEN s.stock ELSE p.stock END,
-      generation = greatest($1, p.moved + 1), updated_at = now()
+    UPDATE products p SET revision = s.revision, generation = $1, updated_at = now()
     FROM staged s
-    WHERE s.sku = p.sku AND \(differs)
+    WHERE s.sku = p.sku AND (p.revision <> s.revision OR \(beginsStock))
     """)
 
   private static let insert = PostgresStatement(
     "stage_insert",
     """
-    INSERT INTO products (sku, revision, stock, generation, updated_at)
-    SELECT s.sku, s.revision, s.stock, $1, now() FROM staged s
+    INSERT INTO products (sku, revision, generation, updated_at)
+    SELECT s.sku, s.revision, $1, now() FROM staged s
     WHERE NOT EXISTS (SELECT FROM products p WHERE p.sku = s.sku)
     """)
 

@@ -25,6 +25,9 @@ package struct PostgresConfiguration: Sendable {
   package var statementTimeout: Int
   /// Milliseconds.
   package var lockTimeout: Int
+  /// The same for transactions that lock rows of orders, of stock and of single carts, which others hold for a moment:
+  /// who doesn't get one soon is better told so than kept waiting.
+  package var rowLockTimeout: Int
   /// For so many milliseconds after a time-out or a refused connection nothing is tried; 0 for always trying.
   package var restAfterFailure: Int
   /// Whether a time-out in the middle counts as such a failure; if not, only one while connecting does.
@@ -50,11 +53,14 @@ package struct PostgresConfiguration: Sendable {
     switch patience {
     case .request:
       (connectTimeout, statementTimeout, lockTimeout, restAfterFailure) = (1_000, 2_000, 1_000, 3_000)
+      rowLockTimeout = 150
     case .background:
       // Its batches are small: one that takes longer than this is cut off, and done in halves.
       (connectTimeout, statementTimeout, lockTimeout, restAfterFailure) = (2_000, 5_000, 200, 1_000)
+      rowLockTimeout = 200
     case .command:
       (connectTimeout, statementTimeout, lockTimeout, restAfterFailure) = (10_000, 600_000, 60_000, 0)
+      rowLockTimeout = 5_000
     }
     if let givenTimeout { connectTimeout = min(givenTimeout, 600) * 1_000 }
   }

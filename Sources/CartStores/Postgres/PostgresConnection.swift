@@ -28,7 +28,11 @@ package final class PostgresConnection {
     _ statement: PostgresStatement, _ parameters: [PostgresParameter] = []
   ) throws(PostgresError) -> PostgresResult {
     try use { session throws(PostgresError) in
-      try session.run(statement, parameters, by: statementDeadline)
+      do throws(PostgresError) {
+        return try session.run(statement, parameters, by: statementDeadline)
+      } catch {
+        throw statement.waitsForLocks ? error.asLockWait : error
+      }
     }
   }
 
@@ -44,8 +48,10 @@ package final class PostgresConnection {
 
   // MARK: Transactions
 
-  package func begin() throws(PostgresError) {
-    try execute("BEGIN", label: "begin")
+  /// - Parameter lockTimeout: milliseconds for which the transaction waits for a lock; `nil` for the connection's own.
+  package func begin(lockTimeout: Int? = nil) throws(PostgresError) {
+    let setting = lockTimeout.map { "; SET LOCAL lock_timeout TO \($0)" } ?? ""
+    try execute("BEGIN" + setting, label: "begin")
     isInTransaction = true
   }
 

@@ -32,12 +32,15 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
   /// What the ports of the domain throw.
   package var storeError: StoreError {
     StoreError(
-      isAboutData ? .corrupt : .unavailable, message, isOutcomeUnknown: isOutcomeUnknown,
-      isRetriable: ["40001", "40P01", "55P03"].contains(sqlState), wasReached: wasReached)
+      isAboutData ? .corrupt : isAboutOthers ? .overloaded : .unavailable, message, isOutcomeUnknown: isOutcomeUnknown,
+      wasReached: wasReached)
   }
 
   /// The server has something against a value, not against the moment: a data exception, a broken constraint, a limit.
   private var isAboutData: Bool { ["22", "23", "54"].contains(sqlState?.prefix(2)) }
+
+  /// Another transaction was in the way: a conflict, a deadlock, a lock that was not had in time.
+  private var isAboutOthers: Bool { ["40001", "40P01", "55P03"].contains(sqlState) }
 }
 
 extension PostgresError {
@@ -73,6 +76,13 @@ extension PostgresError {
     var error = self
     error.wasReached = true
     return error
+  }
+
+  /// The same of a statement that waits for many locks: that it took too long (57014) is said as that it had not all of
+  /// them in time (55P03).
+  var asLockWait: PostgresError {
+    guard sqlState == "57014", !isConnectionLost else { return self }
+    return PostgresError(message, sqlState: "55P03", isOutcomeUnknown: isOutcomeUnknown)
   }
 
   /// The same, where the connection ended with it.

@@ -19,8 +19,9 @@ package struct PostgresMigration: Sendable {
     PostgresMigration(version: 3, name: "merges", bytes: PackageResources.v0003_merges_sql),
     PostgresMigration(version: 4, name: "orders", bytes: PackageResources.v0004_orders_sql),
     PostgresMigration(version: 5, name: "events", bytes: PackageResources.v0005_events_sql),
-    PostgresMigration(version: 6, name: "retention", bytes: PackageResources.v0007_retention_sql),
-    PostgresMigration(version: 7, name: "speakers", bytes: PackageResources.v0008_speakers_sql),
+    PostgresMigration(version: 6, name: "stock", bytes: PackageResources.v0006_stock_sql),
+    PostgresMigration(version: 7, name: "retention", bytes: PackageResources.v0007_retention_sql),
+    PostgresMigration(version: 8, name: "speakers", bytes: PackageResources.v0008_speakers_sql),
   ]
 
   private init(version: Int, name: String, bytes: [UInt8]) {

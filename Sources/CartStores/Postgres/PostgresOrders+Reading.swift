@@ -30,12 +30,6 @@ extension PostgresOrders {
     return OrderPage(orders: orders, next: next)
   }
 
-  /// The SKUs whose stock orders have moved within so many milliseconds.
-  func recentlyMoved(within milliseconds: Int64) throws(StoreError) -> [SKU] {
-    let rows = try archive.read(Self.recentlyMoved, [.integer(milliseconds)])
-    return (0..<rows.rowCount).compactMap { rows.text($0, 0).flatMap(SKU.init) }
-  }
-
   /// Reads ``columns``, without the lines.
   static func order(
     _ rows: borrowing PostgresResult, _ row: Int

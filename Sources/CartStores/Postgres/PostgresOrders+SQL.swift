@@ -1,6 +1,9 @@
 extension PostgresOrders {
   /// Takes hold of a key: whether it is held now, the order that it has led to, and whether for the same request. The
   /// look-up may be older than the lock, by a moment: then ``place`` finds the key used.
+  ///
+  /// Many owners may use the same key: it is looked up together with its owner alone, and with each of the guests that
+  /// were merged into him. The limits keep PostgreSQL from turning that round.
   private static func claim(kind: String, id: String, key: String, request: String) -> String {
     """
     SELECT pg_try_advisory_xact_lock(
@@ -8,11 +11,15 @@ extension PostgresOrders {
       k.order_id, k.request = \(request)::bytea AS is_same
     FROM (VALUES (1)) AS one
     LEFT JOIN LATERAL (
-      SELECT order_id, request, owner_kind = \(kind) AND owner_id = \(id) AS is_own FROM order_keys
-      WHERE key = \(key) AND (owner_kind = \(kind) AND owner_id = \(id) OR \(kind) = 'user' AND owner_kind = 'guest'
-        AND request = \(request)::bytea
-        AND EXISTS (SELECT FROM cart_merges m WHERE m.guest_id = order_keys.owner_id AND m.user_id = \(id)))
-      ORDER BY is_own DESC LIMIT 1
+      (SELECT order_id, request, 1 AS rank FROM order_keys
+        WHERE key = \(key) AND owner_kind = \(kind) AND owner_id = \(id))
+      UNION ALL
+      (SELECT g.order_id, g.request, 2 FROM cart_merges m CROSS JOIN LATERAL (
+          SELECT order_id, request FROM order_keys
+          WHERE key = \(key) AND owner_kind = 'guest' AND owner_id = m.guest_id AND request = \(request)::bytea
+          LIMIT 1) AS g
+        WHERE \(kind) = 'user' AND m.user_id = \(id) LIMIT 1)
+      ORDER BY rank LIMIT 1
     ) AS k ON true
     """
   }
@@ -20,8 +27,8 @@ extension PostgresOrders {
   static let claimKey = PostgresStatement("order_claim", claim(kind: "$1", id: "$2", key: "$3", request: "$4"))
 
   /// All that comes before an order is judged: takes hold of its key, and where that is free, persists the cart and
-  /// then locks the products in the order of their SKUs, as everybody does who changes them: so nobody waits in a
-  /// circle. Parameters 1 to 14 are the cart's, 15 and 16 its owner, 17 the key, 18 the request's hash, 19 the SKUs.
+  /// reads what is sold. Only the cart's row is locked. Parameters 1 to 14 are the cart's, 15 and 16 its owner, 17 the
+  /// key, 18 the request's hash, 19 the SKUs.
   static let ground = PostgresStatement(
     "order_ground",
     """
@@ -29,8 +36,8 @@ extension PostgresOrders {
     copies AS (\(PostgresCarts.copies) WHERE (SELECT is_held AND order_id IS NULL FROM claim)),
     written AS (\(PostgresCarts.writeCopies) RETURNING inbox_number),
     offers AS (
-      SELECT sku, revision, stock FROM products WHERE sku = ANY ($19::text[]) AND EXISTS (SELECT FROM written)
-      ORDER BY sku FOR NO KEY UPDATE
+      SELECT p.sku, p.revision, s.stock FROM products p LEFT JOIN product_stock s ON s.sku = p.sku
+      WHERE p.sku = ANY ($19::text[]) AND EXISTS (SELECT FROM written)
     )
     SELECT is_held, order_id, is_same, inbox_number, (SELECT max(number) FROM redis_lineages), sku, revision, stock
     FROM claim LEFT JOIN written ON true LEFT JOIN offers ON true
@@ -44,9 +51,12 @@ extension PostgresOrders {
     GROUP BY l.sku
     """)
 
-  /// Everything that an order writes, in one statement; nothing where the key is used up.
+  /// Everything that an order writes, in one statement; nothing where the key is used up. The stock comes last, and in
+  /// the order of the SKUs, as everybody takes it who takes more than one: so a row of it is held for no longer than
+  /// the commit takes, and nobody waits in a circle. Where less is left than is needed, its row is missing in the
+  /// answer: then the transaction must not be committed.
   static let place = PostgresStatement(
-    "order_place",
+    "order_place", waitsForLocks: true,
     """
     WITH claimed AS (
       INSERT INTO order_keys (key, owner_kind, owner_id, request, order_id)
@@ -63,12 +73,7 @@ extension PostgresOrders {
     ), kept AS (
       INSERT INTO placed_lines (order_id, sku, position, revision, quantity, is_counted, client_data)
       SELECT order_id, sku, position, revision, quantity, is_counted, client_data FROM claimed, lines
-    ), moved AS (
-      UPDATE products p SET stock = p.stock - l.quantity,
-        moved = next_generation(greatest(p.generation, p.moved)), updated_at = now()
-      FROM lines l, claimed
-      WHERE p.sku = l.sku AND l.is_counted AND p.stock >= l.quantity
-      RETURNING p.sku, p.stock, p.moved
+      RETURNING sku
     ), numbered AS (
       UPDATE carts SET inbox_number = next_generation($14::bigint) FROM claimed
       WHERE owner_kind = $2 AND owner_id = $3
@@ -76,6 +81,18 @@ extension PostgresOrders {
     ), commanded AS (
       INSERT INTO cart_inbox (owner_kind, owner_id, number, previous, action, payload, request_id)
       SELECT $2, $3, inbox_number, $14::bigint, $15, $16::jsonb, $17 FROM numbered
+      RETURNING number
+    ), taken AS (
+      SELECT s.sku FROM product_stock s
+      -- The counts are there to have those rows written before these are locked.
+      WHERE s.sku IN (SELECT sku FROM lines, (SELECT count(*) FROM kept) k, (SELECT count(*) FROM commanded) c
+        WHERE is_counted AND EXISTS (SELECT FROM claimed))
+      ORDER BY s.sku FOR NO KEY UPDATE
+    ), moved AS (
+      UPDATE product_stock s SET stock = s.stock - l.quantity, moved = next_generation(s.moved)
+      FROM taken t JOIN lines l ON l.sku = t.sku
+      WHERE s.sku = t.sku AND s.stock >= l.quantity
+      RETURNING s.sku, s.stock, s.moved
     )
     SELECT (extract(epoch FROM placed_at) * 1000000)::bigint, inbox_number, moved.sku, moved.stock, moved.moved
     FROM placed CROSS JOIN numbered LEFT JOIN moved ON true
@@ -128,33 +145,31 @@ extension PostgresOrders {
   static let accept = PostgresStatement(
     "order_accept", "UPDATE placed_orders SET status = 'accepted' WHERE order_id = $1")
 
-  static let lockOrdered = PostgresStatement(
-    "order_lock_ordered",
-    """
-    SELECT p.sku FROM products p
-    WHERE p.sku IN (SELECT sku FROM placed_lines WHERE order_id = $1 AND is_counted)
-    ORDER BY p.sku FOR NO KEY UPDATE OF p
-    """)
-
-  /// A stock that is not counted any more stays so.
+  /// Cancels an order that is locked, and gives its stock back. A stock that is not counted any more stays so.
   static let cancel = PostgresStatement(
-    "order_cancel",
+    "order_cancel", waitsForLocks: true,
     """
     WITH cancelled AS (
-      UPDATE placed_orders SET status = 'cancelled', moved_at = clock_timestamp() WHERE order_id = $1
-      RETURNING order_id
+      UPDATE placed_orders SET status = 'cancelled' WHERE order_id = $1
+    ), lines AS (
+      SELECT sku, quantity FROM placed_lines WHERE order_id = $1 AND is_counted
+    ), given AS (
+      SELECT s.sku FROM product_stock s WHERE s.sku IN (SELECT sku FROM lines) ORDER BY s.sku FOR NO KEY UPDATE
     )
-    UPDATE products p SET stock = least(p.stock::bigint + l.quantity, 2147483647),
-      moved = next_generation(greatest(p.generation, p.moved)), updated_at = now()
-    FROM cancelled c JOIN placed_lines l USING (order_id)
-    WHERE p.sku = l.sku AND l.is_counted AND p.stock IS NOT NULL
-    RETURNING p.sku
+    UPDATE product_stock s SET stock = least(s.stock::bigint + l.quantity, 2147483647),
+      moved = next_generation(s.moved)
+    FROM given g JOIN lines l ON l.sku = g.sku
+    WHERE s.sku = g.sku AND s.stock IS NOT NULL
+    RETURNING s.sku, s.stock, s.moved
     """)
 
-  static let recentlyMoved = PostgresStatement(
-    "order_recently_moved",
+  // MARK: Keeping house
+
+  static let removeOldKeys = PostgresStatement(
+    "order_remove_old_keys",
     """
-    SELECT DISTINCT l.sku FROM placed_orders o JOIN placed_lines l USING (order_id)
-    WHERE o.moved_at > now() - $1::bigint * interval '1 millisecond' AND l.is_counted
+    DELETE FROM order_keys WHERE ctid = ANY (ARRAY(
+      SELECT ctid FROM order_keys WHERE created_at < now() - $1::bigint * interval '1 day'
+      ORDER BY created_at LIMIT $2))
     """)
 }

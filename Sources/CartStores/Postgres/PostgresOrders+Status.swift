@@ -11,11 +11,11 @@ extension PostgresOrders {
 
   /// Cancels an order and gives back what it has taken, once; does nothing to one that is cancelled.
   ///
-  /// - Returns: with the SKUs whose stock has moved.
+  /// - Returns: with the stock that has moved.
   /// - Throws: ``StoreError``; asking again is safe whatever became of it.
   package func cancel(
     _ id: OrderID, by rule: CancellationRule
-  ) throws(StoreError) -> (transition: OrderTransition, moved: [SKU]) {
+  ) throws(StoreError) -> (transition: OrderTransition, moved: [StockMovement]) {
     var seconds = 0
     var owner: CartOwner?
     if case .owner(let name, let within) = rule { (owner, seconds) = (name, within) }
@@ -25,11 +25,10 @@ extension PostgresOrders {
       }
       if order.status == .cancelled { return (.done(order), []) }
       if order.status != .placed || (owner != nil && isOld) { return (.refused(order), []) }
-      _ = try archive.read(Self.lockOrdered, [.text(id.text)])
-      let rows = try archive.read(Self.cancel, [.text(id.text)])
+      let moved = try StockMovement.all(in: archive.read(Self.cancel, [.text(id.text)]))
       var cancelled = order
       cancelled.status = .cancelled
-      return (.done(cancelled), (0..<rows.rowCount).compactMap { rows.text($0, 0).flatMap(SKU.init) })
+      return (.done(cancelled), moved)
     }
   }
 
@@ -56,19 +55,26 @@ extension PostgresOrders {
     return (orders[0], rows.boolean(0, 9) ?? true)
   }
 
+  /// Removes keys that led to an order so many days ago; from then on they are free again.
+  ///
+  /// - Returns: how many were removed; at most `limit`.
+  package func removeOldKeys(olderThanDays days: Int, limit: Int) throws(StoreError) -> Int {
+    try archive.read(Self.removeOldKeys, [.integer(days), .integer(limit)]).affectedRows
+  }
+
   /// Runs a transaction that may be repeated as a whole; repeats it where only another one was in its way.
-  func patiently<Answer>(_ body: () throws(StoreError) -> Answer) throws(StoreError) -> Answer {
+  private func patiently<Answer>(_ body: () throws(StoreError) -> Answer) throws(StoreError) -> Answer {
     var attempt = 1
     while true {
       do throws(StoreError) {
-        return try archive.inTransaction(body)
+        return try archive.inTransaction(lockTimeout: connection.configuration.rowLockTimeout, body)
       } catch {
-        guard error.isRetriable, attempt < Self.attempts else { throw error }
+        guard error.code == .overloaded, attempt < Self.attempts else { throw error }
         attempt += 1
       }
     }
   }
 
-  /// A lock is waited for a second; a deadlock is over at once.
-  static let attempts = 4
+  /// Who has waited for a lock in vain waits once more: there are others who need the worker.
+  static let attempts = 2
 }

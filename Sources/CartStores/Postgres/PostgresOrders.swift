@@ -45,14 +45,14 @@ package final class PostgresOrders {
 
   // MARK: The cart and its products
 
-  /// What is sold of a SKU now, its row locked.
+  /// What is sold of a SKU, and what is left of it, as it was a moment ago: neither is locked.
   struct Offer {
     var sku: SKU
     var revision: RevisionID
     var stock: Int?
   }
 
-  /// What an order is made of, locked until the transaction ends.
+  /// What an order is made of; the cart's row is locked until the transaction ends.
   struct Ground {
     var offers: [SKU: Offer] = [:]
     /// The last command that was put into the cart's inbox.
@@ -68,8 +68,8 @@ package final class PostgresOrders {
     case ready(Ground)
   }
 
-  /// Takes hold of an order's key, keeps its cart, and locks the cart's row and the products until the transaction
-  /// ends. In one statement, for each round trip costs an order more than what it asks for.
+  /// Takes hold of an order's key, keeps its cart, whose row is locked until the transaction ends, and reads what is
+  /// sold. In one statement, for each round trip costs an order more than what it asks for.
   ///
   /// - Throws: ``StoreError`` also where a newer history of Redis is in use.
   func prepare(
@@ -125,14 +125,21 @@ package final class PostgresOrders {
   struct Written {
     var order: Order
     var command: InboxCommand
-    /// The products whose stock went down, as they are now.
-    var moved: [Product]
+    /// The stock that went down.
+    var moved: [StockMovement]
+  }
+
+  /// What became of an order that was to be written.
+  enum Writing {
+    case written(Written)
+    /// The key was used up after all, while it was being claimed.
+    case keyUsed
+    /// Of something less is left than was read: what was written must not stay.
+    case stockGone
   }
 
   /// Writes an order: stock goes down, the key is used up, and the cart is commanded to let go of the lines.
-  ///
-  /// - Returns: `nil` where the key was used up after all, while it was being claimed.
-  func write(_ draft: Draft) throws(StoreError) -> Written? {
+  func write(_ draft: Draft) throws(StoreError) -> Writing {
     let order = draft.order
     let skus = order.lines.map { Optional($0.sku.text) }
     let rows = try archive.read(
@@ -146,28 +153,16 @@ package final class PostgresOrders {
         .text(draft.key.text), .text(Self.hex(draft.key.request)), .integer(draft.lastCommand),
         .text(draft.command.action), .text(draft.command.payload), .text(draft.requestID), .integer(order.cartVersion),
       ])
-    if rows.rowCount == 0 { return nil }
+    if rows.rowCount == 0 { return .keyUsed }
     var written = order
     guard let placed = rows.integer(0, 0), let number = rows.integer(0, 1) else { throw Self.corrupt }
     written.placedAt = Timestamp(milliseconds: placed / 1_000)
-    var movements: [SKU: (stock: Int64, stamp: Int64)] = [:]
-    for row in 0..<rows.rowCount {
-      guard let sku = rows.text(row, 2).flatMap(SKU.init) else { continue }
-      guard let stock = rows.integer(row, 3), let stamp = rows.integer(row, 4) else { throw Self.corrupt }
-      movements[sku] = (stock, stamp)
-    }
-    let moved = draft.products.compactMap { product in
-      movements[product.content.sku].map { movement in
-        Product(revision: product.revision, stock: Int(movement.stock), stamp: movement.stamp)
-      }
-    }
-    guard moved.count == draft.products.count(where: { $0.stock != nil }) else {
-      throw StoreError(.corrupt, "PostgreSQL: stock that was locked could not be taken")
-    }
+    let moved = try StockMovement.all(in: rows, from: 2)
+    guard moved.count == draft.products.count(where: { $0.stock != nil }) else { return .stockGone }
     let command = InboxCommand(
       owner: order.owner, number: number, previous: draft.lastCommand, command: draft.command,
       requestID: draft.requestID)
-    return Written(order: written, command: command, moved: moved)
+    return .written(Written(order: written, command: command, moved: moved))
   }
 
   /// Corrects the version of the cart after an order.

@@ -53,9 +53,12 @@ package struct PostgresStatement: Sendable {
   /// Names it on the server and in errors; unique within the project.
   package let name: String
   package let sql: String
+  /// It locks many rows that others hold for a moment: where it takes too long, that says nothing of the server.
+  package let waitsForLocks: Bool
 
-  package init(_ name: String, _ sql: String) {
+  package init(_ name: String, waitsForLocks: Bool = false, _ sql: String) {
     self.name = name
     self.sql = sql
+    self.waitsForLocks = waitsForLocks
   }
 }

@@ -3,7 +3,8 @@ package import CartDomain
 // How the catalogue gets into Redis. What stands there is never older than its stamp says; a product that does not
 // stand there is asked of PostgreSQL. So every step may be left out, repeated or done by two at once.
 
-/// What Redis holds of a product: `revision|stock|stamp`, the stock empty where it is not counted.
+/// What Redis holds of a product: `revision|stock|generation|moved`, the stock empty where it is not counted. Generation
+/// and number of the last movement stand for those who write it.
 struct CatalogueEntry: Equatable, Sendable {
   var revision: RevisionID
   var stock: Int?
@@ -19,8 +20,10 @@ struct CatalogueEntry: Equatable, Sendable {
     }
   }
 
+  static func text(ofStock stock: Int?) -> String { stock.map { String(max(0, $0)) } ?? "" }
+
   static func text(of product: Product) -> String {
-    "\(product.revision.id.text)|\(product.stock.map { String(max(0, $0)) } ?? "")|\(product.stamp)"
+    "\(product.revision.id.text)|\(text(ofStock: product.stock))|\(product.generation)|\(product.moved)"
   }
 }
 
@@ -53,7 +56,8 @@ extension RedisCatalogue {
       for start in stride(from: 0, to: products.count, by: Self.batch) {
         let batch = products[start..<min(start + Self.batch, products.count)]
         try keep(revisions: batch.map(\.revision))
-        _ = try run(.publish, keys: publishing, first: String(target), batch)
+        let keys = [connection.keys.published, connection.keys.catalogue]
+        _ = try run(.publish, keys: keys, first: String(target), batch)
       }
       sent += products.count
     }
@@ -63,13 +67,13 @@ extension RedisCatalogue {
     return sent
   }
 
-  /// Makes the stock of products known that orders have moved: every worker sees it with the next answer of Redis.
-  /// PostgreSQL's generation stays, so that orders don't wait for each other to raise it.
+  /// Makes known the stock that has moved: every worker sees it with the next answer of Redis. PostgreSQL's generation
+  /// stays, so that orders don't wait for each other to raise it.
   ///
-  /// - Returns: of how many Redis had an older stock.
+  /// - Returns: of how many products Redis had an older stock.
   @discardableResult
-  package func publishStock(_ products: [Product]) throws(StoreError) -> Int {
-    let calls = publishing(stockOf: products)
+  package func publishStock(_ moved: [StockMovement]) throws(StoreError) -> Int {
+    let calls = publishing(moved)
     if calls.isEmpty { return 0 }
     try needOwn()
     let replies = try connection.evaluate(calls, .reading)
@@ -83,14 +87,17 @@ extension RedisCatalogue {
   }
 
   /// What ``publishStock(_:)`` sends; afterwards the generation must be distrusted.
-  func publishing(stockOf products: [Product]) -> [RedisScriptCall] {
-    stride(from: 0, to: products.count, by: Self.batch).map { start in
-      call(.move, keys: publishing, first: "", products[start..<min(start + Self.batch, products.count)])
+  func publishing(_ moved: [StockMovement]) -> [RedisScriptCall] {
+    stride(from: 0, to: moved.count, by: Self.batch).map { start in
+      var arguments = RedisCommand()
+      for movement in moved[start..<min(start + Self.batch, moved.count)] {
+        arguments.append(movement.sku.text)
+        arguments.append(CatalogueEntry.text(ofStock: movement.stock))
+        arguments.append(movement.moved)
+      }
+      return RedisScriptCall(
+        .move, keys: [connection.keys.catalogue, connection.keys.generation], arguments: arguments)
     }
-  }
-
-  private var publishing: [String] {
-    [connection.keys.published, connection.keys.catalogue, connection.keys.generation]
   }
 
   /// Starts Redis's copy anew, empty, at a generation of PostgreSQL's: Redis has none, or one that PostgreSQL has not
@@ -98,7 +105,8 @@ extension RedisCatalogue {
   func restart(from present: Int64?, at generation: Int64) throws(StoreError) {
     var arguments = RedisCommand(present.map { String($0) } ?? "")
     arguments.append(generation)
-    let replies = try connection.evaluate(.reset, keys: publishing, arguments: arguments, .reading)
+    let keys = [connection.keys.published, connection.keys.catalogue, connection.keys.generation]
+    let replies = try connection.evaluate(.reset, keys: keys, arguments: arguments, .reading)
     try replies.check(0)
   }
 
@@ -123,19 +131,13 @@ extension RedisCatalogue {
   private func run(
     _ script: RedisScript, keys: [String], first: String, _ products: ArraySlice<Product>
   ) throws(StoreError) -> Int {
-    let replies = try connection.evaluate([call(script, keys: keys, first: first, products)], .reading)
-    try replies.check(0)
-    return Int(try replies.read(0) { value in value.integer } ?? 0)
-  }
-
-  private func call(
-    _ script: RedisScript, keys: [String], first: String, _ products: ArraySlice<Product>
-  ) -> RedisScriptCall {
     var arguments = RedisCommand(first)
     for product in products {
       arguments.append(product.content.sku.text)
       arguments.append(CatalogueEntry.text(of: product))
     }
-    return RedisScriptCall(script, keys: keys, arguments: arguments)
+    let replies = try connection.evaluate(script, keys: keys, arguments: arguments, .reading)
+    try replies.check(0)
+    return Int(try replies.read(0) { value in value.integer } ?? 0)
   }
 }

@@ -2,9 +2,10 @@ package import CartDomain
 
 /// The owner of catalogue and stock, PostgreSQL, as its copies in Redis and in the workers see it.
 ///
-/// Every committed change of a product or its stock raises the generation, and changes become visible in the order of
-/// their generations: once ``generation()`` has answered `g`, each change numbered `g` or below is visible to every
-/// later call. (So whoever changes the catalogue takes its number under a lock that is held until the commit.)
+/// Every committed change of what is sold raises the generation, and changes become visible in the order of their
+/// generations: once ``generation()`` has answered `g`, each change numbered `g` or below is visible to every later call.
+/// (So whoever changes the catalogue takes its number under a lock that is held until the commit.) A stock that moves has
+/// a number of its own, ``Product/moved``.
 package protocol CatalogueSource: AnyObject {
   /// The products as they are sold now, one for each SKU in order; `nil` where there is none.
   func products(for skus: [SKU]) throws(StoreError) -> [Product?]

@@ -201,6 +201,7 @@ package final class RedisCarts {
       var arguments = RedisCommand(String(history.lineage), fields.epoch, fields.version, fields.end)
       arguments.append(fields.ring)
       arguments.append(fields.command)
+      arguments.append(fields.state)
       arguments.append(tag)
       return ([keys.dirty, keys.database], arguments)
     }
@@ -283,6 +284,7 @@ private struct MarkedFields {
   let end: String
   let ring: [UInt8]
   let command: String
+  let state: String
 
   init(_ hash: CartHash) {
     func text(_ number: Int64) -> String { number == 0 ? "" : String(number) }
@@ -291,6 +293,7 @@ private struct MarkedFields {
     end = text(hash.cart.expiresAt?.seconds ?? 0)
     ring = Array(hash.ring.prefix(CartHash.entriesInPart).flatMap { $0.key + $0.request })
     command = text(hash.inboxNumber)
+    state = text(hash.state.rawValue)
   }
 }
 

@@ -25,7 +25,7 @@ enum RedisScript: String, CaseIterable, Sendable {
   case bury
   case fill
   case publish
-  /// Publishes movements of stock, as ``publish`` does: allowed where Redis is out of memory.
+  /// Publishes movements of stock: allowed where Redis is out of memory.
   case move
   case advance
   case reset
@@ -94,7 +94,8 @@ enum RedisScript: String, CaseIterable, Sendable {
     case .freeze: [PackageResources.freeze_lua]
     case .bury: [PackageResources.bury_lua]
     case .fill: [PackageResources.fill_lua]
-    case .publish, .move: [PackageResources.token_lua, PackageResources.publish_lua]
+    case .publish: [PackageResources.entry_lua, PackageResources.publish_lua]
+    case .move: [PackageResources.token_lua, PackageResources.entry_lua, PackageResources.move_lua]
     case .advance: [PackageResources.token_lua, PackageResources.advance_lua]
     case .reset: [PackageResources.token_lua, PackageResources.reset_lua]
     case .enlist: [PackageResources.enlist_lua]

@@ -85,7 +85,8 @@ package final class CartMerger {
     guard case .current(let hash, _) = try carts.read([owner], in: history)[0], hash.state == .merging else { return }
     guard let target = Target(hash.mergedInto) else { throw .corruptCart("target of a merge") }
     if try end(hash, target, nil, "", in: history) == .pending {
-      throw StoreError(.unavailable, "PostgreSQL: a merge can't be recorded")
+      // It may be this merge alone.
+      throw StoreError(.unavailable, "PostgreSQL: a merge can't be recorded", wasReached: true)
     }
   }
 

@@ -2,10 +2,11 @@ package import CartDomain
 
 /// Places orders: what a cart holds becomes an order, once for each key.
 ///
-/// One transaction in PostgreSQL takes hold of the key, persists the cart, and writes the order together with the
-/// command by which the ordered quantities leave the cart; after its commit the command is carried to Redis, by the
-/// checkout or, if that dies, by whoever meets the cart next. A cart that PostgreSQL commands to do something that it
-/// has not done yet does that first: what it holds may be ordered already.
+/// One transaction in PostgreSQL takes hold of the key, persists the cart, judges the order by what is sold and what is
+/// left, and writes it together with the command by which the ordered quantities leave the cart; the last thing before
+/// its commit is to take the stock, and where less is left by then, all of it is undone and judged anew. After its commit
+/// the command is carried to Redis, by the checkout or, if that dies, by whoever meets the cart next. A cart that
+/// PostgreSQL commands to do something that it has not done yet does that first: what it holds may be ordered already.
 package final class Checkout {
   let restorer: CartRestorer
   let synchronizer: CartSynchronizer
@@ -14,12 +15,16 @@ package final class Checkout {
   package let book: PostgresOrders
   /// For so many seconds a shopper may cancel an order.
   let cancelWithin: Int
+  /// Asked before a transaction that locks stock, and told after it; where it may not begin, too many others are at it.
+  package var mayBegin: (_ isLikelySlow: Bool) -> Bool = { _ in true }
+  package var didEnd: () -> Void = {}
+  private var held = HeldStock()
   /// Called between the commit of an order and what follows it, and between other steps; tests fail there.
   var atStep: (Step) throws(StoreError) -> Void = { _ in }
 
   /// Where a checkout may be interrupted.
   enum Step: CaseIterable {
-    case beforeTransaction, beforeCommit, afterCommit, afterDelivery
+    case beforeTransaction, beforeStock, beforeCommit, afterCommit, afterDelivery
   }
 
   private var carts: RedisCarts { restorer.carts }
@@ -51,6 +56,16 @@ package final class Checkout {
     case written(PostgresOrders.Written)
     /// The cart must do something first, or was not what it seemed.
     case startOver(() throws(StoreError) -> Void)
+    /// Less is left of something than a moment ago.
+    case stockGone
+
+    /// Whether what was written on the way here stays.
+    var isKept: Bool {
+      switch self {
+      case .written, .startOver: true
+      case .decided, .replay, .stockGone: false
+      }
+    }
   }
 
   package func place(_ request: OrderRequest) throws(StoreError) -> OrderOutcome {
@@ -64,13 +79,14 @@ package final class Checkout {
         case .replay(let id): return try replay(id, request)
         case .written(let written): return .placed(try finish(written, snapshot))
         case .startOver(let step): try step()
+        case .stockGone: continue
         }
       } catch {
         contended += 1
-        guard error.isRetriable, contended < PostgresOrders.attempts else { throw error }
+        guard error.code == .overloaded, contended < PostgresOrders.attempts else { throw error }
       }
     }
-    throw StoreError(.unavailable, "the cart does not come to rest", isRetriable: false)
+    throw StoreError(.overloaded, "the cart does not come to rest")
   }
 
   /// Who is not through by then has met others that change the same cart, again and again.
@@ -125,17 +141,44 @@ package final class Checkout {
 
   private func attempt(_ request: OrderRequest, _ snapshot: Snapshot) throws(StoreError) -> Attempt {
     let id = OrderID.random()
+    let skus = Self.ordered(request, snapshot.hash.cart).lines.map(\.sku)
+    let isHeld = held.contains(anyOf: skus)
+    var isTaking = false
     do throws(StoreError) {
-      return try archive.inTransaction(uncertain: true) { () throws(StoreError) in
-        let attempt = try transact(request, snapshot, id)
-        try atStep(.beforeCommit)
-        return attempt
+      return try admitted(isLikelySlow: isHeld) { () throws(StoreError) in
+        try archive.inTransaction(lockTimeout: patience(isHeld), uncertain: true, keeping: \.isKept) {
+          () throws(StoreError) in
+          let attempt = try transact(request, snapshot, id, &isTaking)
+          if isHeld, case .written = attempt { held.remove(skus) }
+          try atStep(.beforeCommit)
+          return attempt
+        }
       }
     } catch {
+      if isTaking, error.code == .overloaded { held.insert(skus) }
       guard error.isOutcomeUnknown else { throw error }
       return try decide(request, error)
     }
   }
+
+  /// For a lock, in milliseconds.
+  private func patience(_ isHeld: Bool) -> Int {
+    min(archive.connection.configuration.rowLockTimeout, isHeld ? Self.shortPatience : .max)
+  }
+
+  /// As long as it takes where everybody goes on as he should.
+  private static let shortPatience = 25
+
+  /// Runs what waits for others' locks, where not too many are at it.
+  private func admitted<Answer>(
+    isLikelySlow: Bool = false, _ body: () throws(StoreError) -> Answer
+  ) throws(StoreError) -> Answer {
+    guard mayBegin(isLikelySlow) else { throw Self.crowded }
+    defer { didEnd() }
+    return try body()
+  }
+
+  private static let crowded = StoreError(.overloaded, "as many workers are in orders as may be")
 
   /// Asks, on a new connection, what became of a commit that got no answer. It is never repeated unasked: where the
   /// lost transaction may still be at work, it holds the key, and nobody can tell.
@@ -155,7 +198,7 @@ package final class Checkout {
   }
 
   private func transact(
-    _ request: OrderRequest, _ snapshot: Snapshot, _ id: OrderID
+    _ request: OrderRequest, _ snapshot: Snapshot, _ id: OrderID, _ isTaking: inout Bool
   ) throws(StoreError) -> Attempt {
     let (hash, owner) = (snapshot.hash, request.owner)
     if let refusal = Self.check(request, hash.cart) {
@@ -180,7 +223,7 @@ package final class Checkout {
           if try !restorer.courier.deliver(to: owner) { try restorer.restore([owner]) }
         }
       }
-      return try sell(request, ordered, id, ground)
+      return try sell(request, ordered, id, ground, &isTaking)
     }
   }
 
@@ -194,10 +237,9 @@ package final class Checkout {
     }
   }
 
-  /// Prices, dates, limits and stock as they are at this moment; then the order. What is refused here has written
-  /// nothing but the cart's copy, which may stay.
+  /// Prices, dates, limits and stock as they are at this moment; then the order.
   private func sell(
-    _ request: OrderRequest, _ cart: Cart, _ id: OrderID, _ ground: PostgresOrders.Ground
+    _ request: OrderRequest, _ cart: Cart, _ id: OrderID, _ ground: PostgresOrders.Ground, _ isTaking: inout Bool
   ) throws(StoreError) -> Attempt {
     let revisions = try revisions(of: ground.offers)
     let products = cart.lines.map { line in
@@ -230,8 +272,13 @@ package final class Checkout {
     let draft = PostgresOrders.Draft(
       order: order, products: products.compactMap { $0 }, key: request.key, command: .take(taken),
       lastCommand: ground.lastCommand, requestID: request.requestID)
-    guard let written = try book.write(draft) else { return .startOver({ () throws(StoreError) in }) }
-    return .written(written)
+    try atStep(.beforeStock)
+    isTaking = true
+    switch try book.write(draft) {
+    case .written(let written): return .written(written)
+    case .keyUsed: return .startOver({ () throws(StoreError) in })
+    case .stockGone: return .stockGone
+    }
   }
 
   /// Revisions never change, so that a copy will do.
@@ -254,7 +301,7 @@ package final class Checkout {
     try atStep(.afterCommit)
     // In one round trip. The syncer looks after what could not be told.
     var order = written.order
-    let publishing = catalogue.publishing(stockOf: written.moved)
+    let publishing = catalogue.publishing(written.moved)
     catalogue.distrustGeneration()
     if let version = try? carts.apply(written.command, to: snapshot.hash, in: snapshot.history, after: publishing) {
       try atStep(.afterDelivery)
@@ -324,20 +371,15 @@ extension Checkout: OrderBook {
   }
 
   package func cancel(_ id: OrderID, of owner: CartOwner) throws(StoreError) -> OrderTransition {
-    let (transition, moved) = try book.cancel(id, by: .owner(owner, within: cancelWithin))
-    catalogue.tellStock(of: moved)
+    let (transition, moved) = try admitted { () throws(StoreError) in
+      try book.cancel(id, by: .owner(owner, within: cancelWithin))
+    }
+    // Where Redis can't be told, the syncer does it.
+    _ = try? catalogue.publishStock(moved)
     return transition
   }
 
   package func purchases(of owner: CartOwner, _ skus: [SKU]) throws(StoreError) -> [SKU: Int] {
     try book.purchases(of: owner, skus)
-  }
-}
-
-extension RedisCatalogue {
-  /// Makes the stock of `skus` known as PostgreSQL has it; where that can't be done, the syncer does it.
-  package func tellStock(of skus: [SKU]) {
-    guard !skus.isEmpty, let products = try? exactProducts(for: skus) else { return }
-    _ = try? publishStock(products.compactMap { $0 })
   }
 }

@@ -9,7 +9,7 @@ enum PeriodicTask: String, CaseIterable {
   case marking
   /// Publishes changes of the catalogue that nobody has published.
   case catalogue
-  /// Publishes stock that an order has moved whose sender has died.
+  /// Applies stock that an import has left, and publishes stock that has moved, whose senders have died.
   case stock
   /// Delivers commands whose senders have died.
   case commands
@@ -23,7 +23,7 @@ enum PeriodicTask: String, CaseIterable {
   case months
   /// Removes rows of carts that are over.
   case sweep
-  /// Removes merges that nobody can ask for any more.
+  /// Removes merges and keys of orders that nobody can ask for any more.
   case retention
   /// Removes revisions from Redis that neither a product nor a cart there shows.
   case revisions

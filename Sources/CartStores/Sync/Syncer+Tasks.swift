@@ -12,7 +12,7 @@ extension Syncer {
     case .memory: try connection.announcePressure()
     case .marking: return try markAll(from: place, until: deadline)
     case .catalogue: try catalogue.publish()
-    case .stock: try publishStock()
+    case .stock: return try keepStock(until: deadline)
     case .commands: return try deliverCommands(olderThan: Self.commandMilliseconds, from: place, until: deadline)
     case .merges: return try endMerges(from: place, until: deadline)
     case .active: return try persistActive(from: place, until: deadline)
@@ -30,10 +30,23 @@ extension Syncer {
   /// Some milliseconds of work.
   private static let sweptRows = 1_000
 
-  private func removeOld() throws(StoreError) -> String? {
-    let merges = try archive.removeOldMerges(orderKeysDays: configuration.orderKeysDays, limit: Self.removedRows)
-    return merges == Self.removedRows ? "more" : nil
+  private func keepStock(until deadline: Int64) throws(StoreError) -> String? {
+    repeat {
+      if try stock.step() { return nil }
+    } while RedisClock.monotonic < deadline
+    return Self.more
   }
+
+  private func removeOld() throws(StoreError) -> String? {
+    let days = configuration.orderKeysDays
+    if days == 0 { return nil }
+    let merges = try archive.removeOldMerges(orderKeysDays: days, limit: Self.removedRows)
+    let keys = try PostgresOrders(archive).removeOldKeys(olderThanDays: days, limit: Self.removedRows)
+    return max(merges, keys) == Self.removedRows ? Self.more : nil
+  }
+
+  /// The place of a task that begins where it has stopped by itself.
+  private static let more = "more"
 
   private static let removedRows = 500
 
@@ -57,21 +70,6 @@ extension Syncer {
     try connection.carryOutAnyway(RedisCommand("SET", key, lineage.text), on: key).check(0)
     return nil
   }
-
-  // MARK: Stock
-
-  private func publishStock() throws(StoreError) {
-    let started = RedisClock.monotonic
-    let since = stockPublishedAt.map { started - $0 + Self.movementMilliseconds } ?? Self.longestAbsence
-    let moved = try PostgresOrders(archive).recentlyMoved(within: since)
-    _ = try catalogue.publishStock(try catalogue.exactProducts(for: moved).compactMap { $0 })
-    stockPublishedAt = started
-  }
-
-  /// Longer than the transaction of an order takes.
-  private static let movementMilliseconds: Int64 = 3_000
-  /// What a new syncer looks back.
-  private static let longestAbsence: Int64 = 3_600_000
 
   // MARK: Commands and merges
 

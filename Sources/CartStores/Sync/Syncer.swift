@@ -14,15 +14,16 @@ package final class Syncer {
     package var idleDays = 90
     /// The record of changes is kept for so many months beside the current one; 0: for ever.
     package var monthsKept = 0
-    /// Keys of orders are kept for so many days.
+    /// The keys of orders are kept for so many days; 0: for ever.
     package var orderKeysDays = 400
 
     package init() {}
 
-    /// Reads ``SettingKey/idleDays`` and ``SettingKey/changesMonths``.
+    /// Reads ``SettingKey/idleDays``, ``SettingKey/changesMonths`` and ``SettingKey/orderKeysDays``.
     package init(_ settings: Settings) throws(SettingsError) {
       idleDays = try settings.integer(.idleDays, in: 0...100_000)
       monthsKept = try settings.integer(.changesMonths, in: 0...1_200)
+      orderKeysDays = try settings.integer(.orderKeysDays, in: 0...100_000)
     }
   }
 
@@ -56,10 +57,9 @@ package final class Syncer {
   let lists: CartLists
   let catalogue: RedisCatalogue
   let merger: CartMerger
+  let stock: StockKeeper
   /// Carts that PostgreSQL refuses, and after how many milliseconds each is tried again.
   var quarantine: [CartOwner: Int64] = [:]
-  /// When movements of stock were last looked for.
-  var stockPublishedAt: Int64?
   private var history: RedisHistory?
   /// The last entry of the stream whose cart was looked at; `nil` before the first one.
   var seen: String?
@@ -87,7 +87,9 @@ package final class Syncer {
     recorder = ChangeRecorder(stream, archive: archive, lists: lists)
     registry = SyncerRegistry(connection, name: name, isMember: mode == .serving)
     schedule = TaskSchedule(connection)
-    catalogue = RedisCatalogue(connection: connection, source: PostgresCatalogue(archive.connection))
+    let source = PostgresCatalogue(archive.connection)
+    catalogue = RedisCatalogue(connection: connection, source: source)
+    stock = StockKeeper(source, catalogue: catalogue)
     merger = CartMerger(restorer, synchronizer: synchronizer, catalogue: catalogue)
     restorer.observe = { [unowned self] in observer.restored($0) }
     recorder.note = { [unowned self] in observer.note($0) }

@@ -40,6 +40,8 @@ internal import Glibc
   private let start: UnsafeMutableRawPointer
   private let own: UnsafeMutableRawPointer
   private let ownBytes: Int
+  /// A child's descriptor of the file, for its places; else -1.
+  private let file: Int32
 
   /// A new file for a board; the master's to keep.
   static func file() throws(SystemError) -> Descriptor {
@@ -53,10 +55,11 @@ internal import Glibc
     unsafe start = try Self.map(Self.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.raw, 0)
     unsafe own = start
     ownBytes = 0
+    self.file = -1
   }
 
   /// A child's view: it can write to its own page and read all.
-  init(child slot: Int, file: borrowing Descriptor) throws(SystemError) {
+  init(child slot: Int, file: consuming Descriptor) throws(SystemError) {
     unsafe start = try Self.map(Self.bytes, PROT_READ, MAP_SHARED, file.raw, 0)
     let isKnown = (0..<Self.slots).contains(slot)
     ownBytes = Self.pageBytes
@@ -68,6 +71,8 @@ internal import Glibc
       unsafe munmap(start, Self.bytes)
       throw error
     }
+    file.setCloseOnExec()
+    self.file = file.release()
   }
 
   /// A board of its own, for a child without a master: it has one slot.
@@ -76,12 +81,14 @@ internal import Glibc
     unsafe start = try Self.map(Self.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.raw, 0)
     unsafe own = start + Self.pageBytes
     ownBytes = 0
+    self.file = -1
     master.set(Score.slots, 1)
     ownPage.set(Score.kind, 1)
   }
 
   deinit {
     if ownBytes > 0 { unsafe munmap(own, ownBytes) }
+    if file >= 0 { close(file) }
     unsafe munmap(start, Self.bytes)
   }
 
@@ -107,6 +114,25 @@ internal import Glibc
   func slot(_ slot: Int) -> ScorePage? {
     (0..<Self.slots).contains(slot) ? unsafe page(at: start + (slot + 1) * Self.pageBytes) : nil
   }
+
+  /// Takes a place, numbered from 0, that one process of the pool can have at a time, until it lets go of it or ends.
+  /// fcntl(2), `F_SETLK`: a lock on a byte of the board's file, which bars nobody from writing there.
+  func hold(place: Int) -> Bool { lock(F_WRLCK, place) }
+
+  func letGo(of place: Int) { _ = lock(F_UNLCK, place) }
+
+  private func lock(_ kind: Int32, _ place: Int) -> Bool {
+    if file < 0 { return true }
+    var lock = flock()
+    lock.l_type = Int16(kind)
+    lock.l_whence = Int16(SEEK_SET)
+    lock.l_start = off_t(place)
+    lock.l_len = 1
+    return unsafe fcntl(file, F_SETLK, &lock) == 0
+  }
+
+  /// How many workers the pool is to have; 0 without a master.
+  var workers: Int { Int(clamping: master.get(Score.workers)) }
 
   /// Pages of slots that have been used, however many the master's page claims.
   var usedSlots: Int { Int(clamping: min(master.get(Score.slots), UInt64(Self.slots))) }

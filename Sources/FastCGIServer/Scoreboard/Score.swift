@@ -19,6 +19,8 @@ enum Score {
   static let slots: Int32 = 8
   /// The master's: connections up to this one, counted since the start, have waited too long; 0: none has.
   static let overdue: Int32 = 9
+  /// The master's: how many workers there are to be.
+  static let workers: Int32 = 10
 
   // MARK: Counters
 

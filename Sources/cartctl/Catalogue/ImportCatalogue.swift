@@ -1,6 +1,8 @@
 import ArgumentParser
+import CartDomain
 import CartJSON
 import CartStores
+import Glibc
 
 /// `cartctl catalog import`
 struct ImportCatalogue: ParsableCommand {
@@ -56,9 +58,35 @@ struct ImportCatalogue: ParsableCommand {
       progress: { progress.show($0, "rows") })
     progress.clear()
     let isPublished = report.isImported ? catalogue.publishOrTell() : false
+    if let last = report.lastStockChange { applyStock(through: last, connection, catalogue) }
     printer.end(report, isPublished: isPublished)
     if !report.isImported { throw ExitCode.badInput }
     if !isPublished { throw ExitCode.notPublished }
+  }
+}
+
+extension ImportCatalogue {
+  /// The stock follows in small steps, between the orders. Should this process end before it is through, the syncer goes
+  /// on with it.
+  private func applyStock(through last: Int64, _ connection: PostgresConnection, _ catalogue: RedisCatalogue) {
+    let source = PostgresCatalogue(connection)
+    do throws(StoreError) {
+      while true {
+        let applied = try source.applyStockChanges(limit: 300)
+        // What Redis can't be told now the syncer tells it.
+        _ = try? catalogue.publishStock(applied.moved)
+        if !applied.hasMore { return }
+        if try source.isStockApplied(through: last) { return }
+        // Others are at it, or hold what is left.
+        if applied.moved.isEmpty { usleep(20_000) }
+      }
+    } catch {
+      Terminal.printError(
+        """
+        cartctl: the catalogue was changed, and its stock follows once cartd runs: \
+        \(Terminal.escaped(error.description))
+        """)
+    }
   }
 }
 

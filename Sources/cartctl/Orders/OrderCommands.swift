@@ -77,7 +77,7 @@ struct CancelOrder: ParsableCommand {
     let (transition, moved) = try PostgresOrders(PostgresCarts(connection)).cancel(id, by: .shop)
     let order = try OrderPrinting.order(id, after: transition)
     // Where Redis is away, the syncer tells it.
-    try stores.catalogue(connection).tellStock(of: moved)
+    _ = try? stores.catalogue(connection).publishStock(moved)
     OrderPrinting.show(order, output)
   }
 }

@@ -93,4 +93,13 @@ import Testing
       #expect(shop.send("GET", "/v1/cart").status == 200)
     }
   }
+
+  @Test func whatOthersAreAtWorkOnIs503AndOverloaded() throws {
+    let shop = try Shop()
+    shop.store.isCrowded = true
+    let answer = shop.send("GET", "/v1/cart", user: "u")
+    expectProblem(answer, 503, "overloaded", hasCart: false)
+    #expect(answer["Retry-After"] == "1")
+    #expect(answer.response.note == nil)
+  }
 }

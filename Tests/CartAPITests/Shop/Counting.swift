@@ -8,6 +8,8 @@ final class CountingStore: CartStore {
   var isAway = false
   /// Answers every change so, and does none.
   var outcome: ChangeReading.Outcome?
+  /// Others are at work on what it is asked for.
+  var isCrowded = false
 
   init(_ inner: any CartStore) { self.inner = inner }
 
@@ -45,6 +47,7 @@ final class CountingStore: CartStore {
   private func count() throws(StoreError) {
     calls += 1
     if isAway { throw StoreError(.unavailable, "away for the test", isOutcomeUnknown: true) }
+    if isCrowded { throw StoreError(.overloaded, "crowded for the test") }
   }
 }
 

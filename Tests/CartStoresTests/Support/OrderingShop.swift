@@ -18,7 +18,9 @@ final class OrderingShop {
     let stock = stock.map { String($0) } ?? "null"
     try schema.loadAll(
       #"{"sku":"\#(sku)","name":"Name of \#(sku)","unitPrice":\#(price),"currency":"GBP","stock":\#(stock)\#(more)}"#)
-    try worker().catalogue.publish()
+    let catalogue = try worker().catalogue
+    try catalogue.publish()
+    try catalogue.publishStock(PostgresCatalogue(schema.connection()).movedStock(after: 0, limit: 1_000))
   }
 
   func stock(of sku: String) throws -> Int? { try schema.product(sku)?.stock }

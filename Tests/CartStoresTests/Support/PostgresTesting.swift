@@ -46,7 +46,7 @@ final class PostgresSchema: Sendable {
     PostgresConnection(try configuration(applicationName: applicationName, patience: patience))
   }
 
-  /// Imports `text` and answers what was reported.
+  /// Imports `text` and answers what was reported; the stock has followed.
   @discardableResult
   func load(
     _ text: String, _ format: ImportFormat = .ndjson
@@ -61,6 +61,8 @@ final class PostgresSchema: Sendable {
     var problems: [ImportProblem] = []
     let report = try CatalogueImport(connection()).run(source, format, problem: { problems.append($0) })
     #expect(report.badLines == problems.count)
+    let catalogue = PostgresCatalogue(try connection())
+    while try catalogue.applyStockChanges(limit: 300).hasMore {}
     return (report, problems)
   }
 

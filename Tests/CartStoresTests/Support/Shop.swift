@@ -34,7 +34,7 @@ final class Shop: CatalogueSource {
   @discardableResult
   func put(_ product: Product) -> Product {
     current += 1
-    let product = Product(revision: product.revision, stock: product.stock, stamp: current)
+    let product = Product(revision: product.revision, stock: product.stock, generation: current, moved: current)
     known[product.revision.id] = product.revision
     sold[product.content.sku] = (product, current)
     reference.put(product.content, revision: product.revision.id, stock: product.stock)

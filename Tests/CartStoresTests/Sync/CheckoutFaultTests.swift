@@ -97,12 +97,12 @@ struct CheckoutFaultTests {
     let syncer = Syncer(
       RedisConnection(shop.redis), archive: PostgresCarts(try shop.schema.connection()), name: "tests")
     try syncer.turn()
-    _ = try shop.schema.rows("CREATE TABLE before AS SELECT stock, moved FROM products")
+    _ = try shop.schema.rows("CREATE TABLE before AS SELECT stock, moved FROM product_stock")
     try worker.add(user, "A", 2)
     #expect(try worker.place(user, "k", total: 200).placed != nil)
     try syncer.turn()
     #expect(try worker.catalogue.products(for: ["A"]).first??.stock == 8)
-    _ = try shop.schema.rows("UPDATE products SET (stock, moved) = (SELECT stock, moved FROM before)")
+    _ = try shop.schema.rows("UPDATE product_stock SET (stock, moved) = (SELECT stock, moved FROM before)")
     _ = try shop.schema.rows("UPDATE database_lineage SET tag = 'older'")
     try syncer.heartbeat()
     _ = try syncer.carryOut(.marking, from: nil, until: .max)
@@ -186,18 +186,110 @@ struct CheckoutFaultTests {
     #expect(second == .inProgress)
   }
 
-  @Test("A lock that is not had in time is tried again, then the order fails and nothing has happened")
+  @Test("A stock that another holds: the order is told so soon, nothing has happened, and PostgreSQL is not left alone")
   func lockTimeout() throws {
+    let shop = try OrderingShop()
+    try shop.sell("A", stock: 10)
+    try shop.sell("B", stock: 10)
+    let worker = try shop.worker(patience: .request)
+    let user = CartOwner.anyUser()
+    let other = CartOwner.anyUser()
+    try worker.add(user, "A")
+    try worker.add(other, "B")
+    var areLikelySlow: [Bool] = []
+    worker.checkout.mayBegin = { isLikelySlow in
+      areLikelySlow.append(isLikelySlow)
+      return true
+    }
+    try shop.schema.order("SELECT FROM product_stock WHERE sku = 'A' FOR UPDATE") {
+      let began = ContinuousClock.now
+      let error = #expect(throws: StoreError.self) { try worker.place(user, "k", total: 100) }
+      #expect(error?.code == .overloaded)
+      #expect(error?.isOutcomeUnknown == false)
+      // Two attempts of 150 ms, on a machine that has other things to do.
+      #expect(ContinuousClock.now - began < .milliseconds(1_500))
+      // Others' orders, and what the same worker asks PostgreSQL for, go on.
+      #expect(throws: Never.self) { try #require(try worker.place(other, "k", total: 100).placed) }
+    }
+    #expect(try worker.place(user, "k", total: 100).placed != nil)
+    #expect(try shop.stock(of: "A") == 9)
+    // What could not be had is known as such until it was had.
+    try worker.add(user, "A")
+    #expect(try worker.place(user, "l", total: 100).placed != nil)
+    #expect(areLikelySlow == [false, true, false, true, false])
+  }
+
+  @Test("Many locks that take too long together are no reason to leave PostgreSQL alone")
+  func lockQueue() throws {
+    let shop = try OrderingShop()
+    try shop.sell("A", stock: 10)
+    let worker = try shop.worker()
+    let user = CartOwner.anyUser()
+    try worker.add(user, "A")
+    var configuration = try PostgresConfiguration(
+      connectionString: #require(PostgresTesting.database), schema: shop.schema.name, applicationName: "tests")
+    // As if many waits, each of them short enough, came to more than a statement may take.
+    configuration.statementTimeout = 300
+    configuration.rowLockTimeout = 60_000
+    let postgres = PostgresConnection(configuration)
+    let store = RedisCartStore(catalogue: worker.catalogue, archive: PostgresCarts(postgres))
+    let checkout = try #require(store.checkout(cancelWithin: 60))
+    let request = OrderRequest(owner: user, key: OrderKey(text: "k", request: [0]), expectedTotal: 100)
+    try shop.schema.order("SELECT FROM product_stock WHERE sku = 'A' FOR UPDATE") {
+      let error = #expect(throws: StoreError.self) { try checkout.place(request) }
+      #expect(error?.code == .overloaded)
+    }
+    #expect(try checkout.place(request).placed != nil)
+  }
+
+  @Test("A cart whose row another holds is not brought back, and the shopper is told so soon")
+  func lockedCart() throws {
     let shop = try OrderingShop()
     try shop.sell("A", stock: 10)
     let worker = try shop.worker(patience: .request)
     let user = CartOwner.anyUser()
     try worker.add(user, "A")
-    try shop.schema.order("SELECT FROM products WHERE sku = 'A' FOR UPDATE") {
-      #expect(throws: StoreError.self) { try worker.place(user, "k", total: 100) }
+    _ = try worker.store.sync(user)
+    try worker.redis.removeAll()
+    let other = CartOwner.anyUser()
+    guard case .user(let name) = user else { return }
+    try shop.schema.order("SELECT FROM carts WHERE owner_id = '\(name.text)' FOR UPDATE") {
+      let began = ContinuousClock.now
+      let error = #expect(throws: StoreError.self) { try worker.store.cart(of: user) }
+      #expect(error?.code == .overloaded)
+      #expect(ContinuousClock.now - began < .milliseconds(1_000))
+      #expect(throws: Never.self) { try worker.add(other, "A") }
     }
-    #expect(try worker.place(user, "k", total: 100).placed != nil)
+    #expect(try worker.quantities(user) == ["A": 1])
+  }
+
+  @Test("Where too many are in orders, one more is refused at once and has asked PostgreSQL nothing")
+  func crowded() throws {
+    let shop = try OrderingShop()
+    try shop.sell("A", stock: 10)
+    let worker = try shop.worker()
+    let user = CartOwner.anyUser()
+    try worker.add(user, "A")
+    var mayBegin = false
+    var inside = 0
+    worker.checkout.mayBegin = { _ in
+      inside += mayBegin ? 1 : 0
+      return mayBegin
+    }
+    worker.checkout.didEnd = { inside -= 1 }
+    let error = #expect(throws: StoreError.self) { try worker.place(user, "k", total: 100) }
+    #expect(error?.code == .overloaded)
+    #expect(inside == 0)
+    mayBegin = true
+    worker.checkout.atStep = { step throws(StoreError) in
+      if step == .beforeCommit { #expect(inside == 1) }
+      if step == .afterCommit { #expect(inside == 0) }
+    }
+    let order = try #require(try worker.place(user, "k", total: 100).placed)
+    mayBegin = false
+    #expect(throws: StoreError.self) { try worker.checkout.cancel(order.id, of: user) }
     #expect(try shop.stock(of: "A") == 9)
+    #expect(inside == 0)
   }
 
   @Test("A backend that is ended in the transaction leaves no order, and the next attempt has one")

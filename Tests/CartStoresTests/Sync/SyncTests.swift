@@ -307,4 +307,21 @@ extension PostgresSchema {
     try stores.carts.markPersisted([hash], tag: "another", in: history)
     #expect(try stores.redis.run("ZCARD", stores.redis.keys.dirty) == "0")
   }
+
+  @Test("A cart that is frozen while a copy of it is persisted stays on the list of those to persist")
+  func frozenMeanwhile() throws {
+    let stores = try TwoStores()
+    stores.shop.put("A")
+    let guest = CartOwner.anyGuest()
+    try stores.add(guest, "A")
+    let hash = try #require(try stores.redis.hash(of: guest))
+    let history = try stores.carts.histories.current()
+    #expect(try stores.carts.freeze(hash, into: "sum somebody", in: history))
+    let written = try stores.archive.write([(hash, stores.redis.now)])
+    try stores.carts.markPersisted([hash], tag: written.lineage.tag, in: history)
+    #expect(try stores.redis.run("ZCARD", stores.redis.keys.dirty) == "1")
+    _ = try stores.synchronizer.sync(guest)
+    #expect(try stores.archive.row(of: guest)?.hash.state == .merging)
+    #expect(try stores.redis.run("ZCARD", stores.redis.keys.dirty) == "0")
+  }
 }
