@@ -63,10 +63,8 @@ def lines_of(cart):
 
 
 class WithReplicas(unittest.TestCase):
-    settings = {}
-
     def setUp(self):
-        self.shop = Shop(**self.settings)
+        self.shop = Shop()
         self.addCleanup(self.shop.close)
 
     def follow(self, primary):
@@ -139,7 +137,7 @@ class FailoverTests(WithReplicas):
                 self.assertGreaterEqual(lines["p3"], 1)
                 self.assertEqual(lines["p1"], 1)
                 self.assertNotIn("p2", lines)
-        self.assertTrue(shop.ready().json["change"])
+        wait_until(lambda: shop.ready().json["change"], NOTICED_WITHIN, "readiness")
         shop.add("p0", user="new-after-that")
         shop.await_rest()
 
@@ -305,10 +303,8 @@ class FailoverTests(WithReplicas):
         self.lose({"user": "u"}, empty)
 
 
-class GuestsInRedisAloneTests(WithReplicas):
-    """Without the persistence of guests, where that can be switched off."""
-
-    settings = {"CART_GUEST_PERSIST": "off"}
+class GuestTests(WithReplicas):
+    """Guests' carts are no less sure than users'."""
 
     def guest(self):
         shop = self.shop

@@ -150,7 +150,7 @@ def merge_overtaken(fleet):
     """A merge whose beginner has died is ended, also where a copy of before it is persisted after it was begun."""
     user, (sku,) = fleet.user(), fleet.skus(1)
     guest = fleet.first.add(sku).headers["guest-cart-id"]
-    fleet.strike("postgres", "sync.persist", "before", "hold")
+    fleet.strike("postgres", "sync.commit", "before", "hold")
     fleet.start_syncer()
     other = None
     try:
@@ -165,7 +165,7 @@ def merge_overtaken(fleet):
         name = guest.partition(".")[0]
         begun = f"SELECT count(*) FROM cart.carts WHERE owner_id = '{name}' AND state = 1"
         wait_until(lambda: fleet.postgres.psql(begun).strip() == "1", 20, "the other to persist what was begun")
-        fleet.release("postgres", "sync.persist", "before")
+        fleet.release("postgres", "sync.commit", "before")
         merged = f"SELECT count(*) FROM cart.cart_merges WHERE guest_id = '{name}'"
         try:
             wait_until(lambda: fleet.postgres.psql(merged).strip() == "1", 15, "the merge")
