@@ -15,6 +15,19 @@ package enum CartCommand: Equatable, Sendable {
   }
 }
 
+extension CartCommand {
+  /// The lines that it names, each once, in their order.
+  package var skus: [SKU] {
+    let named =
+      switch self {
+      case .take(let lines): lines.map(\.sku)
+      case .merge(let merge): merge.lines.map(\.line.sku)
+      }
+    var met: Set<SKU> = []
+    return named.filter { met.insert($0).inserted }
+  }
+}
+
 /// What an order has taken of one line.
 package struct TakenLine: Equatable, Sendable {
   package var sku: SKU

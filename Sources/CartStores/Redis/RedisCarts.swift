@@ -358,10 +358,18 @@ extension RedisCarts {
     } else {
       arguments.append("")
     }
-    for outcome in cart.outcomes(of: command, uniting: JSONUnion.unite) {
-      arguments.append(outcome.sku.text)
-      arguments.append(outcome.before.map { CartHash.value(of: $0) } ?? "")
-      arguments.append(outcome.before?.clientData ?? [])
+    var outcomes: [SKU: LineOutcome] = [:]
+    for outcome in cart.outcomes(of: command, uniting: JSONUnion.unite) { outcomes[outcome.sku] = outcome }
+    // Also those that it leaves as they are: it may have been made when the cart that was read here had changed already.
+    for sku in command.skus {
+      let before = cart[sku]
+      arguments.append(sku.text)
+      arguments.append(before.map { CartHash.value(of: $0) } ?? "")
+      arguments.append(before?.clientData ?? [])
+      guard let outcome = outcomes[sku] else {
+        for word in ["=", "", ""] { arguments.append(word) }
+        continue
+      }
       arguments.append(outcome.after.map { "\($0.quantity)|\($0.isSelected ? 1 : 0)|\($0.born)" } ?? "")
       arguments.append(outcome.after.map { CartHash.tail(of: $0) } ?? "")
       arguments.append(outcome.after?.clientData ?? [])

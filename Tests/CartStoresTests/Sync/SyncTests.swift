@@ -324,4 +324,39 @@ extension PostgresSchema {
     #expect(try stores.archive.row(of: guest)?.hash.state == .merging)
     #expect(try stores.redis.run("ZCARD", stores.redis.keys.dirty) == "0")
   }
+
+  @Test("A command that names a line which came after the cart was read is not applied by what was read")
+  func commandOfLaterCart() throws {
+    let stores = try TwoStores()
+    for sku: SKU in ["A", "B"] { stores.shop.put(sku) }
+    let user = CartOwner.anyUser()
+    try stores.add(user, "A")
+    let early = try #require(try stores.redis.hash(of: user))
+    // An order of what has come since is placed before whoever has read the cart asks for commands.
+    let lines = try stores.add(user, "B").reading.cart.lines
+    let take = CartCommand.take(lines.map { TakenLine(sku: $0.sku, quantity: 1, born: $0.born) })
+    let command = InboxCommand(owner: user, number: 10, previous: 0, command: take, requestID: "")
+    let history = try stores.carts.histories.current()
+    #expect(try stores.carts.apply(command, to: early, in: history) == nil)
+    #expect(try stores.store.cart(of: user).cart.lines.count == 2)
+    let now = try #require(try stores.redis.hash(of: user))
+    #expect(try stores.carts.apply(command, to: now, in: history) == 3)
+    #expect(try stores.store.cart(of: user).cart.lines.isEmpty)
+  }
+
+  @Test("A line that came anew since it was ordered stays, and the command is applied all the same")
+  func commandOfFormerLine() throws {
+    let stores = try TwoStores()
+    stores.shop.put("A")
+    let user = CartOwner.anyUser()
+    let former = try #require(try stores.add(user, "A").reading.cart.lines.first)
+    try stores.clear(user)
+    try stores.add(user, "A")
+    let take = CartCommand.take([TakenLine(sku: "A", quantity: 1, born: former.born)])
+    let command = InboxCommand(owner: user, number: 10, previous: 0, command: take, requestID: "")
+    let hash = try #require(try stores.redis.hash(of: user))
+    #expect(try stores.carts.apply(command, to: hash, in: stores.carts.histories.current()) == 3)
+    #expect(try stores.store.cart(of: user).cart.lines.count == 1)
+    #expect(try stores.redis.hash(of: user)?.inboxNumber == 10)
+  }
 }

@@ -1,7 +1,8 @@
 -- Carries out one numbered command of PostgreSQL's, if the lines that it touches are as its sender saw them.
 -- ARGV: 9 number, 10 number of the command before it, 11 action, 12 currency that the cart has ('' none), 13 currency
--- that it is to have, 14 clock, 15 retry keys to take over; from 16 on 6 for each line: SKU, value and client data as
--- they are ('' none), quantity|selected|born as they are to be ('' removes), merchant|price|revision, client data.
+-- that it is to have, 14 clock, 15 retry keys to take over; from 16 on 6 for each line that the command names: SKU, value
+-- and client data as they are ('' none), quantity|selected|born as they are to be ('' removes, '=' leaves the line),
+-- merchant|price|revision, client data.
 local applied = tonumber(get('#i') or 0)
 if applied >= tonumber(ARGV[9]) then return answer('REPLAYED') end
 if applied < tonumber(ARGV[10]) then return answer('GAP') end
@@ -14,7 +15,7 @@ end
 for i = 16, #ARGV, 6 do
   if ARGV[i + 3] == '' then
     line(ARGV[i], false, false)
-  else
+  elseif ARGV[i + 3] ~= '=' then
     line(ARGV[i], format('%s|%s|%s', ARGV[i + 3], following, ARGV[i + 4]), ARGV[i + 5] ~= '' and ARGV[i + 5])
   end
 end
