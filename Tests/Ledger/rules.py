@@ -168,7 +168,7 @@ def merge_overtaken(fleet):
         fleet.release("postgres", "sync.commit", "before")
         merged = f"SELECT count(*) FROM cart.cart_merges WHERE guest_id = '{name}'"
         try:
-            wait_until(lambda: fleet.postgres.psql(merged).strip() == "1", 15, "the merge")
+            wait_until(lambda: fleet.postgres.psql(merged).strip() == "1", 30, "the merge")
         except TimeoutError:
             demand(False, "nobody ends a merge that was begun")
     finally:

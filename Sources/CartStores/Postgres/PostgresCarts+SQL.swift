@@ -117,7 +117,8 @@ extension PostgresCarts {
     """
 
   /// Writes ``copies`` under their guard. A copy of the same place may be written again: its end and its ring of retry
-  /// keys can be newer. A command that found nothing to do leaves the version, and is a place of its own all the same.
+  /// keys can be newer. A command that found nothing to do leaves the version, and is a place of its own all the same. So
+  /// is a merge that was begun: within an epoch it is never undone.
   static let writeCopies = """
     INSERT INTO carts AS present (owner_kind, owner_id, epoch, data_epoch, version, currency, clock, lines,
       retry_ring, inbox_number, inbox_applied, state, merged_into, cookie_renewed_at, updated_at, synced_at,
@@ -138,6 +139,7 @@ extension PostgresCarts {
     WHERE present.state <> 2 AND present.epoch <= excluded.epoch
       AND (present.data_epoch, present.version, present.inbox_applied)
         <= (excluded.data_epoch, excluded.version, excluded.inbox_applied)
+      AND (present.data_epoch, present.state) <= (excluded.data_epoch, excluded.state)
     """
 
   static let persist = PostgresStatement(
