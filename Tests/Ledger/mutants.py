@@ -55,9 +55,9 @@ MUTANTS = {
         [
             (
                 STORES + "Postgres/PostgresMerges.swift",
-                "VALUES ($1, $2, $3, next_generation($4))\n      ON CONFLICT DO NOTHING",
-                "VALUES ($1, $2, $3, next_generation($4))\n"
-                "      ON CONFLICT (guest_id) DO UPDATE SET inbox_number = excluded.inbox_number",
+                "ON CONFLICT DO NOTHING\n      RETURNING inbox_number",
+                "ON CONFLICT (guest_id) DO UPDATE SET inbox_number = excluded.inbox_number\n"
+                "      RETURNING inbox_number",
             ),
             # Who comes late is stopped by these as well.
             (STORES + "Postgres/PostgresMerges.swift", "if row.hash.state == .merged {", "if false {"),
@@ -70,9 +70,9 @@ MUTANTS = {
             (STORES + "Sync/CartMerger.swift", "try end(hash, begun, retryKey", "try end(hash, target, retryKey"),
             (
                 STORES + "Postgres/PostgresMerges.swift",
-                "VALUES ($1, $2, $3, next_generation($4))\n      ON CONFLICT DO NOTHING",
-                "VALUES ($1, $2, $3, next_generation($4))\n"
-                "      ON CONFLICT (guest_id) DO UPDATE SET inbox_number = excluded.inbox_number",
+                "ON CONFLICT DO NOTHING\n      RETURNING inbox_number",
+                "ON CONFLICT (guest_id) DO UPDATE SET inbox_number = excluded.inbox_number\n"
+                "      RETURNING inbox_number",
             ),
             (STORES + "Postgres/PostgresMerges.swift", "if row.hash.state == .merged {", "if false {"),
             (STORES + "Postgres/PostgresMerges.swift", "if row.fence > hash.epoch {", "if false {"),

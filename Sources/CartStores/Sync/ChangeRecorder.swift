@@ -7,7 +7,7 @@ import CartDomain
 final class ChangeRecorder {
   /// What goes into one statement at most.
   private static let maximumEvents = 500
-  private static let maximumTouches = 10_000
+  private static let maximumTouches = 5_000
   /// Lines of changes that are kept in memory beside the ones that are recorded now.
   private static let maximumPending = 50_000
 

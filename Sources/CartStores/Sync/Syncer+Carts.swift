@@ -2,7 +2,7 @@ import CartDomain
 
 extension Syncer {
   /// So many lines go into one transaction at most, but for a cart that has more by itself.
-  private static let maximumLines = 10_000
+  private static let maximumLines = 5_000
 
   /// Persists those of `owners` that are in this syncer's part and not refused, batch by batch until `deadline`, by the
   /// monotonic clock. What is left over stays on the list of dirty carts.
