@@ -36,11 +36,15 @@ class Shop(System):
         self.environment |= settings
         self.others = []
         self.sessions = []
-        stocks = {f"big{number}": None for number in range(MOST_LINES)}
-        stocks |= {f"p{number}": None for number in range(self.PLAIN)}
-        self.offer(stocks | {f"hot{number}": self.STOCK for number in range(self.HOT)})
-        self.start_cartd(is_direct)
-        self.sql = self.session()
+        try:
+            stocks = {f"big{number}": None for number in range(MOST_LINES)}
+            stocks |= {f"p{number}": None for number in range(self.PLAIN)}
+            self.offer(stocks | {f"hot{number}": self.STOCK for number in range(self.HOT)})
+            self.start_cartd(is_direct)
+            self.sql = self.session()
+        except BaseException:
+            self.close()
+            raise
 
     def offer(self, stocks, price=PRICE):
         """Imports products with these stocks; the exit code of the import."""
