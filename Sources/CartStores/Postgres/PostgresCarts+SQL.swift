@@ -11,8 +11,8 @@ extension PostgresCarts {
     "lineage_advance", "WITH \(lane("$1", since: "$2")) SELECT tag, number FROM lane")
 
   /// Raises the number of a lane, and answers it with the database's tag as `lane`. A database whose number is lower than
-  /// the one that was last seen in the lane has gone back, and gets a new tag. Nobody else writes to the lane, so that its
-  /// row can be read before it is locked.
+  /// the one that was last seen in the lane has gone back, and gets a new tag. The numbers only grow, so that the row can be
+  /// read before it is locked.
   private static func lane(_ lane: String, since number: String) -> String {
     """
     former AS (
@@ -220,7 +220,9 @@ extension PostgresCarts {
 
   private static func isOver(_ row: String) -> String {
     """
-    CASE \(row).owner_kind WHEN 'guest' THEN \(row).expires_at < now() - interval '1 day'
+    CASE \(row).owner_kind
+      -- Guests of former versions who logged in before their cart was persisted have no end.
+      WHEN 'guest' THEN coalesce(\(row).expires_at, \(row).updated_at + \(guestLifetime)) < now() - interval '1 day'
       ELSE \(row).version = 0 AND \(row).data_epoch = 0 AND \(row).inbox_number = \(row).inbox_applied
         AND \(row).updated_at < now() - interval '1 day' END
     """

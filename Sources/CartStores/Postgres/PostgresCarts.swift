@@ -131,7 +131,8 @@ package final class PostgresCarts {
     case fenced
     /// The guest's cart was merged: there is nothing to keep any more.
     case merged
-    /// Somebody else has locked the row, and it was not waited for.
+    /// It could not be written now: somebody else has locked the row, or a merge was begun since the copy was read. It is
+    /// to be read again.
     case locked
   }
 
@@ -159,7 +160,8 @@ package final class PostgresCarts {
   /// them. Locked rows are passed over.
   ///
   /// - Parameters:
-  ///   - lane: of this syncer alone.
+  ///   - lane: the syncer's; two that share one for a moment do no harm, since each number that was seen in it is that of
+  ///     a batch that was committed.
   ///   - since: where the database was when it was last seen in that lane. One that has gone back gets a new tag.
   func write(_ copies: [Copy], lane: Int, since: DatabaseLineage) throws(StoreError) -> Written {
     if copies.isEmpty {

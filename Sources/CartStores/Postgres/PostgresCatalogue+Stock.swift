@@ -78,8 +78,21 @@ extension PostgresCatalogue {
 
   // MARK: SQL
 
-  /// Of several changes of one stock the last holds, and all of them are done. Those who apply changes do it one after
-  /// the other, so that an earlier one never comes after a later one.
+  /// The changes of one stock as one: what the last one sets, and by how much all of them move a stock that is counted.
+  static let joined = """
+    sku, (array_agg(stock ORDER BY id DESC))[1] AS stock, bool_and(stock IS NOT NULL AND basis IS NOT NULL) AS is_counted,
+    sum(stock - basis) AS difference
+    """
+
+  /// What becomes of a stock by ``joined`` changes: what was sold since an import has set it stays sold.
+  static func following(_ changes: String, _ present: String) -> String {
+    """
+    CASE WHEN \(changes).is_counted AND \(present).stock IS NOT NULL
+      THEN greatest(0, least(\(present).stock + \(changes).difference, 2147483647))::integer ELSE \(changes).stock END
+    """
+  }
+
+  /// Those who apply changes do it one after the other, so that an earlier one never comes after a later one.
   ///
   /// - Parameters:
   ///   - wanted: SQL that chooses from the SKUs of `slice`.
@@ -98,10 +111,10 @@ extension PostgresCatalogue {
     ), done AS (
       DELETE FROM stock_changes c USING slice, held
       WHERE c.id = slice.id AND slice.sku = held.sku
-      RETURNING c.id, c.sku, c.stock
+      RETURNING c.id, c.sku, c.stock, c.basis
     ), moved AS (
-      UPDATE product_stock t SET stock = d.stock, moved = next_generation(t.moved)
-      FROM (SELECT DISTINCT ON (sku) sku, stock FROM done ORDER BY sku, id DESC) AS d
+      UPDATE product_stock t SET stock = \(following("d", "t")), moved = next_generation(t.moved)
+      FROM (SELECT \(joined) FROM done GROUP BY sku) AS d
       WHERE t.sku = d.sku
       RETURNING t.sku, t.stock, t.moved
     )

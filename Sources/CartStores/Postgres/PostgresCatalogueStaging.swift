@@ -178,9 +178,9 @@ struct PostgresCatalogueStaging {
   /// The stock as it will be once all that is in the journal has followed; a product without a row was never counted.
   private static let coming = """
     coming AS (
-      SELECT t.sku, CASE WHEN j.sku IS NULL THEN t.stock ELSE j.stock END AS stock
+      SELECT t.sku, CASE WHEN j.sku IS NULL THEN t.stock ELSE \(PostgresCatalogue.following("j", "t")) END AS stock
       FROM product_stock t
-      LEFT JOIN (SELECT DISTINCT ON (sku) sku, stock FROM stock_changes ORDER BY sku, id DESC) AS j USING (sku)
+      LEFT JOIN (SELECT \(PostgresCatalogue.joined) FROM stock_changes GROUP BY sku) AS j USING (sku)
     )
     """
 
@@ -201,8 +201,8 @@ struct PostgresCatalogueStaging {
     "stage_note_stock",
     """
     WITH \(coming), noted AS (
-      INSERT INTO stock_changes (sku, stock)
-      SELECT s.sku, s.stock FROM staged s JOIN coming c ON c.sku = s.sku
+      INSERT INTO stock_changes (sku, stock, basis)
+      SELECT s.sku, s.stock, c.stock FROM staged s JOIN coming c ON c.sku = s.sku
       WHERE s.has_stock AND s.stock IS DISTINCT FROM c.stock
       ORDER BY s.sku
       RETURNING id

@@ -57,7 +57,8 @@ package struct PostgresConfiguration: Sendable {
     case .background:
       // Its batches are small: one that takes longer than this is cut off, and done in halves.
       (connectTimeout, statementTimeout, lockTimeout, restAfterFailure) = (2_000, 5_000, 200, 1_000)
-      rowLockTimeout = 200
+      // One row that is held must not keep the others waiting.
+      rowLockTimeout = 50
     case .command:
       (connectTimeout, statementTimeout, lockTimeout, restAfterFailure) = (10_000, 600_000, 60_000, 0)
       rowLockTimeout = 5_000

@@ -9,8 +9,10 @@ package final class ChangeStream {
   /// What was read from the stream.
   package struct Batch: Sendable {
     package var events: [CartEvent] = []
-    /// Entries that can't be read, and whose they are; `nil` if that can't be read either.
-    package var unreadable: [(id: String, owner: CartOwner?)] = []
+    /// All entries, and whose they are; `nil` if that can't be read.
+    package fileprivate(set) var entries: [(id: String, owner: CartOwner?)] = []
+    /// Those of them that can't be read.
+    package fileprivate(set) var unreadable: Set<String> = []
     /// The id of the last entry; `nil` if there was none.
     package fileprivate(set) var last: String?
     /// Of all values in it.
@@ -22,6 +24,18 @@ package final class ChangeStream {
 
   /// Before every entry.
   package static let start = "0-0"
+
+  /// Whether one entry's id comes before another's.
+  static func isOrdered(_ one: String, _ other: String) -> Bool {
+    func numbers(_ id: String) -> (UInt64, UInt64) {
+      let parts = id.split(separator: "-")
+      return (parts.first.flatMap { UInt64($0) } ?? 0, parts.count > 1 ? UInt64(parts[1]) ?? 0 : 0)
+    }
+    return numbers(one) < numbers(other)
+  }
+
+  /// Before every entry that was made at a moment or later, by Redis's clock.
+  static func id(at moment: Timestamp) -> String { "\(max(0, moment.milliseconds))-0" }
 
   let connection: RedisConnection
   private var key: String { connection.keys.stream }
@@ -42,7 +56,11 @@ package final class ChangeStream {
     var command = RedisCommand("XREAD", "COUNT", String(count))
     if milliseconds > 0 { command.append(words: RedisCommand("BLOCK", String(milliseconds))) }
     command.append(words: RedisCommand("STREAMS", key, id))
+    // So many of them may be too many at once: then there are fewer the next time.
+    let asked = count
+    count = max(1, count / 2)
     let replies = try connection.exchange(command, .reading)
+    count = asked
     if replies.isError(0, code: "UNBLOCKED") { return Batch() }
     let batch = try replies.read(0) { streams throws(StoreError) in
       if streams.isNull { return Batch() }
@@ -57,7 +75,7 @@ package final class ChangeStream {
   private func adapt(to batch: Batch) {
     if batch.bytes > Self.wantedBytes {
       count = max(1, count * Self.wantedBytes / batch.bytes)
-    } else if batch.events.count + batch.unreadable.count == count {
+    } else if batch.entries.count == count {
       count = min(Self.maximumCount, count * 2)
     }
   }
@@ -73,10 +91,15 @@ package final class ChangeStream {
     }
   }
 
-  /// How many entries there are up to one; at most 10,000.
-  func count(upTo id: String) throws(StoreError) -> Int {
-    let command = RedisCommand("XRANGE", key, "-", id, "COUNT", "10000")
-    return try connection.exchange(command, .reading).read(0) { entries in entries.count ?? 0 }
+  /// Whether there are entries up to one.
+  func isAnythingLeft(upTo id: String) throws(StoreError) -> Bool {
+    let command = RedisCommand("XRANGE", key, "-", id, "COUNT", "1")
+    return try connection.exchange(command, .reading).read(0) { entries in entries.count ?? 0 } > 0
+  }
+
+  /// How many entries there are.
+  func length() throws(StoreError) -> Int {
+    try connection.exchange(RedisCommand("XLEN", key), .reading).read(0) { value in Int(value.integer ?? 0) }
   }
 
   /// Removes entries: what they say is recorded.
@@ -138,10 +161,11 @@ package final class ChangeStream {
         batch.last = id
         let (bytes, owner) = try entry.element(1) { fields throws(StoreError) in try measure(fields) }
         batch.bytes += bytes
+        batch.entries.append((id, owner))
         do throws(StoreError) {
           batch.events.append(try CartEvent(entry, keys: connection.keys))
         } catch {
-          batch.unreadable.append((id, owner))
+          batch.unreadable.insert(id)
         }
       }
     }

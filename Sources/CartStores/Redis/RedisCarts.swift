@@ -50,6 +50,10 @@ package final class RedisCarts {
     let replies = try connection.exchange(commands, .reading, in: history.required)
     var found: [CartOwner] = []
     for (index, owner) in owners.enumerated() {
+      if replies.isError(index, code: "WRONGTYPE") {
+        found.append(owner)
+        continue
+      }
       let fields = try replies.read(index) { list throws(StoreError) in
         var fields: [String?] = []
         for index in 0..<4 {

@@ -16,6 +16,9 @@ extension StoreError {
     case "ERR" where message.contains("user_script:"):
       let place = message.components(after: "user_script:").prefix { $0.isNumber }
       self.init(.corrupt, "Redis: a script failed at its line \(place)")
+    case "OOM":
+      // Commands that need no memory go on.
+      self.init(.unavailable, "Redis: refused with OOM", wasReached: true)
     default:
       let isCode = code.utf8.allSatisfy { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
       self.init(.unavailable, "Redis: refused with \(isCode ? String(code) : "an error")")

@@ -240,7 +240,8 @@ extension RedisHistories {
     // PostgreSQL first: a word in Redis alone means nothing, and is taken away by the next change.
     guard try archive.close(history, with: word) else { return false }
     let replies = try connection.evaluate(
-      .shut, keys: [keys.pressure, keys.dirty, keys.stream], arguments: RedisCommand(RedisGate.closed(word).text),
+      .shut, keys: [keys.pressure, keys.stream, keys.dirty] + (draining ? [keys.quarantine, keys.aside] : []),
+      arguments: RedisCommand(RedisGate.closed(word).text),
       .reading, in: history.required)
     guard try replies.read(0, { value in value.integer == 1 }) else {
       _ = try archive.open(word)

@@ -20,7 +20,7 @@ package final class SyncerRegistry {
     }
   }
 
-  /// A syncer that has not been heard of for so long counts as dead, in milliseconds: longer than a statement may take.
+  /// A syncer that has not been heard of for so long counts as dead, in milliseconds: longer than a turn takes as a rule.
   static let deadAfter = 6_000
   private static let forgottenAfter = 3_600_000
   private static let renewedAfter: Int64 = 1_000
@@ -32,6 +32,8 @@ package final class SyncerRegistry {
   package private(set) var share = Share()
   /// Whether this one reads the stream.
   package private(set) var isReader = false
+  /// How often it has become the reader: others may have been it in between.
+  package private(set) var term = 0
 
   /// - Parameters:
   ///   - name: unique among all syncers of this Redis.
@@ -62,7 +64,8 @@ package final class SyncerRegistry {
       }
       return numbers
     }
-    isReader = numbers[0] == 1
+    isReader = numbers[0] > 0
+    if numbers[0] == 2 { term += 1 }
     if isMember { share = Share(rank: numbers[1], count: numbers[2]) }
     renewedAt = RedisClock.monotonic
   }

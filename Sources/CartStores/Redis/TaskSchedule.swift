@@ -26,7 +26,10 @@ final class TaskSchedule {
   func claim() throws(StoreError) -> Claim? {
     if RedisClock.monotonic < nextLook { return nil }
     var arguments = RedisCommand(String(Self.abandonedAfter))
-    for task in PeriodicTask.allCases { arguments.append(task.rawValue) }
+    for task in PeriodicTask.allCases {
+      arguments.append(task.rawValue)
+      arguments.append(task.longestWait)
+    }
     let replies = try connection.evaluate(.claim, keys: [connection.keys.tasks], arguments: arguments, .reading)
     return try replies.read(0) { answer throws(StoreError) -> Claim? in
       if let pause = answer.integer {

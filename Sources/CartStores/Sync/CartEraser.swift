@@ -40,7 +40,11 @@ package final class CartEraser {
     report.wasInRedis = try eraseInRedis(owner) || report.wasInRedis
     report.waiting = try stream.remove(owner)
     // A syncer may have read them already: it has recorded them by then, or reads them again and does not find them.
-    if report.waiting > 0 { usleep(Self.pauseMicroseconds) }
+    if report.waiting > 0 {
+      usleep(Self.pauseMicroseconds)
+      // It may have set some of them aside meanwhile.
+      _ = try stream.remove(owner)
+    }
     report.changes += try archive.eraseRecord(of: owner)
     return report
   }
@@ -58,7 +62,9 @@ package final class CartEraser {
     return try replies.read(1) { value in value.integer == 1 }
   }
 
-  private static let pauseMicroseconds = UInt32(ChangeRecorder.longestPending + 1_000) * 1_000
+  private static let pauseMicroseconds = UInt32(ChangeRecorder.longestPending + longestStatement) * 1_000
+  /// Of a syncer, in milliseconds.
+  private static let longestStatement: Int64 = 5_500
 }
 
 @available(*, unavailable)

@@ -49,15 +49,17 @@ package final class CartRestorer {
 
   /// Brings back those of `owners` whose carts Redis lacks or has of another history. Others are left alone.
   ///
-  /// - Parameter owners: of different carts; some hundreds at most.
-  /// - Parameter didApply: told of each command that took effect on the way, and of the cart before it.
+  /// - Parameters:
+  ///   - owners: of different carts; some hundreds at most.
+  ///   - isPatient: whether somebody else who is at a single cart is waited for.
+  ///   - didApply: told of each command that took effect on the way, and of the cart before it.
   /// - Throws: ``StoreError`` where one of the stores is away, and for a cart that can't be read.
   @discardableResult
   package func restore(
-    _ owners: [CartOwner], didApply: (InboxCommand, Cart) -> Void = { _, _ in }
+    _ owners: [CartOwner], isPatient: Bool = true, didApply: (InboxCommand, Cart) -> Void = { _, _ in }
   ) throws(StoreError) -> Report {
     let report = try carts.histories.within { history throws(StoreError) in
-      try restore(owners, in: history, didApply)
+      try restore(owners, isPatient: isPatient, in: history, didApply)
     }
     observe?(report)
     return report
@@ -79,7 +81,7 @@ package final class CartRestorer {
   /// Like ``restore(_:)``, but a cart that can't be read or whose row can't be had does not hold up the others.
   func restoreReadable(_ owners: ArraySlice<CartOwner>) throws(StoreError) -> Report {
     do throws(StoreError) {
-      return try restore(Array(owners))
+      return try restore(Array(owners), isPatient: false)
     } catch {
       guard error.code == .corrupt || error.wasReached else { throw error }
       if owners.count == 1 {
@@ -95,10 +97,10 @@ package final class CartRestorer {
   }
 
   private func restore(
-    _ owners: [CartOwner], in history: RedisHistory, _ didApply: (InboxCommand, Cart) -> Void
+    _ owners: [CartOwner], isPatient: Bool, in history: RedisHistory, _ didApply: (InboxCommand, Cart) -> Void
   ) throws(StoreError) -> Report {
     let token = Self.token()
-    let found = try hold(owners, token: token, in: history)
+    let found = try hold(owners, token: token, isPatient, in: history)
     do throws(StoreError) {
       return try restore(owners, found, token: token, in: history, didApply)
     } catch {
@@ -108,14 +110,15 @@ package final class CartRestorer {
     }
   }
 
-  /// Holds the places of carts. Who wants a single one waits while somebody else is at it.
+  /// Holds the places of carts. Who wants a single one may wait while somebody else is at it.
   private func hold(
-    _ owners: [CartOwner], token: String, in history: RedisHistory
+    _ owners: [CartOwner], token: String, _ isPatient: Bool, in history: RedisHistory
   ) throws(StoreError) -> [RedisCarts.Present?] {
+    let isPatient = isPatient && owners.count == 1
     let end = RedisClock.monotonic + Int64(RedisCarts.undisturbedMilliseconds)
     while true {
       let found = try carts.hold(owners, token: token, in: history)
-      if owners.count > 1 || !found.contains(where: { $0 == nil }) || RedisClock.monotonic > end { return found }
+      if !isPatient || !found.contains(where: { $0 == nil }) || RedisClock.monotonic > end { return found }
       usleep(Self.pauseMicroseconds)
     }
   }

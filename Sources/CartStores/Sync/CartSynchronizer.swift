@@ -131,6 +131,23 @@ package final class CartSynchronizer {
     return try archive.write(copies, lane: lane.number, since: last ?? lane.since)
   }
 
+  private typealias Claimed = (owner: CartOwner, place: (epoch: Int64, version: Int64)?)
+
+  /// Claims carts; one that can't be claimed now is left out.
+  private func claims(
+    on owners: ArraySlice<Claimed>, in history: RedisHistory
+  ) throws(StoreError) -> [CartOwner: PostgresCarts.Claim] {
+    do throws(StoreError) {
+      return try archive.claim(Array(owners), in: history)
+    } catch {
+      guard error.code == .corrupt || error.wasReached else { throw error }
+      if owners.count == 1 { return [:] }
+    }
+    let middle = owners.startIndex + owners.count / 2
+    return try claims(on: owners[..<middle], in: history)
+      .merging(try claims(on: owners[middle...], in: history)) { one, _ in one }
+  }
+
   /// Tells Redis what became of its carts, now that it is committed.
   func settle(
     _ hashes: [CartHash], _ written: PostgresCarts.Written, in history: RedisHistory, _ report: inout Report
@@ -151,7 +168,7 @@ package final class CartSynchronizer {
       let owners = fenced.compactMap { hash in
         hash.cart.owner.map { (owner: $0, place: Optional((epoch: hash.epoch, version: hash.cart.version))) }
       }
-      let claims = try archive.claim(owners, in: history)
+      let claims = try claims(on: owners[...], in: history)
       var raised: [(hash: CartHash, epoch: Int64)] = []
       for hash in fenced {
         if let owner = hash.cart.owner, let claim = claims[owner] { raised.append((hash, claim.epoch)) }

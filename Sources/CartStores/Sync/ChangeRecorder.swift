@@ -71,7 +71,7 @@ final class ChangeRecorder {
   /// Records what there is until `deadline`, by the monotonic clock.
   ///
   /// - Parameter last: the last entry that is known of.
-  /// - Returns: whether all of it is recorded or set aside.
+  /// - Returns: whether all up to it is recorded or set aside.
   /// - Throws: ``StoreError`` where a store is away. A record that can't be written is left alone for a while.
   @discardableResult
   func work(upTo last: String, until deadline: Int64) throws(StoreError) -> Bool {
@@ -80,15 +80,14 @@ final class ChangeRecorder {
     repeat {
       if !pending.isEmpty, RedisClock.monotonic - pendingSince > Self.longestPending { forgetPending() }
       if pending.isEmpty {
-        if end == last { return true }
+        if let end, end == last || ChangeStream.isOrdered(last, end) { return true }
         // What was recorded is not in the stream any more.
         let batch = try stream.read(after: ChangeStream.start)
         guard let end = batch.last else {
           self.end = last
           return true
         }
-        try setAsideUnreadable(batch)
-        append(batch, upTo: end)
+        append(try withoutUnreadable(batch), upTo: end)
         if pending.isEmpty { continue }
       }
       let chunk = nextChunk()
@@ -106,7 +105,7 @@ final class ChangeRecorder {
       pending = pending.dropFirst(chunk.count)
       pendingTouches -= chunk.reduce(0) { $0 + $1.touches }
     } while RedisClock.monotonic < deadline
-    return pending.isEmpty && end == last
+    return pending.isEmpty && end.map { $0 == last || ChangeStream.isOrdered(last, $0) } == true
   }
 
   private func nextChunk() -> ArraySlice<CartEvent> {
@@ -177,15 +176,23 @@ final class ChangeRecorder {
     note("changes of one cart can't be recorded, and are set aside: \(reason)")
   }
 
-  private func setAsideUnreadable(_ batch: ChangeStream.Batch) throws(StoreError) {
-    for entry in batch.unreadable {
-      if let owner = entry.owner {
-        try hold(owner, [entry.id], because: "Redis: a change that can't be read")
-      } else {
-        try stream.remove([entry.id])
-        note("a change that can't be read, of nobody knows whom, is dropped")
-      }
+  /// Sets aside the changes of carts of which one can't be read, all of them in their order.
+  private func withoutUnreadable(_ batch: ChangeStream.Batch) throws(StoreError) -> ChangeStream.Batch {
+    if batch.unreadable.isEmpty { return batch }
+    let bad = batch.entries.filter { batch.unreadable.contains($0.id) }
+    let strays = bad.filter { $0.owner == nil }.map(\.id)
+    if !strays.isEmpty {
+      try stream.remove(strays)
+      note("\(strays.count) changes that can't be read, of nobody knows whom, are dropped")
     }
+    let owners = Set(bad.compactMap(\.owner))
+    for owner in owners {
+      let ids = batch.entries.filter { $0.owner == owner }.map(\.id)
+      try hold(owner, ids, because: "Redis: a change that can't be read")
+    }
+    var readable = batch
+    readable.events.removeAll { owners.contains($0.owner) }
+    return readable
   }
 
   private func learnHeld() throws(StoreError) {
@@ -209,8 +216,9 @@ final class ChangeRecorder {
     if !knowsHeld || held.isEmpty { return }
     let due = try lists.page(.aside, upTo: latest ?? stream.connection.now, limit: 20).carts
     for (owner, _) in due where RedisClock.monotonic < deadline {
-      let isThrough = try retryHeld(owner)
-      if isThrough {
+      let isThrough = try retryHeld(owner, until: deadline)
+      if isThrough == nil { return }
+      if isThrough == true {
         held[owner] = nil
         try stream.clearAside(of: owner)
         continue
@@ -221,13 +229,14 @@ final class ChangeRecorder {
     }
   }
 
-  /// - Returns: whether all of it is recorded now.
-  private func retryHeld(_ owner: CartOwner) throws(StoreError) -> Bool {
+  /// - Returns: whether all of it is recorded now; `nil` if the time is over before that is known.
+  private func retryHeld(_ owner: CartOwner, until deadline: Int64) throws(StoreError) -> Bool? {
     while true {
       let batch = try stream.readAside(of: owner)
       if batch.isEmpty { return true }
-      if !batch.unreadable.isEmpty { return false }
-      for event in batch.events {
+      let events = Dictionary(uniqueKeysWithValues: batch.events.map { ($0.id, $0) })
+      for entry in batch.entries {
+        guard let event = events[entry.id] else { return false }
         do throws(StoreError) {
           try archive.record([event])
         } catch {
@@ -236,6 +245,7 @@ final class ChangeRecorder {
         }
         try stream.removeAside([event.id], of: owner)
         didRecord(1)
+        if RedisClock.monotonic > deadline { return nil }
       }
     }
   }

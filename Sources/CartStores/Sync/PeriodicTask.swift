@@ -34,11 +34,14 @@ enum PeriodicTask: String, CaseIterable {
     case .memory, .marking, .stock, .commands, .merges: 2_000
     case .catalogue: 5_000
     case .months: 60_000
-    case .active, .retention, .revisions: 3_600_000
+    case .active, .retention: 3_600_000
     case .sweep: 6 * 3_600_000
-    case .idle: 24 * 3_600_000
+    case .idle, .revisions: 24 * 3_600_000
     }
   }
+
+  /// The longest time for which it is put off, in milliseconds: to its next beginning or after failures.
+  var longestWait: Int64 { max(interval, Self.longestPause) }
 
   /// Milliseconds until it goes on, if it is not through.
   var breather: Int64 {

@@ -62,8 +62,7 @@ extension Syncer {
       try connection.carryOutAnyway(RedisCommand("SET", keys.database, lineage.text), on: keys.database).check(0)
       return lineage
     }
-    // Before there were lanes, the number stood beside the tag.
-    if let number { seen.number = number } else if lane != 0 { seen.number = 0 }
+    seen.number = number ?? 0
     return seen
   }
 
@@ -110,25 +109,30 @@ extension Syncer {
     }
   }
 
-  /// Tries those again whose time has come.
+  /// Tries those again whose time has come; also those that a syncer has refused which has died since.
   func retryRefused(until deadline: Int64) throws(StoreError) {
-    if quarantine.isEmpty { return }
-    for (owner, _) in try lists.page(.quarantine, upTo: now, limit: 20).carts where RedisClock.monotonic < deadline {
-      if registry.share.contains(owner) { _ = try retry(owner) }
-    }
+    var place: String?
+    repeat {
+      let page = try lists.page(.quarantine, after: place, upTo: now, limit: 200)
+      for (owner, _) in page.carts where registry.share.contains(owner) && RedisClock.monotonic < deadline {
+        _ = try retry(owner)
+      }
+      place = page.next
+    } while place != nil && RedisClock.monotonic < deadline
   }
 
   /// - Returns: whether the cart is refused no more.
   func retry(_ owner: CartOwner) throws(StoreError) -> Bool {
-    let pause = quarantine.removeValue(forKey: owner)
     let report = try syncInLane([owner])
-    if report.refused.isEmpty {
-      try lists.remove([owner], from: .quarantine)
-      try lists.note(nil, of: owner)
-      return true
+    guard report.refused.isEmpty else {
+      try setAside(report.refused)
+      return false
     }
-    quarantine[owner] = pause
-    try setAside(report.refused)
-    return false
+    quarantine[owner] = nil
+    // It may be one that had to be compared first, or whose row somebody has locked.
+    if report.versions[owner] == nil { try lists.add([owner], to: .dirty, at: now) }
+    try lists.remove([owner], from: .quarantine)
+    try lists.note(nil, of: owner)
+    return true
   }
 }

@@ -17,7 +17,7 @@ extension Syncer {
     let deadline = RedisClock.monotonic + Int64(seconds) * 1_000
     try begin()
     let (latest, last) = (now, try stream.end())
-    try persistDirty(before: latest, until: deadline)
+    _ = try persistDirty(before: latest, until: deadline)
     if registry.isReader { try recorder.work(upTo: last, until: deadline) }
   }
 
@@ -36,7 +36,7 @@ extension Syncer {
     try drainChanges(&remainder)
     try complete(.merges)
     _ = try deliverCommands(olderThan: 0, from: nil, until: .max)
-    for task in [PeriodicTask.active, .idle, .months, .sweep] { try complete(task) }
+    try doDueTasks()
     // A command that was carried out is a change like any other.
     try drainChanges(&remainder)
     for list in [CartLists.List.quarantine, .aside] {
@@ -47,6 +47,12 @@ extension Syncer {
     return remainder
   }
 
+  /// What is due of the rest, for hosts on which nobody else does it.
+  private func doDueTasks() throws(StoreError) {
+    let deadline = RedisClock.monotonic + Self.patience
+    while RedisClock.monotonic < deadline, let claim = try schedule.claim() { try carryOut(claim) }
+  }
+
   private func complete(_ task: PeriodicTask) throws(StoreError) {
     var place: String?
     repeat { place = try carryOut(task, from: place, until: .max) } while place != nil
@@ -54,7 +60,7 @@ extension Syncer {
 
   private func drainChanges(_ remainder: inout Remainder) throws(StoreError) {
     let (latest, last) = (now, try stream.end())
-    try persistDirty(before: latest, until: .max)
+    remainder.refused += try persistDirty(before: latest, until: .max).filter { !remainder.refused.contains($0) }
     remainder.changesElsewhere = try drainRecord(upTo: last)
     // Whenever they are due.
     try recorder.retryHeld(until: .max, dueBy: now.adding(milliseconds: 1 << 40))
@@ -63,23 +69,27 @@ extension Syncer {
   /// A cart that is dirty after so many rounds does not get clean in this way.
   private static let rounds = 16
 
-  private func persistDirty(before latest: Timestamp, until deadline: Int64) throws(StoreError) {
+  /// - Returns: some of those that did not get clean: somebody holds their rows, or changes them all the time.
+  private func persistDirty(before latest: Timestamp, until deadline: Int64) throws(StoreError) -> [CartOwner] {
+    var left: [CartOwner] = []
     // One that has got a higher epoch must be persisted once more.
     for _ in 0..<Self.rounds {
       var place: String?
-      var isClean = true
+      left = []
       repeat {
         let page = try lists.page(.dirty, after: place, upTo: latest, limit: configuration.batch)
         let owners = page.carts.map(\.owner).filter { quarantine[$0] == nil && registry.share.contains($0) }
-        if !owners.isEmpty { isClean = false }
+        if left.count < Self.named { left += owners }
         try sync(owners, until: deadline)
-        if RedisClock.monotonic >= deadline { return }
+        if RedisClock.monotonic >= deadline { return left }
         place = page.next
       } while place != nil
-      if isClean { return }
+      if left.isEmpty { return left }
     }
-    throw StoreError(.unavailable, "some carts were still dirty after \(Self.rounds) attempts")
+    return left
   }
+
+  private static let named = 100
 
   /// How long another syncer that reads the stream is waited for, in milliseconds.
   private static let patience: Int64 = 10_000
@@ -94,8 +104,8 @@ extension Syncer {
         if recorder.isResting { throw StoreError(.unavailable, "PostgreSQL: changes can't be recorded") }
         continue
       }
-      let waiting = try stream.count(upTo: last)
-      if waiting == 0 || RedisClock.monotonic > end { return waiting }
+      if try !stream.isAnythingLeft(upTo: last) { return 0 }
+      if RedisClock.monotonic > end { return try stream.length() }
       usleep(20_000)
     }
   }

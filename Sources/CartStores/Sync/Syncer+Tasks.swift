@@ -38,8 +38,8 @@ extension Syncer {
   }
 
   private func removeOld() throws(StoreError) -> String? {
-    let days = configuration.orderKeysDays
-    if days == 0 { return nil }
+    // Kept for ever if it is 0.
+    let days = configuration.orderKeysDays == 0 ? Self.forEver : configuration.orderKeysDays
     let merges = try archive.removeOldMerges(orderKeysDays: days, limit: Self.removedRows)
     let keys = try PostgresOrders(archive).removeOldKeys(olderThanDays: days, limit: Self.removedRows)
     return max(merges, keys) == Self.removedRows ? Self.more : nil
@@ -49,6 +49,8 @@ extension Syncer {
   private static let more = "more"
 
   private static let removedRows = 500
+  /// Days.
+  private static let forEver = 1_000_000
 
   // MARK: The database has gone back
 

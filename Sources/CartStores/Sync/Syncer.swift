@@ -67,6 +67,9 @@ package final class Syncer {
   private var dirtyPlace: String?
   private var nextDirtyWalk: Int64 = 0
   private var nextHeartbeat: Int64 = 0
+  private var nextRetry: Int64 = 0
+  /// Whether the record has no backlog, or none that can be worked off now.
+  private var isRecorded = true
   private var lastNote: (text: String, at: Int64)?
 
   /// - Parameters:
@@ -107,13 +110,17 @@ package final class Syncer {
   /// A dirty cart of which the stream has told is persisted within this time.
   private static let dirtyAge: Int64 = 400
 
+  /// A syncer that begins reads changes that were made so many milliseconds ago; what is older is on the list of dirty
+  /// carts.
+  private static let longestAbsence: Int64 = 10_000
+
   /// Does what there is to do, waiting a moment for it.
   ///
   /// - Throws: ``StoreError`` where a store is away; what was not done is done by a later turn.
   package func turn() throws(StoreError) {
     try begin()
     let former = seen ?? ChangeStream.start
-    let isIdle = dirtyPlace == nil && schedule.nextLook > RedisClock.monotonic
+    let isIdle = dirtyPlace == nil && isRecorded && schedule.nextLook > RedisClock.monotonic
     let batch = try stream.read(after: former, waiting: isIdle ? Self.longestWait : 0)
     let started = RedisClock.monotonic
     var failure: StoreError?
@@ -131,7 +138,7 @@ package final class Syncer {
     attempt { () throws(StoreError) in try record() }
     attempt { () throws(StoreError) in try walkDirty() }
     attempt { () throws(StoreError) in try beatHeart() }
-    attempt { () throws(StoreError) in try retryRefused(until: RedisClock.monotonic + Self.dirtyBudget) }
+    attempt { () throws(StoreError) in try lookAtRefused() }
     attempt { () throws(StoreError) in try doTask() }
     observer.turn(RedisClock.monotonic - started)
     if let failure { throw failure }
@@ -148,17 +155,17 @@ package final class Syncer {
   func begin() throws(StoreError) {
     try carts.histories.check()
     let history = try carts.histories.current()
-    let wasReader = registry.isReader
+    let term = registry.term
     try registry.renew()
-    if history != self.history || wasReader && !registry.isReader { recorder.reset() }
+    if history != self.history || term != registry.term { recorder.reset() }
     if history != self.history {
       // They have gathered while no syncer ran.
       if self.history == nil { try schedule.settle(.revisions, after: 0) }
-      self.history = history
-      // What has been waiting before is on the list of dirty carts.
-      seen = try stream.end()
+      // What came while no syncer was there must not wait behind all that is on the list of dirty carts.
+      seen = ChangeStream.id(at: now.adding(milliseconds: -Self.longestAbsence))
       dirtyPlace = nil
       try learnQuarantine()
+      self.history = history
     }
   }
 
@@ -167,7 +174,7 @@ package final class Syncer {
     var owners: [CartOwner] = []
     var met: Set<CartOwner> = []
     for event in batch.events where met.insert(event.owner).inserted { owners.append(event.owner) }
-    for entry in batch.unreadable {
+    for entry in batch.entries where batch.unreadable.contains(entry.id) {
       if let owner = entry.owner, met.insert(owner).inserted { owners.append(owner) }
     }
     let persisted = try sync(owners, until: deadline)
@@ -180,7 +187,7 @@ package final class Syncer {
   private func record() throws(StoreError) {
     guard registry.isReader, let seen else { return }
     let deadline = RedisClock.monotonic + Self.recordBudget
-    try recorder.work(upTo: seen, until: deadline)
+    isRecorded = try recorder.work(upTo: seen, until: deadline) || recorder.isResting
     try recorder.retryHeld(until: deadline)
   }
 
@@ -191,10 +198,11 @@ package final class Syncer {
     let latest = now.adding(milliseconds: -Self.dirtyAge)
     repeat {
       let page = try lists.page(.dirty, after: dirtyPlace, upTo: latest, limit: configuration.batch)
-      _ = try sync(page.carts.map(\.owner), until: deadline)
+      // What fails at one page must not keep the walk from the next.
       dirtyPlace = page.next
+      nextDirtyWalk = RedisClock.monotonic + Self.dirtyAge
+      _ = try sync(page.carts.map(\.owner), until: deadline)
     } while dirtyPlace != nil && RedisClock.monotonic < deadline
-    nextDirtyWalk = RedisClock.monotonic + Self.dirtyAge
   }
 
   /// Finds that the database has gone back also if nothing is persisted.
@@ -208,8 +216,18 @@ package final class Syncer {
     try persist([])
   }
 
+  private func lookAtRefused() throws(StoreError) {
+    if RedisClock.monotonic < nextRetry { return }
+    nextRetry = RedisClock.monotonic + 1_000
+    try retryRefused(until: RedisClock.monotonic + Self.dirtyBudget)
+  }
+
   private func doTask() throws(StoreError) {
-    guard let claim = try schedule.claim() else { return }
+    if let claim = try schedule.claim() { try carryOut(claim) }
+  }
+
+  /// Does a part of a task that was handed out, and says when it is due again.
+  func carryOut(_ claim: TaskSchedule.Claim) throws(StoreError) {
     let task = claim.task
     do throws(StoreError) {
       let next = try carryOut(task, from: claim.place, until: RedisClock.monotonic + PeriodicTask.budget)
@@ -217,8 +235,8 @@ package final class Syncer {
     } catch {
       let failures = claim.failures + 1
       let pause = min(PeriodicTask.longestPause, PeriodicTask.firstPause << min(Int64(failures) - 1, 20))
-      // What it fails at may be what stands at its place: the next attempt begins anew.
-      try schedule.settle(task, after: pause, failures: failures)
+      // What it fails at may be what stands at its place: after some failures it begins anew.
+      try schedule.settle(task, after: pause, failures: failures, place: failures < 3 ? claim.place : nil)
       guard error.code == .corrupt || error.wasReached else { throw error }
       observer.note("\(task.rawValue) has failed, again in \(pause / 1_000) s: \(error.message)")
     }

@@ -57,6 +57,7 @@ struct DrainTests {
     _ = try syncer.carryOut(.idle, from: nil, until: .max)
     #expect(try stores.redis.hash(of: user) != nil)
     _ = try syncer.drain()
+    _ = try syncer.carryOut(.idle, from: nil, until: .max)
     #expect(try stores.redis.hash(of: user) == nil && stores.store.cart(of: user).cart.lines.count == 1)
   }
 

@@ -93,7 +93,28 @@ struct StockTests {
     try worker.add(user, "A")
     #expect(try worker.place(user, "l", total: 100) == .totalChanged(200))
     while try catalogue.applyStockChanges(limit: 300).hasMore {}
-    #expect(try shop.stock(of: "A") == 50)
+    // What was sold since the import has looked at the stock stays sold.
+    #expect(try shop.stock(of: "A") == 49)
+  }
+
+  @Test(
+    "What is sold before the stock of an import has followed is not given back; a later import counts from the former")
+  func soldMeanwhile() throws {
+    try shop.sell("A", price: 100, stock: 5)
+    try importOnly(line("A", "50"))
+    let worker = try shop.worker()
+    let user = CartOwner.anyUser()
+    try worker.add(user, "A", 3)
+    #expect(try worker.place(user, "k", total: 300).placed != nil)
+    // 47 would be there now.
+    try importOnly(line("A", "20"))
+    try worker.add(user, "A", 2)
+    #expect(try worker.place(user, "l", total: 200).placed != nil)
+    while try catalogue.applyStockChanges(limit: 1).hasMore {}
+    #expect(try shop.stock(of: "A") == 18)
+    try importOnly(line("A", "0"))
+    while try catalogue.applyStockChanges(limit: 300).hasMore {}
+    #expect(try shop.stock(of: "A") == 0)
   }
 
   @Test("A feed's stock follows in slices, in the order of the imports, and the last one holds")

@@ -117,6 +117,40 @@ struct SyncerTests {
     #expect(try SyncState(of: stores.redis).asideOwners == [bad])
   }
 
+  @Test("Of a cart with a change that can't be read none is lost, and those before it are recorded")
+  func unreadableAmongOthers() throws {
+    let bad = CartOwner.anyUser()
+    let stream = stores.redis.keys.stream
+    try stores.add(bad, "A")
+    try stores.redis.run("XADD", stream, "*", "k", stores.key(of: bad), "from", "a newer version")
+    try stores.add(bad, "A")
+    let syncer = try stores.syncer()
+    try turn(syncer, until: { try stores.redis.run("XLEN", stream) == "0" })
+    let aside = stores.redis.keys.aside(of: bad)
+    #expect(try stores.redis.run("XLEN", aside) == "3")
+    try stores.redis.run("ZADD", stores.redis.keys.aside, "1", stores.key(of: bad))
+    try turn(syncer, until: { try recorded(bad) == [1] })
+    #expect(try stores.redis.run("XLEN", aside) == "2")
+  }
+
+  @Test("A refused cart is tried again though PostgreSQL was away when it was due, and by another syncer")
+  func refusedForLong() throws {
+    let bad = CartOwner.anyUser()
+    try stores.add(bad, "A")
+    let syncer = try stores.syncer()
+    _ = try stores.schema.rows("ALTER TABLE carts ADD CONSTRAINT poison CHECK (owner_id <> '\(bad.id)')")
+    try turn(syncer, until: { try SyncState(of: stores.redis).quarantined == 1 })
+    #expect(try SyncState(of: stores.redis).reasons[bad]?.contains("constraint poison") == true)
+    _ = try stores.schema.rows("ALTER TABLE carts DROP CONSTRAINT poison; ALTER TABLE carts RENAME TO away")
+    try stores.redis.run("ZADD", stores.redis.keys.quarantine, "1", stores.key(of: bad))
+    #expect(throws: Never.self) { try syncer.turn() }
+    _ = try stores.schema.rows("ALTER TABLE away RENAME TO carts")
+    try syncer.leave()
+    try stores.redis.run("ZADD", stores.redis.keys.quarantine, "1", stores.key(of: bad))
+    let other = try stores.syncer("other")
+    try turn(other, until: { try isPersisted(bad) && SyncState(of: stores.redis).quarantined == 0 })
+  }
+
   @Test("Changes of very many lines go in parts")
   func manyLines() throws {
     let user = CartOwner.anyUser()

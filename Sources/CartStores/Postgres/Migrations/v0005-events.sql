@@ -60,6 +60,21 @@ CREATE VIEW cart_changes AS
   UNION ALL
   SELECT owner_kind, owner_id, epoch, version, sku, action, before, after, at, request_id FROM line_changes;
 
+-- Who might read the former table may read what has come in its place.
+DO $$
+DECLARE
+  reader text;
+BEGIN
+  FOR reader IN
+    SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END
+    FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) AS a
+    WHERE c.oid = 'line_changes'::regclass AND a.privilege_type = 'SELECT' AND a.grantee <> c.relowner
+  LOOP
+    EXECUTE format('GRANT SELECT ON cart_changes, cart_events TO %s', reader);
+  END LOOP;
+END
+$$;
+
 COMMENT ON TABLE cart_events IS 'One row for each change of a cart, with the lines that it touched.';
 COMMENT ON VIEW cart_changes IS 'One row for each line that a change of a cart touched, as it was before and after.';
 

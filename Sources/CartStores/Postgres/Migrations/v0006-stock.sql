@@ -1,6 +1,9 @@
 -- Stock in a table of its own: an order locks the rows of what it takes, an import those of what is sold, and neither
 -- those of the other.
 
+-- Nobody may sell between the copy and the end of the former columns.
+LOCK TABLE placed_orders, products IN ACCESS EXCLUSIVE MODE;
+
 CREATE TABLE product_stock (
   sku text COLLATE "C" PRIMARY KEY,
   -- Null where it is not counted any more; a product whose stock was never counted has no row.
@@ -30,19 +33,14 @@ UPDATE catalogue_state SET generation = next_generation(generation);
 UPDATE products SET generation = (SELECT generation FROM catalogue_state);
 
 -- The stock that a feed has set and that product_stock does not have yet. It follows in the order of the ids, a few
--- hundred at a time: of two about one product the later one holds.
+-- hundred at a time.
 CREATE TABLE stock_changes (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   sku text COLLATE "C" NOT NULL,
-  stock integer CHECK (stock >= 0)
+  stock integer CHECK (stock >= 0),
+  -- The stock at the moment of the import, when all before it will have followed: what is sold after that stays sold.
+  basis integer
 );
 
 -- Movements are found by product_stock now.
 ALTER TABLE placed_orders DROP COLUMN moved_at;
-
--- An order asks for the keys of its owner, and of the guests that were merged into him.
-CREATE INDEX cart_merges_by_user ON cart_merges (user_id);
-
--- Keys are kept for some time only.
-ALTER TABLE order_keys ADD COLUMN created_at timestamptz NOT NULL DEFAULT now();
-CREATE INDEX order_keys_by_age ON order_keys (created_at);

@@ -6,5 +6,9 @@ ALTER TABLE cart_merges ADD COLUMN has_orders boolean NOT NULL DEFAULT true;
 
 CREATE INDEX cart_merges_by_age ON cart_merges (has_orders, merged_at);
 
--- Guests who logged in before their cart had been persisted had no end here.
-UPDATE carts SET expires_at = updated_at + interval '30 days' WHERE owner_kind = 'guest' AND expires_at IS NULL;
+-- An order asks for the keys of its owner, and of the guests that were merged into him.
+CREATE INDEX cart_merges_by_user ON cart_merges (user_id);
+
+-- Keys are kept for some time only.
+ALTER TABLE order_keys ADD COLUMN created_at timestamptz NOT NULL DEFAULT now();
+CREATE INDEX order_keys_by_age ON order_keys (created_at);

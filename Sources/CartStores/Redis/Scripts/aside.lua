@@ -7,7 +7,7 @@ for i = 4, #ARGV do
   if entry then
     local added = redis.pcall('XADD', KEYS[4], ARGV[i], unpack(entry[2]))
     -- One that is there already was moved before.
-    if type(added) == 'table' and added.err and not string.find(added.err, 'equal or smaller', 1, true) then
+    if type(added) == 'table' and added.err and not redis.call('XRANGE', KEYS[4], ARGV[i], ARGV[i])[1] then
       return added
     end
     redis.call('XDEL', KEYS[1], ARGV[i])
