@@ -4,7 +4,7 @@ import contextlib
 import os
 import time
 
-from misbehaviours import CHORE_SECONDS, SECONDS, await_removal, demand, demand_record, expired_guest, misbehaviour
+from misbehaviours import TASK_SECONDS, SECONDS, await_removal, demand, demand_record, expired_guest, misbehaviour
 from shop import PRICE, RedisServer, end, wait_until, wire
 
 # --- tables -----------------------------------------------------------------------------------------------------------
@@ -24,7 +24,7 @@ def a_dump_while_a_month_is_due(shop, bystander):
         time.sleep(12)
     reader("ROLLBACK")
     shop.reload()
-    wait_until(lambda: set(wanted) <= set(shop.postgres.months_to_come()), CHORE_SECONDS, "the tables of the months to come")
+    wait_until(lambda: set(wanted) <= set(shop.postgres.months_to_come()), TASK_SECONDS, "the tables of the months to come")
 
 
 # --- what can't be read -----------------------------------------------------------------------------------------------
@@ -78,7 +78,7 @@ def an_unreadable_hash(shop, bystander):
     await_removal(shop, ended)
     with shop.redis_link() as redis:
         redis("DEL", key)
-    wait_until(lambda: shop.lines(user=user) == {"p0": 1}, CHORE_SECONDS, "the cart to come back")
+    wait_until(lambda: shop.lines(user=user) == {"p0": 1}, TASK_SECONDS, "the cart to come back")
 
 
 @misbehaviour
@@ -108,7 +108,7 @@ def a_merge_into_an_unreadable_cart(shop, bystander):
     with shop.redis_link() as redis:
         redis("DEL", key)
     shop.ask("GET", "/v1/cart", user=user, guest=guest)
-    wait_until(lambda: shop.lines(user=user) == {"p0": 1, "p1": 1}, CHORE_SECONDS, "the merge")
+    wait_until(lambda: shop.lines(user=user) == {"p0": 1, "p1": 1}, TASK_SECONDS, "the merge")
 
 
 @misbehaviour
@@ -208,10 +208,10 @@ def redis_without_memory(shop, bystander):
             time.sleep(SECONDS / 8)
     demand(not bystander.failures(), f"lowerings failed: {bystander.failures()[:3]}")
     with shop.redis_link() as redis:
-        wait_until(lambda: not redis("XLEN", "cart:stream"), CHORE_SECONDS, "what fills Redis to be worked off")
+        wait_until(lambda: not redis("XLEN", "cart:stream"), TASK_SECONDS, "what fills Redis to be worked off")
         redis("CONFIG", "SET", "maxmemory", 0)
     wait_until(
-        lambda: shop.ask("POST", "/v1/cart/lines", {"sku": "p9"}, user=user).status == 200, CHORE_SECONDS, "memory"
+        lambda: shop.ask("POST", "/v1/cart/lines", {"sku": "p9"}, user=user).status == 200, TASK_SECONDS, "memory"
     )
 
 

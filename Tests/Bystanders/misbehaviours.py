@@ -11,7 +11,7 @@ MISBEHAVIOURS = {}
 # Of what is done all the time.
 SECONDS = 20 if IS_LONG else 6
 # Until what is done from time to time must have been done.
-CHORE_SECONDS = 20
+TASK_SECONDS = 20
 
 
 def misbehaviour(function):
@@ -45,7 +45,7 @@ def expired_guest(shop, number=0):
 
 def await_removal(shop, name):
     wait_until(
-        lambda: not shop.number(f"SELECT count(*) FROM cart.carts WHERE owner_id = '{name}'"), CHORE_SECONDS,
+        lambda: not shop.number(f"SELECT count(*) FROM cart.carts WHERE owner_id = '{name}'"), TASK_SECONDS,
         "an ended guest's row to be removed",
     )  # fmt: skip
 

@@ -153,7 +153,7 @@ class Shop(System):
     def reload(self):
         """Workers and syncer are replaced, and whatever a syncer does at its start is due."""
         before = self.syncers()
-        self.make_chores_due()
+        self.make_tasks_due()
         wait_until(lambda: (now := self.syncers()) and not set(now) & set(before), 30, "another syncer")
 
     def restart_redis(self, between=lambda: None):

@@ -92,7 +92,7 @@ class Nuisances:
         except RuntimeError:
             # A step has stopped it.
             return False
-        self.system.make_chores_due()
+        self.system.make_tasks_due()
         return self.hold(f"LOCK TABLE {tables} IN ACCESS SHARE MODE", self.random.uniform(2, 4)) is not None
 
     def do_locked_product(self):

@@ -309,7 +309,7 @@ class System:
     def workers(self):
         return [pid for pid in children(self.master.pid) if b"--worker" in command_line(pid)]
 
-    def make_chores_due(self):
+    def make_tasks_due(self):
         """Has the syncer do at once what it does from time to time."""
         with wire.Redis(self.redis.socket) as redis:
             redis("DEL", "cart:tasks")
