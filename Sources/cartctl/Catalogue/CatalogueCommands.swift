@@ -21,7 +21,7 @@ extension RedisCatalogue {
       Terminal.printError(
         """
         cartctl: PostgreSQL has the change, but Redis could not be told: \(Terminal.escaped(error.description))
-        cartctl: workers see it after the next import, or the next start of cartd
+        cartctl: workers see it within seconds of a syncer's next look at both
         """)
       return false
     }

@@ -196,8 +196,8 @@ struct Consultation {
     guard let newest = standing.records.newest, !newest.location.isEmpty else {
       return "find out which Redis the running cartd uses: an older cartd has not noted it"
     }
-    return "set CART_REDIS to \(newest.location): a cartd has served from there since "
-      + "\(newest.registeredAt.rfc3339); only if you know that it is gone, cartctl adopt"
+    return "set CART_REDIS to the place \(newest.location), where a host stands before a socket or a loopback address: "
+      + "a cartd has served from there since \(newest.registeredAt.rfc3339); only if you know that it is gone, cartctl adopt"
   }
 
   /// What a healthy second cures is not told: it is looked at again for a while.

@@ -41,6 +41,9 @@ struct DrainRedis: ParsableCommand {
       Terminal.print(json: json)
     } else if isDrained {
       Terminal.print("PostgreSQL has all of it; the next Redis without carts is taken")
+      if try !SyncState(of: both.redis).living.isEmpty {
+        Terminal.printError("cartctl: cartd runs here: its next change takes that back; stop it, and run this again")
+      }
     } else {
       Terminal.printError("cartctl: Redis has something that PostgreSQL has not: stop cartd, and run this again")
     }
