@@ -173,6 +173,12 @@ extension PostgresCarts {
     FROM lane LEFT JOIN (given JOIN written USING (owner_kind, owner_id)) ON true
     """)
 
+  static let tryToPersist = PostgresStatement(
+    "cart_try",
+    """
+    INSERT INTO carts (owner_kind, owner_id) VALUES ('guest', '') ON CONFLICT (owner_kind, owner_id) DO UPDATE SET epoch = 0
+    """)
+
   /// Drops the commands that the copies contain. A cart that was merged has nothing to follow any more.
   static let delivered = PostgresStatement(
     "cart_delivered",

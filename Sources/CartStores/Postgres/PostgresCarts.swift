@@ -228,6 +228,18 @@ package final class PostgresCarts {
     }
   }
 
+  /// Whether a cart could be written now: one is, and taken back.
+  ///
+  /// - Throws: ``StoreError``, never with ``StoreError/Code/corrupt``: no cart is to blame.
+  func tryToPersist() throws(StoreError) {
+    do throws(StoreError) {
+      try inTransaction(keeping: { false }) { () throws(StoreError) in _ = try read(Self.tryToPersist, []) }
+    } catch {
+      guard error.code == .corrupt else { throw error }
+      throw StoreError(.unavailable, error.message, wasReached: true)
+    }
+  }
+
   /// Marks that Redis has let go of a cart as the database has it; does nothing where it has another copy.
   package func release(_ hash: CartHash) throws(StoreError) {
     guard let owner = hash.cart.owner else { return }

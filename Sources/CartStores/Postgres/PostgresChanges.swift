@@ -36,17 +36,10 @@ extension PostgresCarts {
 
   /// Whether a change could be recorded now: one is, and taken back.
   func tryToRecord(at moment: Timestamp) throws(StoreError) {
-    do throws(StoreError) {
-      try inTransaction { () throws(StoreError) in
-        _ = try read(Self.tryToRecord, [.integer(moment.milliseconds)])
-        throw Self.takenBack
-      }
-    } catch {
-      if error.message != Self.takenBack.message { throw error }
+    try inTransaction(keeping: { false }) { () throws(StoreError) in
+      _ = try read(Self.tryToRecord, [.integer(moment.milliseconds)])
     }
   }
-
-  private static let takenBack = StoreError(.unavailable, "PostgreSQL: taken back")
 
   /// The record of a cart's changes: of those that match, the newest, in the order in which they were made.
   ///

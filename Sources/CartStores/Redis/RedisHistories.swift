@@ -135,9 +135,10 @@ extension RedisHistories {
     do throws(StoreError) {
       records = try archive.records(of: server.replicationID)
     } catch {
-      // PostgreSQL is away: Redis says itself whose it is. One that PostgreSQL has refused does not.
+      // PostgreSQL is away, or a lock is in the way: Redis says itself whose it is. One that PostgreSQL has refused does
+      // not.
       let number = server.registeredLineage ?? (isContinued(by: server) ? known?.lineage : nil)
-      guard error.code == .unavailable, let number else { throw error }
+      guard error.code != .corrupt, let number else { throw error }
       let history = RedisHistory(replicationID: server.replicationID, lineage: number)
       if case .superseded = server.gate { throw Self.isSuperseded }
       if history == archive.refused { throw error }

@@ -13,10 +13,12 @@ package final class SyncerRegistry {
 
     package func contains(_ owner: CartOwner) -> Bool {
       if count <= 1 { return true }
-      // FNV-1a, the same in every process.
+      // FNV-1a, mixed once more so that ids which differ at their ends are spread; the same in every process.
       var hash: UInt64 = 0xcbf2_9ce4_8422_2325
       for byte in "\(owner.kind):\(owner.id)".utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-      return Int((hash >> 32) % UInt64(count)) == rank
+      hash = (hash ^ (hash >> 33)) &* 0xff51_afd7_ed55_8ccd
+      hash = (hash ^ (hash >> 33)) &* 0xc4ce_b9fe_1a85_ec53
+      return Int((hash ^ (hash >> 33)) % UInt64(count)) == rank
     }
   }
 

@@ -110,13 +110,13 @@ package final class CartSynchronizer {
       // itself.
       let isOfCart = error.code == .corrupt || lane != nil && error.wasReached
       guard isOfCart, let owner = copies.first?.hash.cart.owner else { throw error }
+      // Is it one of these carts, or can no cart be written?
+      if error.code != .corrupt || copies.count == 1 { try archive.tryToPersist() }
       if copies.count > 1 {
         let middle = copies.startIndex + copies.count / 2
         try persist(copies[..<middle], in: history, lane, &report)
         return try persist(copies[middle...], in: history, lane, &report)
       }
-      // Is it this cart, or can nothing be written?
-      if error.code != .corrupt { report.lineage = try write([], lane, report.lineage).lineage }
       report.refused[owner] = error.message
       return
     }

@@ -216,7 +216,14 @@ final class ChangeRecorder {
     if !knowsHeld || held.isEmpty { return }
     let due = try lists.page(.aside, upTo: latest ?? stream.connection.now, limit: 20).carts
     for (owner, _) in due where RedisClock.monotonic < deadline {
-      let isThrough = try retryHeld(owner, until: deadline)
+      var isThrough: Bool? = false
+      do throws(StoreError) {
+        isThrough = try retryHeld(owner, until: deadline)
+      } catch {
+        // What is wrong with the changes of one cart must not keep the others from being tried.
+        guard error.code == .corrupt || error.wasReached else { throw error }
+        note("changes of one cart that were set aside can't be tried: \(error.message)")
+      }
       if isThrough == nil { return }
       if isThrough == true {
         held[owner] = nil

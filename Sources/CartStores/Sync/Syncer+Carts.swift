@@ -86,14 +86,16 @@ extension Syncer {
   private static let firstPause: Int64 = 5_000
   private static let longestPause: Int64 = 600_000
 
+  /// What the list in Redis says counts: a cart that has left it, by whomever, is refused no more.
   func learnQuarantine() throws(StoreError) {
-    quarantine = [:]
+    var found: [CartOwner: Int64] = [:]
     var place: String?
     repeat {
       let page = try lists.page(.quarantine, after: place, limit: 1_000)
-      for entry in page.carts { quarantine[entry.owner] = Self.firstPause }
+      for entry in page.carts { found[entry.owner] = quarantine[entry.owner] ?? Self.firstPause }
       place = page.next
     } while place != nil
+    quarantine = found
   }
 
   private func setAside(_ refused: [CartOwner: String]) throws(StoreError) {

@@ -219,6 +219,7 @@ package final class Syncer {
   private func lookAtRefused() throws(StoreError) {
     if RedisClock.monotonic < nextRetry { return }
     nextRetry = RedisClock.monotonic + 1_000
+    try learnQuarantine()
     try retryRefused(until: RedisClock.monotonic + Self.dirtyBudget)
   }
 

@@ -133,6 +133,20 @@ struct SyncerTests {
     #expect(try stores.redis.run("XLEN", aside) == "2")
   }
 
+  @Test("Changes set aside that can't even be looked at keep those of nobody else from being tried")
+  func unreadableAside() throws {
+    let (first, bad) = (CartOwner.anyUser(), CartOwner.anyUser())
+    let syncer = try stores.syncer()
+    try turn(syncer, until: { syncer.registry.isReader })
+    _ = try stores.schema.rows("ALTER TABLE cart_events ADD CONSTRAINT poison CHECK (owner_id <> '\(bad.id)')")
+    try stores.add(bad, "A")
+    try turn(syncer, until: { try SyncState(of: stores.redis).aside == 1 })
+    _ = try stores.schema.rows("ALTER TABLE cart_events DROP CONSTRAINT poison")
+    try stores.redis.run("LPUSH", stores.redis.keys.aside(of: first), "x")
+    try stores.redis.run("ZADD", stores.redis.keys.aside, "1", stores.key(of: first), "2", stores.key(of: bad))
+    try turn(syncer, until: { try recorded(bad) == [1] })
+  }
+
   @Test("A refused cart is tried again though PostgreSQL was away when it was due, and by another syncer")
   func refusedForLong() throws {
     let bad = CartOwner.anyUser()
@@ -199,6 +213,61 @@ struct SyncerTests {
     for user in [row, hash] { try stores.redis.run("ZADD", stores.redis.keys.quarantine, "1", stores.key(of: user)) }
     try turn(syncer, until: { try SyncState(of: stores.redis).quarantined == 0 })
     try turn(syncer, until: { try isPersisted(hash) && isPersisted(row) })
+  }
+
+  @Test("A refused cart is refused no more once it has left the list, whoever has taken it off")
+  func leftQuarantine() throws {
+    let bad = CartOwner.anyUser()
+    try stores.add(bad, "A")
+    let syncer = try stores.syncer()
+    _ = try stores.schema.rows("ALTER TABLE carts ADD CONSTRAINT poison CHECK (owner_id <> '\(bad.id)')")
+    try turn(syncer, until: { try SyncState(of: stores.redis).quarantined == 1 })
+    _ = try stores.schema.rows("ALTER TABLE carts DROP CONSTRAINT poison")
+    try stores.redis.run("DEL", stores.redis.keys.quarantine)
+    try stores.add(bad, "A")
+    try turn(syncer, until: { try isPersisted(bad) })
+  }
+
+  @Test("A table that nobody can write to is held against no cart")
+  func lockedCarts() throws {
+    let users = (0..<5).map { _ in CartOwner.anyUser() }
+    let syncer = try stores.syncer()
+    try turn(syncer, until: { syncer.registry.isReader })
+    for user in users { try stores.add(user, "A") }
+    var notes: [String] = []
+    syncer.observer.note = { notes.append($0) }
+    let holder = try stores.schema.connection()
+    try holder.begin()
+    try holder.execute("LOCK TABLE carts IN ACCESS EXCLUSIVE MODE", label: "test")
+    try turn(syncer, until: { notes.contains { $0.contains("55P03") } })
+    for _ in 0..<3 { try syncer.turn() }
+    #expect(try SyncState(of: stores.redis).quarantined == 0)
+    holder.rollback()
+    try turn(syncer, until: { try users.allSatisfy { try isPersisted($0) } })
+    // Nor one in which every write fails.
+    _ = try stores.schema.rows(
+      "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$; "
+        + "CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON carts FOR EACH ROW EXECUTE FUNCTION refuse()")
+    for user in users { try stores.add(user, "A") }
+    try turn(syncer, until: { notes.contains { $0.contains("P0001") } })
+    #expect(try SyncState(of: stores.redis).quarantined == 0)
+    _ = try stores.schema.rows("DROP TRIGGER refuse ON carts")
+    try turn(syncer, until: { try users.allSatisfy { try isPersisted($0) } })
+  }
+
+  @Test("Sequential ids are shared out evenly")
+  func shares() {
+    for first in [1_000, 100_000, 4_711_000] {
+      for count in [2, 3] {
+        let sizes = (0..<count).map { rank in
+          (first..<first + 1_000).count { number in
+            SyncerRegistry.Share(rank: rank, count: count).contains(.user(UserID(String(number))!))
+          }
+        }
+        #expect(
+          sizes.reduce(0, +) == 1_000 && sizes.allSatisfy { (700 / count...1_300 / count).contains($0) }, "\(sizes)")
+      }
+    }
   }
 
   @Test("Marking every cart after PostgreSQL went back goes on where another syncer has ended")
