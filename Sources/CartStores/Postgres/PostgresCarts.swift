@@ -233,7 +233,7 @@ package final class PostgresCarts {
   /// - Throws: ``StoreError``, never with ``StoreError/Code/corrupt``: no cart is to blame.
   func tryToPersist() throws(StoreError) {
     do throws(StoreError) {
-      try inTransaction(keeping: { false }) { () throws(StoreError) in _ = try read(Self.tryToPersist, []) }
+      try takingBack { () throws(StoreError) in _ = try read(Self.tryToPersist, []) }
     } catch {
       guard error.code == .corrupt else { throw error }
       throw StoreError(.unavailable, error.message, wasReached: true)
@@ -293,6 +293,13 @@ package final class PostgresCarts {
       throw (uncertain ? error : error.withKnownOutcome).storeError
     }
     return answer
+  }
+
+  /// Runs statements in a transaction and takes back what they did.
+  func takingBack(_ body: () throws(StoreError) -> Void) throws(StoreError) {
+    try translating { () throws(PostgresError) in try connection.begin() }
+    defer { connection.rollback() }
+    try body()
   }
 
   /// Everything here may be done twice, so that no outcome is in doubt.

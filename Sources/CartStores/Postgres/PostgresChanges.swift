@@ -36,7 +36,7 @@ extension PostgresCarts {
 
   /// Whether a change could be recorded now: one is, and taken back.
   func tryToRecord(at moment: Timestamp) throws(StoreError) {
-    try inTransaction(keeping: { false }) { () throws(StoreError) in
+    try takingBack { () throws(StoreError) in
       _ = try read(Self.tryToRecord, [.integer(moment.milliseconds)])
     }
   }
