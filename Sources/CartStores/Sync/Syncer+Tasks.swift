@@ -127,7 +127,7 @@ extension Syncer {
       try body()
     } catch {
       guard error.code == .corrupt || error.wasReached else { throw error }
-      observer.note("one cart can't be helped for now: \(error.message)")
+      observer.note("a command or a merge of one cart can't be carried out now: \(error.message)")
     }
   }
 
