@@ -43,10 +43,7 @@ final class OrderingWorker {
 
   init(_ shop: OrderingShop, patience: PostgresConfiguration.Patience, cancelWithin: Int = 1_800) throws {
     redis = RedisConnection(shop.redis)
-    postgres = PostgresConnection(
-      try PostgresConfiguration(
-        connectionString: #require(PostgresTesting.database), schema: shop.schema.name, applicationName: "tests",
-        patience: patience))
+    postgres = try shop.schema.connection(patience: patience)
     catalogue = RedisCatalogue(connection: redis, source: PostgresCatalogue(postgres))
     store = RedisCartStore(catalogue: catalogue, archive: PostgresCarts(postgres))
     checkout = try #require(store.checkout(cancelWithin: cancelWithin))

@@ -34,9 +34,13 @@ final class PostgresSchema: Sendable {
   func configuration(
     applicationName: String = "tests", patience: PostgresConfiguration.Patience = .command
   ) throws -> PostgresConfiguration {
-    try PostgresConfiguration(
+    var configuration = try PostgresConfiguration(
       connectionString: #require(PostgresTesting.database), schema: name, applicationName: applicationName,
       patience: patience)
+    // All suites run at once: a PostgreSQL that is busy with the others is not one that is away.
+    configuration.connectTimeout = max(configuration.connectTimeout, 10_000)
+    configuration.statementTimeout = max(configuration.statementTimeout, 20_000)
+    return configuration
   }
 
   /// A new connection.

@@ -202,12 +202,10 @@ struct CheckoutFaultTests {
       return true
     }
     try shop.schema.order("SELECT FROM product_stock WHERE sku = 'A' FOR UPDATE") {
-      let began = ContinuousClock.now
+      // The time-out of a whole statement would be another code.
       let error = #expect(throws: StoreError.self) { try worker.place(user, "k", total: 100) }
       #expect(error?.code == .overloaded)
       #expect(error?.isOutcomeUnknown == false)
-      // Two attempts of 150 ms, on a machine that has other things to do.
-      #expect(ContinuousClock.now - began < .milliseconds(1_500))
       // Others' orders, and what the same worker asks PostgreSQL for, go on.
       #expect(throws: Never.self) { try #require(try worker.place(other, "k", total: 100).placed) }
     }
@@ -254,10 +252,8 @@ struct CheckoutFaultTests {
     let other = CartOwner.anyUser()
     guard case .user(let name) = user else { return }
     try shop.schema.order("SELECT FROM carts WHERE owner_id = '\(name.text)' FOR UPDATE") {
-      let began = ContinuousClock.now
       let error = #expect(throws: StoreError.self) { try worker.store.cart(of: user) }
       #expect(error?.code == .overloaded)
-      #expect(ContinuousClock.now - began < .milliseconds(1_000))
       #expect(throws: Never.self) { try worker.add(other, "A") }
     }
     #expect(try worker.quantities(user) == ["A": 1])

@@ -152,10 +152,8 @@ struct StockTests {
       #expect(throws: Never.self) {
         let first = try catalogue.applyStockChanges(limit: 300)
         #expect(first.moved.map(\.sku.text).sorted() == ["A", "C"] && first.hasMore)
-        let began = ContinuousClock.now
         let second = try catalogue.applyStockChanges(limit: 300)
         #expect(second.moved.isEmpty && second.hasMore)
-        #expect(ContinuousClock.now - began < .seconds(1))
       }
     }
     #expect(try catalogue.applyStockChanges(limit: 300).moved.map(\.sku) == ["B"])

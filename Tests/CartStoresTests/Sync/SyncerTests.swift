@@ -177,12 +177,13 @@ struct SyncerTests {
     let other = CartOwner.anyUser()
     try stores.add(other, "A")
     let syncer = try stores.syncer()
-    var longest: Int64 = 0
-    syncer.observer.turn = { longest = max(longest, $0) }
+    var turns = 0
+    syncer.observer.turn = { _ in turns += 1 }
     try turn(syncer, until: { try recorded(other) == [1] && isPersisted(user) })
     let rows = try stores.schema.rows("SELECT count(*), sum(jsonb_array_length(lines)) FROM cart_events")
     #expect(rows == [["51", "62001"]])
-    #expect(longest < 2_000, "in a debug build")
+    // In one go it would be two.
+    #expect(turns > 4)
   }
 
   // MARK: Carts
@@ -375,9 +376,8 @@ struct SyncerTests {
     }
     withExtendedLifetime(consume session) {}
     let other = try stores.schema.connection()
-    let began = RedisClock.monotonic
+    // Past its lock time-out this would throw.
     try other.execute("SELECT count(*) FROM cart_inbox", label: "test")
-    #expect(RedisClock.monotonic - began < 2_000)
     holder.rollback()
   }
 }
