@@ -79,14 +79,14 @@ package struct Product: Sendable {
   /// Pieces left; `nil` where stock is not counted.
   package let stock: Int?
   /// Grows with each change of what is sold; 0 where nobody counts.
-  package let generation: Int64
+  package let catalogueVersion: Int64
   /// Grows with each movement of the stock; 0 where nobody counts.
   package let moved: Int64
 
-  package init(revision: ProductRevision, stock: Int?, generation: Int64 = 0, moved: Int64 = 0) {
+  package init(revision: ProductRevision, stock: Int?, catalogueVersion: Int64 = 0, moved: Int64 = 0) {
     self.revision = revision
     self.stock = stock
-    self.generation = generation
+    self.catalogueVersion = catalogueVersion
     self.moved = moved
   }
 

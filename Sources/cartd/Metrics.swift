@@ -55,7 +55,7 @@ enum Metrics {
     activity.count(Index.confirmed, report.confirmed)
   }
 
-  static func count(_ report: CartSynchronizer.Report, in activity: Activity) {
+  static func count(_ report: CartPersister.Report, in activity: Activity) {
     activity.count(Index.persisted, report.versions.count)
     activity.count(Index.raised, report.raised)
     activity.count(Index.compared, report.compared)

@@ -123,8 +123,8 @@ func check(_ configuration: ServerConfiguration) -> Bool {
   attempt("PostgreSQL") { () throws(StoreError) in try examine(stores.postgres) }
   if !isUsable { return false }
   attempt("history") { () throws(StoreError) in
-    let standing = try RedisHistories(stores.redis, archive: PostgresCarts(stores.postgres), .looking).standing()
-    if [.superseded, .foreign].contains(standing.state) { throw StoreError(.unavailable, standing.text) }
+    let eligibility = try RedisHistories(stores.redis, archive: PostgresCarts(stores.postgres), .looking).eligibility()
+    if [.superseded, .foreign].contains(eligibility.state) { throw StoreError(.unavailable, eligibility.text) }
   }
   return isUsable
 }

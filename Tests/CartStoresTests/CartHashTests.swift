@@ -21,7 +21,7 @@ import Testing
     #expect(CartHash.value(of: line) == Self.line)
     #expect(hash.cart.version == 12 && hash.cart.currency?.code == "GBP" && hash.cart.clock == 1_763_805_600_001)
     #expect(hash.cart.expiresAt == Timestamp(seconds: 1_766_397_600) && hash.cookieRenewedSecond == 1_763_805_600)
-    #expect(hash.lineage == 3 && hash.epoch == 9 && hash.persistedVersion == 11 && hash.databaseLineage == "7.1")
+    #expect(hash.history == 3 && hash.epoch == 9 && hash.persistedVersion == 11 && hash.databaseLineage == "7.1")
     #expect(hash.inboxNumber == 4 && hash.state == .merging && hash.mergedInto == "cart:user:x")
     #expect(hash.ring == [RetryKey(key: Array("ABCDEFGH".utf8), request: Array("IJKL".utf8))])
     #expect(try Self.read([:]) == nil)
@@ -59,7 +59,7 @@ import Testing
     var command = RedisCommand("HSET", connection.keys.cart(of: Self.owner))
     command.append([UInt8(ascii: "="), 0xFF])
     command.append(Self.line)
-    _ = try connection.exchange(command, .reading).read(0) { $0.integer }
+    _ = try connection.exchange(command, .idempotent).read(0) { $0.integer }
     #expect { try connection.hash(of: Self.owner) } throws: { ($0 as? StoreError)?.code == .corrupt }
     try connection.removeAll()
   }
@@ -93,7 +93,7 @@ import Testing
       command.append(value)
     }
     defer { try? connection.removeAll() }
-    if !fields.isEmpty { _ = try connection.exchange(command, .reading).read(0) { $0.integer } }
+    if !fields.isEmpty { _ = try connection.exchange(command, .idempotent).read(0) { $0.integer } }
     return try connection.hash(of: owner)
   }
 }

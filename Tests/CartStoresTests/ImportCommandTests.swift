@@ -98,7 +98,7 @@ struct ImportCommandTests {
     // The next import tells it, also where it changes nothing.
     #expect(try run("catalog", "import", products).status == 0)
     let connection = RedisConnection(redis)
-    #expect(try connection.run("GET", connection.keys.published) == String(schema.generation()))
+    #expect(try connection.run("GET", connection.keys.published) == String(schema.catalogueVersion()))
     #expect(try run("show", "user:1", environment: away).status == 1)
   }
 

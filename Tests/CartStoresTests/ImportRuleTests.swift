@@ -125,9 +125,9 @@ struct ImportRuleTests {
       }
       return try await group.reduce(into: []) { $0.append($1) }
     }
-    #expect(Set(reports.map(\.generation)).count == 6)
+    #expect(Set(reports.map(\.catalogueVersion)).count == 6)
     #expect(reports.map(\.added).reduce(0, +) == 7)
-    #expect(try schema.generation() == reports.map(\.generation).max())
+    #expect(try schema.catalogueVersion() == reports.map(\.catalogueVersion).max())
   }
 
   @Test("an import that fails on the way leaves the connection in use and nothing behind")
@@ -146,15 +146,15 @@ struct ImportRuleTests {
 
   @Test("an empty file changes nothing")
   func empty() throws {
-    let before = try schema.generation()
-    #expect(try schema.loadAll("") == ImportReport(generation: before))
+    let before = try schema.catalogueVersion()
+    #expect(try schema.loadAll("") == ImportReport(catalogueVersion: before))
     #expect(try schema.loadAll("\n  \r\n\n").rows == 0)
   }
 }
 
 extension ImportReport {
-  init(generation: Int64) {
+  init(catalogueVersion: Int64) {
     self.init()
-    self.generation = generation
+    self.catalogueVersion = catalogueVersion
   }
 }

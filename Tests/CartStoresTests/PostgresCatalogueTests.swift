@@ -92,47 +92,47 @@ struct PostgresCatalogueTests {
     #expect(names.contains(try #require(RevisionID("w2aG6yqMsGn35OYP"))))
   }
 
-  @Test("raises the generation where something changed, and only there")
-  func generation() throws {
-    let start = try schema.generation()
+  @Test("raises the catalogueVersion where something changed, and only there")
+  func catalogueVersion() throws {
+    let start = try schema.catalogueVersion()
     let text = """
       {"sku":"A","name":"a","unitPrice":1,"currency":"GBP","stock":3}
       {"sku":"B","name":"b","unitPrice":1,"currency":"GBP"}
       """
     try schema.loadAll(text)
-    let first = try schema.generation()
+    let first = try schema.catalogueVersion()
     #expect(first > start)
     let before = try schema.rows("SELECT sku, generation, updated_at FROM products ORDER BY sku")
     let report = try schema.loadAll(text)
     #expect((report.added, report.changed, report.unchanged) == (0, 0, 2))
-    #expect(try schema.generation() == first)
-    #expect(report.generation == first)
+    #expect(try schema.catalogueVersion() == first)
+    #expect(report.catalogueVersion == first)
     #expect(try schema.rows("SELECT sku, generation, updated_at FROM products ORDER BY sku") == before)
     let after = try schema.loadAll(#"{"sku":"A","unitPrice":2}"#)
-    let second = try schema.generation()
-    #expect(second > first && second == after.generation)
+    let second = try schema.catalogueVersion()
+    #expect(second > first && second == after.catalogueVersion)
     let rows = try schema.rows("SELECT sku, generation, updated_at FROM products ORDER BY sku")
     #expect(rows[1] == before[1])
     #expect(rows[0][1] == String(second) && rows[0][2] != before[0][2])
     // Stock has numbers of its own.
     #expect(try schema.loadAll(#"{"sku":"A","stock":4}"#).changed == 1)
-    #expect(try schema.generation() == second)
+    #expect(try schema.catalogueVersion() == second)
   }
 
   @Test("a number is not given again after the database was put back")
   func generationAfterRestore() throws {
     try schema.loadAll(#"{"sku":"A","name":"a","unitPrice":1,"currency":"GBP"}"#)
-    let lost = try schema.generation()
+    let lost = try schema.catalogueVersion()
     _ = try schema.rows("DELETE FROM products; UPDATE catalogue_state SET generation = 1")
     try schema.loadAll(#"{"sku":"A","name":"b","unitPrice":1,"currency":"GBP"}"#)
-    #expect(try schema.generation() > lost)
+    #expect(try schema.catalogueVersion() > lost)
   }
 
-  @Test("tells what changed since a generation, all of it, in batches")
+  @Test("tells what changed since a catalogueVersion, all of it, in batches")
   func changes() throws {
-    func changed(since generation: Int64) throws -> [String] {
+    func changed(since catalogueVersion: Int64) throws -> [String] {
       var names: [String] = []
-      var place: CataloguePlace? = CataloguePlace(after: generation)
+      var place: CataloguePlace? = CataloguePlace(after: catalogueVersion)
       while let present = place {
         let page = try catalogue.changed(after: present)
         #expect((0...500).contains(page.products.count))
@@ -145,12 +145,12 @@ struct PostgresCatalogueTests {
     let skus = (0..<1_203).map { "S\($0)" }
     try schema.loadAll(
       skus.map { "{\"sku\":\"\($0)\",\"name\":\"n\",\"unitPrice\":1,\"currency\":\"GBP\"}\n" }.joined())
-    let first = try schema.generation()
+    let first = try schema.catalogueVersion()
     #expect(try changed(since: 0).sorted() == skus.sorted())
     #expect(try changed(since: first) == [])
     try schema.loadAll("{\"sku\":\"S7\",\"unitPrice\":2}\n{\"sku\":\"S8\",\"unitPrice\":1}")
     #expect(try changed(since: first) == ["S7"])
-    #expect(try changed(since: schema.generation()) == [])
+    #expect(try changed(since: schema.catalogueVersion()) == [])
   }
 
   @Test("the analysts' view has the columns that the contract names")
@@ -183,16 +183,16 @@ struct PostgresCatalogueTests {
     let retirement = CatalogueRetirement(try schema.connection())
     #expect(try retirement.run([sku("A"), sku("Q"), sku("P")]) == .unknown([sku("P"), sku("Q")]))
     #expect(try schema.product("A")?.content.isActive == true)
-    guard case .done(let retired, let generation) = try retirement.run([sku("A"), sku("A")]) else {
+    guard case .done(let retired, let catalogueVersion) = try retirement.run([sku("A"), sku("A")]) else {
       Issue.record("refused")
       return
     }
     #expect(retired == 1)
-    #expect(try schema.generation() == generation)
+    #expect(try schema.catalogueVersion() == catalogueVersion)
     #expect(try schema.product("A")?.content.isActive == false)
     #expect(try schema.product("A")?.stock == 3)
     #expect(try schema.product("B")?.content.isActive == true)
-    #expect(try retirement.run([sku("A")]) == .done(retired: 0, generation: generation))
+    #expect(try retirement.run([sku("A")]) == .done(retired: 0, catalogueVersion: catalogueVersion))
     try schema.loadAll(#"{"sku":"A","active":true}"#)
     #expect(try schema.product("A")?.content.isActive == true)
   }

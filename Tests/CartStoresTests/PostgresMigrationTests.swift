@@ -47,7 +47,7 @@ struct PostgresMigrationTests {
     try PostgresMigrations(schema.connection()).run()
     try PostgresMigrations(schema.connection()).run { _ in Issue.record("ran twice") }
     #expect(try PostgresMigrations(schema.connection()).pending().isEmpty)
-    #expect(try PostgresCatalogue(schema.connection()).generation() >= 1)
+    #expect(try PostgresCatalogue(schema.connection()).catalogueVersion() >= 1)
     #expect(PostgresMigration.all.map(\.version) == Array(1...PostgresMigration.all.count))
   }
 

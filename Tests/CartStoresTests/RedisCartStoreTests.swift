@@ -266,7 +266,7 @@ import Testing
     #expect(try connection.run("EXISTS", key) == "1")
     let kept = [key, connection.keys.stream, connection.keys.dirty, connection.keys.active]
     let catalogue = [
-      connection.keys.generation, connection.keys.published, connection.keys.catalogue, connection.keys.revisions,
+      connection.keys.catalogueVersion, connection.keys.published, connection.keys.catalogue, connection.keys.revisions,
     ]
     #expect(Set(try connection.list("KEYS", connection.keys.prefix + "*")) == Set((kept + catalogue).map { $0 }))
     #expect(try connection.events().first?.owner == user)

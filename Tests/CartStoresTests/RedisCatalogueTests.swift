@@ -48,15 +48,15 @@ import Testing
     rig.shop.setStock(4, of: "s3")
     rig.shop.put("s4", price: 2)
     #expect(try rig.catalogue.publish() == 2)
-    // Any answer that carries the new generation will do.
-    worker.note(generation: try rig.shop.generation())
+    // Any answer that carries the new catalogue version will do.
+    worker.note(catalogueVersion: try rig.shop.catalogueVersion())
     #expect(try worker.products(for: ["s3"]).first??.stock == 4)
     #expect(try worker.products(for: ["s4"]).first??.content.unitPrice.minorUnits == 2)
     #expect(try worker.products(for: ["s4"]).first??.stock == nil)
     #expect(rig.shop.asked == 0)
   }
 
-  @Test("Without another answer a worker asks for the generation when the last is a second old")
+  @Test("Without another answer a worker asks for the catalogueVersion when the last is a second old")
   func freshness() throws {
     let rig = try Rig()
     rig.shop.put("A", price: 1)
@@ -103,9 +103,9 @@ import Testing
     #expect(try worker.products(for: ["A"]).first??.content.unitPrice.minorUnits == 1)
     rig.shop.put("A", price: 2)
     try rig.connection.removeAll()
-    worker.note(generation: nil)
+    worker.note(catalogueVersion: nil)
     #expect(try worker.products(for: ["A"]).first??.content.unitPrice.minorUnits == 2)
-    #expect(try rig.connection.run("GET", rig.connection.keys.published) == String(try rig.shop.generation()))
+    #expect(try rig.connection.run("GET", rig.connection.keys.published) == String(try rig.shop.catalogueVersion()))
     try rig.connection.removeAll()
     #expect(try rig.catalogue.publish() == 1)
     #expect(try rig.connection.run("HLEN", rig.connection.keys.catalogue) == "1")
@@ -116,15 +116,16 @@ import Testing
     let rig = try Rig()
     rig.shop.put("A", price: 1)
     let old = try #require(rig.shop.product("A"))
-    let generation = try rig.shop.generation()
+    let catalogueVersion = try rig.shop.catalogueVersion()
     rig.shop.put("A", price: 2)
     rig.shop.put("B", price: 3)
     try rig.catalogue.publish()
     let worker = rig.worker()
     #expect(try worker.products(for: ["A", "B"]).map { $0?.content.unitPrice.minorUnits } == [2, 3])
-    rig.shop.putBack(to: generation, products: [old])
+    rig.shop.putBack(to: catalogueVersion, products: [old])
     try rig.catalogue.publish()
-    worker.note(generation: try rig.connection.run("GET", rig.connection.keys.generation).flatMap { Int64($0) })
+    worker.note(
+      catalogueVersion: try rig.connection.run("GET", rig.connection.keys.catalogueVersion).flatMap { Int64($0) })
     #expect(try worker.products(for: ["A", "B"]).map { $0?.content.unitPrice.minorUnits } == [1, nil])
   }
 
@@ -142,8 +143,8 @@ import Testing
     let publisher = RedisCatalogue(connection: RedisConnection(rig.configuration), source: slow)
     try publisher.publish()
     #expect(try rig.worker().products(for: ["A"]).first??.content.unitPrice.minorUnits == 3)
-    let generation = try rig.connection.run("GET", rig.connection.keys.published)
-    #expect(generation == String(try rig.shop.generation()))
+    let catalogueVersion = try rig.connection.run("GET", rig.connection.keys.published)
+    #expect(catalogueVersion == String(try rig.shop.catalogueVersion()))
   }
 
   @Test("A publisher that comes after a newer one leaves gaps alone")
@@ -231,7 +232,7 @@ private final class InterruptedSource: CatalogueSource {
 
   func revisions(_ ids: [RevisionID]) throws(StoreError) -> [ProductRevision?] { try shop.revisions(ids) }
 
-  func generation() throws(StoreError) -> Int64 { try shop.generation() }
+  func catalogueVersion() throws(StoreError) -> Int64 { try shop.catalogueVersion() }
 
   func changed(after place: CataloguePlace) throws(StoreError) -> (products: [Product], next: CataloguePlace?) {
     let page = try shop.changed(after: place)

@@ -115,7 +115,7 @@ import Testing
       let configuration = redis.configuration()
       let thread = Thread {
         let commands = [RedisCommand("DEBUG", "SLEEP", "0.4"), RedisCommand("CLIENT", "KILL", "TYPE", "normal")]
-        _ = try? RedisConnection(configuration).exchange(commands, .reading)
+        _ = try? RedisConnection(configuration).exchange(commands, .idempotent)
       }
       thread.start()
       let impatient = redis.configuration(timeoutMilliseconds: 20)
@@ -137,8 +137,9 @@ import Testing
     let connection = RedisConnection(redis.configuration())
     let long = String(repeating: "x", count: 100_000)
     let pushed = RedisCommand("EVAL", "local t = {} for i = 1, 5000 do t[i] = tostring(i) end return t", "0")
-    let first = try connection.exchange([RedisCommand("ECHO", "first"), RedisCommand("ECHO", long), pushed], .reading)
-    let second = try connection.exchange([RedisCommand("ECHO", long + "y"), RedisCommand("GET", "none")], .reading)
+    let first = try connection.exchange(
+      [RedisCommand("ECHO", "first"), RedisCommand("ECHO", long), pushed], .idempotent)
+    let second = try connection.exchange([RedisCommand("ECHO", long + "y"), RedisCommand("GET", "none")], .idempotent)
     let short = try first.read(0) { value throws(StoreError) in try value.string() }
     let whole = try first.read(1) { value throws(StoreError) in try value.string() }
     let last = try first.read(2) { list throws(StoreError) in

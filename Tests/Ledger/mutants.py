@@ -16,14 +16,14 @@ import schedules
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 STORES = "Sources/CartStores/"
 SCRIPTS = STORES + "Redis/Scripts/"
-SQL = STORES + "Postgres/PostgresCarts+SQL.swift"
+SQL = STORES + "Postgres/Carts/PostgresCarts+SQL.swift"
 
 # Rule → the schedule that watches it, and what is replaced to take it out: (file, text that stands there once, other).
 MUTANTS = {
     "lineage: a cart of another history is compared first": (
         "lineage",
         [
-            (STORES + "Redis/RedisCartStore.swift", "(hash, hash?.lineage == history.lineage)", "(hash, hash != nil)"),
+            (STORES + "Redis/Carts/RedisCartStore.swift", "(hash, hash?.history == history.number)", "(hash, hash != nil)"),
             (SCRIPTS + "open.lua", "elseif (get('#l') or '0') ~= ARGV[1] then", "elseif false then"),
         ],
     ),
@@ -44,7 +44,7 @@ MUTANTS = {
     ),
     "inbox: commands are followed before a checkout": (
         "inbox-delivery",
-        [(STORES + "Sync/Checkout.swift", "guard ground.lastCommand <= hash.inboxNumber else", "guard true else")],
+        [(STORES + "Orders/Checkout.swift", "guard ground.lastCommand <= hash.inboxNumber else", "guard true else")],
     ),
     "inbox: the number of the last command is kept with the cart": (
         "inbox-number",
@@ -54,35 +54,35 @@ MUTANTS = {
         "merge-key",
         [
             (
-                STORES + "Postgres/PostgresMerges.swift",
+                STORES + "Postgres/Carts/PostgresMerges.swift",
                 "ON CONFLICT DO NOTHING\n      RETURNING inbox_number",
                 "ON CONFLICT (guest_id) DO UPDATE SET inbox_number = excluded.inbox_number\n"
                 "      RETURNING inbox_number",
             ),
             # Who comes late is stopped by these as well.
-            (STORES + "Postgres/PostgresMerges.swift", "if row.hash.state == .merged {", "if false {"),
-            (STORES + "Postgres/PostgresMerges.swift", "if row.fence > hash.epoch {", "if false {"),
+            (STORES + "Postgres/Carts/PostgresMerges.swift", "if row.hash.state == .merged {", "if false {"),
+            (STORES + "Postgres/Carts/PostgresMerges.swift", "if row.maximumEpoch > hash.epoch {", "if false {"),
         ],
     ),
     "merge target: a frozen cart merges as it was begun": (
         "merge-rival",
         [
-            (STORES + "Sync/CartMerger.swift", "try end(hash, begun, retryKey", "try end(hash, target, retryKey"),
+            (STORES + "Merge/CartMerger.swift", "try end(hash, begun, retryKey", "try end(hash, target, retryKey"),
             (
-                STORES + "Postgres/PostgresMerges.swift",
+                STORES + "Postgres/Carts/PostgresMerges.swift",
                 "ON CONFLICT DO NOTHING\n      RETURNING inbox_number",
                 "ON CONFLICT (guest_id) DO UPDATE SET inbox_number = excluded.inbox_number\n"
                 "      RETURNING inbox_number",
             ),
-            (STORES + "Postgres/PostgresMerges.swift", "if row.hash.state == .merged {", "if false {"),
-            (STORES + "Postgres/PostgresMerges.swift", "if row.fence > hash.epoch {", "if false {"),
+            (STORES + "Postgres/Carts/PostgresMerges.swift", "if row.hash.state == .merged {", "if false {"),
+            (STORES + "Postgres/Carts/PostgresMerges.swift", "if row.maximumEpoch > hash.epoch {", "if false {"),
         ],
     ),
     "tombstone: Redis knows of a merge that PostgreSQL has forgotten": (
         "merge-setback",
         [
             (
-                SCRIPTS + "bury.lua",
+                SCRIPTS + "leave_tombstone.lua",
                 "redis.call('HSET', cart, '#l', has[1], '#s', '2', '#e', has[3] or '0', '#v', has[4] or '0')",
                 "",
             )
@@ -109,10 +109,10 @@ MUTANTS = {
     "order key: one order for each": (
         "order-key",
         [
-            (STORES + "Postgres/PostgresOrders.swift", "return .used(id)", "return id.text.isEmpty ? .used(id) : .free"),
-            (STORES + "Postgres/PostgresOrders+SQL.swift", "is_held AND order_id IS NULL FROM", "is_held FROM"),
+            (STORES + "Postgres/Orders/PostgresOrders.swift", "return .used(id)", "return id.text.isEmpty ? .used(id) : .free"),
+            (STORES + "Postgres/Orders/PostgresOrders+SQL.swift", "is_held AND order_id IS NULL FROM", "is_held FROM"),
             (
-                STORES + "Postgres/PostgresOrders+SQL.swift",
+                STORES + "Postgres/Orders/PostgresOrders+SQL.swift",
                 "VALUES ($12, $2, $3, $13::bytea, $1)\n      ON CONFLICT DO NOTHING",
                 "VALUES ($12, $2, $3, $13::bytea, $1)\n"
                 "      ON CONFLICT (key, owner_kind, owner_id) DO UPDATE SET order_id = excluded.order_id",
@@ -123,7 +123,7 @@ MUTANTS = {
         "order-persists",
         [
             (
-                STORES + "Postgres/PostgresOrders+SQL.swift",
+                STORES + "Postgres/Orders/PostgresOrders+SQL.swift",
                 "written AS (\\(PostgresCarts.writeCopies) RETURNING inbox_number),",
                 "written AS (SELECT inbox_number FROM carts WHERE owner_kind = $15 AND owner_id = $16),",
             )
@@ -132,8 +132,8 @@ MUTANTS = {
     "memory: the syncer goes on without": (
         "memory",
         [
-            (STORES + "Redis/RedisScript.swift", ".shut, .press, .anyway, .aside,", ".shut, .press, .aside,"),
-            (STORES + "Redis/RedisScript.swift", ".install, .fill, .publish: false", ".install, .fill, .publish, .anyway: false"),
+            (STORES + "Redis/Connection/RedisScript.swift", ".closeGate, .setPressure, .allowOOM, .setAside,", ".closeGate, .setPressure, .setAside,"),
+            (STORES + "Redis/Connection/RedisScript.swift", ".install, .fill, .publish: false", ".install, .fill, .publish, .allowOOM: false"),
         ],
     ),
     "eviction: only of what this database has": (

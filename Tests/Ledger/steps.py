@@ -10,31 +10,31 @@ SHARED_PARTS = {"open", "close", "rules", "filter"}
 # What may go wrong where: before the store has it, or after it has done it.
 REDIS_STEPS = (
     "restore.token", "restore.install", "sync.take", "sync.snapshot", "sync.mark", "sync.acknowledge", "sync.raise",
-    "sync.distrust", "sync.lineage", "change.add", "change.edit", "change.remove",
+    "sync.invalidate", "sync.history", "change.add", "change.edit", "change.remove",
 )  # fmt: skip
 POSTGRES_STEPS = (
     "restore.lock", "restore.raise", "restore.commit", "sync.advance", "sync.record", "sync.persist", "sync.commit",
-    "lineage.register",
+    "history.register",
 )  # fmt: skip
-# Of orders and merges, in the order in which one does them; each at the store that it is named for. `order.ground` is
+# Of orders and merges, in the order in which one does them; each at the store that it is named for. `order.inputs` is
 # the statement that takes hold of the key, persists the cart and reads what is sold; `order.insert` the one that writes
 # the order, commands the cart and moves the stock. With `order.apply` the stock is made known.
 ORDER_STEPS = (
-    ("postgres", "order.ground"), ("postgres", "order.insert"), ("postgres", "order.commit"), ("redis", "order.apply"),
+    ("postgres", "order.inputs"), ("postgres", "order.insert"), ("postgres", "order.commit"), ("redis", "order.apply"),
 )  # fmt: skip
 CANCEL_STEPS = (("postgres", "cancel.lock"), ("postgres", "cancel.stock"), ("postgres", "cancel.commit"))
 MERGE_STEPS = (
     ("postgres", "merge.find"), ("redis", "merge.freeze"), ("postgres", "inbox.read"), ("postgres", "merge.record"),
-    ("postgres", "merge.commit"), ("redis", "merge.apply"), ("redis", "merge.bury"),
+    ("postgres", "merge.commit"), ("redis", "merge.apply"), ("redis", "merge.tombstone"),
 )  # fmt: skip
 
 SCRIPT_STEPS = {
-    "hold": "restore.token",
+    "lease_restore": "restore.token",
     "install": "restore.install",
     "persisted": "sync.mark",
     "raise": "sync.raise",
-    "distrust": "sync.distrust",
-    "enlist": "sync.lineage",
+    "invalidate": "sync.invalidate",
+    "register_history": "sync.history",
     "add": "change.add",
     "edit": "change.edit",
     "remove": "change.remove",
@@ -42,7 +42,7 @@ SCRIPT_STEPS = {
     "apply": "apply",
     "evict": "sync.evict",
     "freeze": "merge.freeze",
-    "bury": "merge.bury",
+    "leave_tombstone": "merge.tombstone",
 }
 STATEMENT_STEPS = {
     "cart_lock": "restore.lock",
@@ -52,10 +52,10 @@ STATEMENT_STEPS = {
     "cart_persist": "sync.persist",
     # It is a transaction by itself.
     "cart_persist_unlocked": "sync.commit",
-    "lineage_register": "lineage.register",
+    "lineage_register": "history.register",
     "cart_commands": "inbox.read",
     "order_claim": "order.claim",
-    "order_ground": "order.ground",
+    "order_inputs": "order.inputs",
     "order_place": "order.insert",
     "order_note_version": "order.note",
     "order_lock": "cancel.lock",
@@ -66,7 +66,7 @@ STATEMENT_STEPS = {
 # The statement by which a transaction is known → what its commit is; the first that fits.
 COMMITS = {
     "order.insert": "order.commit",
-    "order.ground": "order.refuse",
+    "order.inputs": "order.refuse",
     "order.claim": "order.refuse",
     "cancel.lock": "cancel.commit",
     "merge.record": "merge.commit",

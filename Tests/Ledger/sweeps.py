@@ -185,7 +185,7 @@ def merge_steps(fleet):
 
 def merge_crashes(fleet):
     """The same where a store itself dies."""
-    steps = [entry for entry in MERGE_STEPS if entry[1] in ("merge.freeze", "merge.record", "merge.commit", "merge.bury")]
+    steps = [entry for entry in MERGE_STEPS if entry[1] in ("merge.freeze", "merge.record", "merge.commit", "merge.tombstone")]
     return _sweep(fleet, _cases(steps, ("kill store",)), _merge)
 
 

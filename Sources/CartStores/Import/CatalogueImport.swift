@@ -75,7 +75,7 @@ package struct CatalogueImport {
       try connection.commit()
       var report = staged
       (report.products, report.added, report.changed) = (applied.products, applied.added, applied.changed)
-      (report.generation, report.lastStockChange) = (applied.generation, applied.lastStockChange)
+      (report.catalogueVersion, report.lastStockChange) = (applied.catalogueVersion, applied.lastStockChange)
       return report
     } catch {
       throw .database(error)

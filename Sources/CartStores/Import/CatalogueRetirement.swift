@@ -4,7 +4,7 @@ package import CartDomain
 package struct CatalogueRetirement {
   package enum Outcome: Equatable, Sendable {
     /// `retired` counts those that were on sale before.
-    case done(retired: Int, generation: Int64)
+    case done(retired: Int, catalogueVersion: Int64)
     /// The catalogue has none of these; nothing was changed.
     case unknown([SKU])
   }
@@ -33,7 +33,7 @@ package struct CatalogueRetirement {
       _ = try staging.stage(skus.map { ProductPatch(line: 0, sku: $0, fields: fields) })
       let applied = try staging.apply()
       try connection.commit()
-      return .done(retired: applied.changed, generation: applied.generation)
+      return .done(retired: applied.changed, catalogueVersion: applied.catalogueVersion)
     } catch {
       throw error.storeError
     }

@@ -18,8 +18,8 @@ package struct ImportReport: Equatable, Sendable {
   package var products = 0
   package var added = 0
   package var changed = 0
-  /// The catalogue's generation after the import.
-  package var generation: Int64 = 0
+  /// The catalogue's version after the import.
+  package var catalogueVersion: Int64 = 0
   /// The last change of stock that is to follow, see ``PostgresCatalogue/isStockApplied(through:)``; `nil` for none.
   package var lastStockChange: Int64?
 

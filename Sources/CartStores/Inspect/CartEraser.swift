@@ -53,11 +53,11 @@ package final class CartEraser {
     let keys = redis.keys
     let key = keys.cart(of: owner)
     let commands = [
-      RedisCommand("SET", keys.hold(of: owner), "forget", "PX", "10000"), RedisCommand("DEL", key),
+      RedisCommand("SET", keys.restoreLease(of: owner), "forget", "PX", "10000"), RedisCommand("DEL", key),
       RedisCommand("ZREM", keys.dirty, key), RedisCommand("ZREM", keys.active, key),
       RedisCommand("ZREM", keys.quarantine, key),
     ]
-    let replies = try redis.exchange(commands, .reading)
+    let replies = try redis.exchange(commands, .idempotent)
     for index in commands.indices { try replies.check(index) }
     return try replies.read(1) { value in value.integer == 1 }
   }
@@ -73,15 +73,15 @@ extension CartEraser: Sendable {}
 extension PostgresCarts {
   fileprivate func erase(_ owner: CartOwner) throws(StoreError) -> (wasThere: Bool, changes: Int, commands: Int) {
     try inTransaction { () throws(StoreError) in
-      let row = try read(Self.empty, [.text(owner.kind), .text(owner.id)])
-      let commands = try read(Self.eraseCommands, [.text(owner.kind), .text(owner.id)]).affectedRows
-      if !owner.isGuest { _ = try read(Self.eraseMerges, [.text(owner.id)]) }
+      let row = try run(Self.empty, [.text(owner.kind), .text(owner.id)])
+      let commands = try run(Self.eraseCommands, [.text(owner.kind), .text(owner.id)]).affectedRows
+      if !owner.isGuest { _ = try run(Self.eraseMerges, [.text(owner.id)]) }
       return (row.boolean(0, 0) ?? false, try eraseRecord(of: owner), commands)
     }
   }
 
   fileprivate func eraseRecord(of owner: CartOwner) throws(StoreError) -> Int {
-    Int(try read(Self.eraseRecord, [.text(owner.kind), .text(owner.id)]).integer(0, 0) ?? 0)
+    Int(try run(Self.eraseRecord, [.text(owner.kind), .text(owner.id)]).integer(0, 0) ?? 0)
   }
 
   /// A guest's row ends at once: the id is spent. A merged one stays merged.

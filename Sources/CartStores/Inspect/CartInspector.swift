@@ -74,12 +74,12 @@ package final class CartInspector {
       // It begins another one with its next use.
       history = nil
     }
-    let replies = try redis.exchange(RedisCommand("HGETALL", redis.keys.cart(of: owner)), .reading)
+    let replies = try redis.exchange(RedisCommand("HGETALL", redis.keys.cart(of: owner)), .idempotent)
     let hash = try replies.read(0) { fields throws(StoreError) in try CartHash(owner: owner, fields: fields) }
     // A note that there is no cart is not one.
     guard let hash, hash.epoch > 0 || hash.cart.version > 0 || hash.mergedInto != nil else { return }
     finding.hash = hash
-    finding.isStale = hash.lineage != history?.lineage ?? 0
+    finding.isStale = hash.history != history?.number ?? 0
   }
 }
 
@@ -88,7 +88,7 @@ extension CartInspector: Sendable {}
 
 extension PostgresCarts {
   fileprivate func seen(_ owner: CartOwner) throws(StoreError) -> (row: CartRow, syncedAt: Timestamp?)? {
-    let rows = try read(Self.seen, [.text(owner.kind), .text(owner.id)])
+    let rows = try run(Self.seen, [.text(owner.kind), .text(owner.id)])
     if rows.rowCount == 0 { return nil }
     return (try CartRow(rows, 0), rows.integer(0, 16).map { Timestamp(milliseconds: $0) })
   }

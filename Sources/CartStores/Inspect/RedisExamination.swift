@@ -43,7 +43,7 @@ extension RedisConnection {
   private func readInfo(_ found: inout RedisExamination) throws(StoreError) {
     var info: [Substring: Substring] = [:]
     for section in ["server", "memory", "persistence", "replication"] {
-      let replies = try exchange(RedisCommand("INFO", section), .reading)
+      let replies = try exchange(RedisCommand("INFO", section), .idempotent)
       if replies.isError(0, code: "NOPERM") { return }
       let text = try replies.read(0) { value throws(StoreError) in try value.string() ?? "" }
       for line in text.split(whereSeparator: \.isNewline) {
@@ -63,7 +63,7 @@ extension RedisConnection {
 
   private func readConfiguration(_ found: inout RedisExamination) throws(StoreError) {
     func value(_ name: String) throws(StoreError) -> String? {
-      let replies = try exchange(RedisCommand("CONFIG", "GET", name), .reading)
+      let replies = try exchange(RedisCommand("CONFIG", "GET", name), .idempotent)
       if replies.isError(0, code: "NOPERM") || replies.isError(0, code: "ERR") { return nil }
       return try replies.read(0) { answer throws(StoreError) in
         guard answer.count == 2 else { return nil }
@@ -76,7 +76,7 @@ extension RedisConnection {
 
   private func askTime() throws(StoreError) -> Int64 {
     let before = Self.realTime
-    let replies = try exchange(RedisCommand("TIME"), .reading)
+    let replies = try exchange(RedisCommand("TIME"), .idempotent)
     let after = Self.realTime
     if replies.isError(0, code: "NOPERM") { return 0 }
     let time = try replies.read(0) { value throws(StoreError) in
@@ -102,7 +102,7 @@ extension RedisConnection {
     for words in Self.rights {
       var command = RedisCommand()
       for word in words { command.append(word == "KEY" ? key : word == "HOLD" ? hold : word) }
-      let replies = try exchange(command, .reading)
+      let replies = try exchange(command, .idempotent)
       guard replies.isError(0, code: "NOPERM") else { continue }
       if Self.keyRefusals.contains(where: { replies.isError(0, code: $0) }) {
         found.areKeysForbidden = true

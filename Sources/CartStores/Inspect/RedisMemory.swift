@@ -5,7 +5,7 @@ extension RedisConnection {
   ///
   /// - Throws: ``StoreError`` where Redis is away, or not ready.
   package func ping() throws(StoreError) {
-    let replies = try exchange(RedisCommand("PING"), .reading)
+    let replies = try exchange(RedisCommand("PING"), .idempotent)
     if !replies.isError(0, code: "NOPERM") { try replies.check(0) }
   }
 
@@ -17,7 +17,7 @@ extension RedisConnection {
 
   /// Tells all workers whether Redis's memory is short. One that has no limit, or does not say, never is.
   package func announcePressure() throws(StoreError) {
-    let replies = try exchange(RedisCommand("INFO", "memory"), .reading)
+    let replies = try exchange(RedisCommand("INFO", "memory"), .idempotent)
     if replies.isError(0, code: "NOPERM") { return }
     let text = try replies.read(0) { value throws(StoreError) in try value.string() ?? "" }
     func number(_ name: String) -> Int64 {
@@ -27,7 +27,8 @@ extension RedisConnection {
     let limit = number("maxmemory:")
     let isShort = limit > 0 && number("used_memory:") > limit / 100 * Self.pressurePercent
     try evaluate(
-      .press, keys: [keys.pressure], arguments: RedisCommand(isShort ? String(Self.pressureSeconds) : ""), .reading
+      .setPressure, keys: [keys.pressure], arguments: RedisCommand(isShort ? String(Self.pressureSeconds) : ""),
+      .idempotent
     ).check(0)
   }
 
@@ -36,10 +37,10 @@ extension RedisConnection {
   /// - Parameters:
   ///   - key: the only one that `command` names.
   ///   - history: as in ``exchange(_:_:in:)``.
-  func carryOutAnyway(
+  func runAllowingOOM(
     _ command: RedisCommand, on key: String, in history: String? = nil
   ) throws(StoreError) -> RedisReplies {
-    try evaluate(.anyway, keys: [key], arguments: command, .reading, in: history)
+    try evaluate(.allowOOM, keys: [key], arguments: command, .idempotent, in: history)
   }
 
   /// What Redis does when its memory is full: `noeviction`, or a policy by which carts may vanish; `nil` where this
@@ -47,7 +48,7 @@ extension RedisConnection {
   ///
   /// - Throws: ``StoreError`` where Redis is away.
   package func evictionPolicy() throws(StoreError) -> String? {
-    let replies = try exchange(RedisCommand("INFO", "memory"), .reading)
+    let replies = try exchange(RedisCommand("INFO", "memory"), .idempotent)
     if replies.isError(0, code: "NOPERM") { return nil }
     let text = try replies.read(0) { value throws(StoreError) in try value.string() ?? "" }
     let name = "maxmemory_policy:"

@@ -7,14 +7,14 @@ package import CartDomain
 /// finds a merge half done ends it, by the same steps.
 package final class CartMerger {
   let restorer: CartRestorer
-  let synchronizer: CartSynchronizer
+  let persister: CartPersister
   let catalogue: any Catalogue
   private var carts: RedisCarts { restorer.carts }
   private var archive: PostgresCarts { restorer.archive }
 
-  package init(_ restorer: CartRestorer, synchronizer: CartSynchronizer, catalogue: any Catalogue) {
+  package init(_ restorer: CartRestorer, persister: CartPersister, catalogue: any Catalogue) {
     self.restorer = restorer
-    self.synchronizer = synchronizer
+    self.persister = persister
     self.catalogue = catalogue
   }
 
@@ -70,11 +70,11 @@ package final class CartMerger {
         // Nothing is frozen where PostgreSQL can't be told.
         guard let isMerged = try? archive.isMerged(guest) else { return .pending }
         if try carts.freeze(hash, into: target.text, in: history), isMerged {
-          try carts.bury(owner, in: history)
+          try carts.leaveTombstone(owner, in: history)
         }
       }
     }
-    throw StoreError(.unavailable, "the guest's cart does not come to rest")
+    throw StoreError(.unavailable, "the guest's cart kept changing during every attempt")
   }
 
   private static let attempts = 50
@@ -111,21 +111,21 @@ package final class CartMerger {
         }
         let merge = try plan(frozen, guest, target, key)
         record = try archive.record(merge, of: frozen, into: user, requestID: requestID, in: history)
-        if record == .fenced {
+        if record == .outranked {
           // Where the cart is not the frozen one any more, it was lost meanwhile and came back as it was before.
           guard let epoch = try raise(frozen, owner, in: history) else { return .pending }
           frozen.epoch = epoch
         }
         attempt += 1
-      } while (record == .fenced || record == .behind) && attempt < 3
-      if record == .fenced || record == .behind { return .pending }
+      } while (record == .outranked || record == .behind) && attempt < 3
+      if record == .outranked || record == .behind { return .pending }
     } catch {
       return .pending
     }
     if try !deliver(guest, to: user, &reading) { return .pending }
     // It is in PostgreSQL as a command already; a copy that can't be written now is written by the syncer.
-    _ = try? synchronizer.sync(user)
-    try carts.bury(owner, in: history)
+    _ = try? persister.sync(user)
+    try carts.leaveTombstone(owner, in: history)
     return reading ?? .nothing
   }
 
@@ -160,7 +160,7 @@ package final class CartMerger {
   private func follow(_ guest: GuestCartID, _ user: CartOwner) throws(StoreError) -> MergeReading {
     var reading: MergeReading?
     if try !deliver(guest, to: user, &reading) { return .pending }
-    if reading != nil { _ = try? synchronizer.sync(user) }
+    if reading != nil { _ = try? persister.sync(user) }
     return reading ?? .nothing
   }
 
@@ -172,7 +172,7 @@ package final class CartMerger {
     _ guest: GuestCartID, to user: CartOwner, _ reading: inout MergeReading?
   ) throws(StoreError) -> Bool {
     for _ in 0..<Self.attempts {
-      var isDone = try restorer.courier.deliver(to: user) { Self.note($0, on: $1, of: guest, &reading) }
+      var isDone = try restorer.delivery.deliver(to: user) { Self.note($0, on: $1, of: guest, &reading) }
       if !isDone {
         // A user without a cart has one now, in PostgreSQL: it comes from there. Somebody else may be at it as well.
         isDone = try restorer.restore([user]) { Self.note($0, on: $1, of: guest, &reading) }.absent == 1

@@ -9,7 +9,7 @@ package import CartDomain
 /// PostgreSQL commands to do something that it has not done yet does that first: what it holds may be ordered already.
 package final class Checkout {
   let restorer: CartRestorer
-  let synchronizer: CartSynchronizer
+  let persister: CartPersister
   let merger: CartMerger
   let catalogue: RedisCatalogue
   package let book: PostgresOrders
@@ -31,11 +31,11 @@ package final class Checkout {
   private var archive: PostgresCarts { restorer.archive }
 
   package init(
-    _ restorer: CartRestorer, synchronizer: CartSynchronizer, merger: CartMerger, catalogue: RedisCatalogue,
+    _ restorer: CartRestorer, persister: CartPersister, merger: CartMerger, catalogue: RedisCatalogue,
     cancelWithin: Int
   ) {
     self.restorer = restorer
-    self.synchronizer = synchronizer
+    self.persister = persister
     self.merger = merger
     self.catalogue = catalogue
     self.cancelWithin = cancelWithin
@@ -86,7 +86,7 @@ package final class Checkout {
         guard error.code == .overloaded, contended < PostgresOrders.attempts else { throw error }
       }
     }
-    throw StoreError(.overloaded, "the cart does not come to rest")
+    throw StoreError(.overloaded, "the cart kept changing during every attempt")
   }
 
   /// Who is not through by then has met others that change the same cart, again and again.
@@ -110,7 +110,7 @@ package final class Checkout {
       case .merging: try merger.end(owner)
       }
     }
-    throw StoreError(.unavailable, "the cart does not come to rest")
+    throw StoreError(.unavailable, "the cart kept changing during every attempt")
   }
 
   private static func outcomeOfNothing(_ request: OrderRequest) -> OrderOutcome {
@@ -214,13 +214,13 @@ package final class Checkout {
       // The row is locked, and why is known by asking.
       let written = try archive.persist([(hash, snapshot.usedAt)])
       return .startOver { [self] () throws(StoreError) in
-        var report = CartSynchronizer.Report()
-        try synchronizer.settle([hash], written, in: snapshot.history, &report)
+        var report = CartPersister.Report()
+        try persister.applyOutcome([hash], written, in: snapshot.history, &report)
       }
     case .ready(let ground):
       guard ground.lastCommand <= hash.inboxNumber else {
         return .startOver { [self] () throws(StoreError) in
-          if try !restorer.courier.deliver(to: owner) { try restorer.restore([owner]) }
+          if try !restorer.delivery.deliver(to: owner) { try restorer.restore([owner]) }
         }
       }
       return try sell(request, ordered, id, ground, &isTaking)
@@ -239,7 +239,7 @@ package final class Checkout {
 
   /// Prices, dates, limits and stock as they are at this moment; then the order.
   private func sell(
-    _ request: OrderRequest, _ cart: Cart, _ id: OrderID, _ ground: PostgresOrders.Ground, _ isTaking: inout Bool
+    _ request: OrderRequest, _ cart: Cart, _ id: OrderID, _ ground: PostgresOrders.OrderInputs, _ isTaking: inout Bool
   ) throws(StoreError) -> Attempt {
     let revisions = try revisions(of: ground.offers)
     let products = cart.lines.map { line in
@@ -302,7 +302,7 @@ package final class Checkout {
     // In one round trip. The syncer looks after what could not be told.
     var order = written.order
     let publishing = catalogue.publishing(written.moved)
-    catalogue.distrustGeneration()
+    catalogue.invalidateCatalogueVersion()
     if let version = try? carts.apply(written.command, to: snapshot.hash, in: snapshot.history, after: publishing) {
       try atStep(.afterDelivery)
       correct(&order, cartVersion: version)
@@ -324,7 +324,7 @@ package final class Checkout {
       }
     }
     do throws(StoreError) {
-      if try !restorer.courier.deliver(to: owner, didApply: note) { try restorer.restore([owner], didApply: note) }
+      if try !restorer.delivery.deliver(to: owner, didApply: note) { try restorer.restore([owner], didApply: note) }
     } catch {
       return version
     }

@@ -37,14 +37,14 @@ package final class CartRestorer {
 
   let carts: RedisCarts
   let archive: PostgresCarts
-  let courier: InboxCourier
+  let delivery: InboxDelivery
   /// Told of every report.
   package var observe: ((Report) -> Void)?
 
   package init(_ carts: RedisCarts, archive: PostgresCarts) {
     self.carts = carts
     self.archive = archive
-    courier = InboxCourier(carts, archive: archive)
+    delivery = InboxDelivery(carts, archive: archive)
   }
 
   /// Brings back those of `owners` whose carts Redis lacks or has of another history. Others are left alone.
@@ -100,7 +100,7 @@ package final class CartRestorer {
     _ owners: [CartOwner], isPatient: Bool, in history: RedisHistory, _ didApply: (InboxCommand, Cart) -> Void
   ) throws(StoreError) -> Report {
     let token = Self.token()
-    let found = try hold(owners, token: token, isPatient, in: history)
+    let found = try leaseRestore(owners, token: token, isPatient, in: history)
     do throws(StoreError) {
       return try restore(owners, found, token: token, in: history, didApply)
     } catch {
@@ -111,13 +111,13 @@ package final class CartRestorer {
   }
 
   /// Holds the places of carts. Who wants a single one may wait while somebody else is at it.
-  private func hold(
+  private func leaseRestore(
     _ owners: [CartOwner], token: String, _ isPatient: Bool, in history: RedisHistory
   ) throws(StoreError) -> [RedisCarts.Present?] {
     let isPatient = isPatient && owners.count == 1
     let end = RedisClock.monotonic + Int64(RedisCarts.undisturbedMilliseconds)
     while true {
-      let found = try carts.hold(owners, token: token, in: history)
+      let found = try carts.leaseRestore(owners, token: token, in: history)
       if !isPatient || !found.contains(where: { $0 == nil }) || RedisClock.monotonic > end { return found }
       usleep(Self.pauseMicroseconds)
     }
@@ -147,7 +147,7 @@ package final class CartRestorer {
     let claims = try archive.claim(
       wanted.map { entry in (entry.owner, entry.copy.map { ($0.epoch, $0.cart.version) }) },
       // One that is to be compared within this history has no number.
-      strays: Set(wanted.filter { $0.copy.map { $0.lineage != 0 } ?? false }.map(\.owner)), in: history)
+      strays: Set(wanted.filter { $0.copy.map { $0.history != 0 } ?? false }.map(\.owner)), in: history)
     var installations: [RedisCarts.Installation] = []
     for (owner, copy, usedAt) in wanted {
       var installation = installation(for: owner, copy: copy, claim: claims[owner], usedAt: usedAt, history, &report)
@@ -160,7 +160,7 @@ package final class CartRestorer {
       guard let owner = installation.hash.cart.owner, !installation.isAbsence, let claim = claims[owner],
         claim.row.lastCommand > installation.hash.inboxNumber
       else { continue }
-      try courier.deliver(to: owner, didApply: didApply)
+      try delivery.deliver(to: owner, didApply: didApply)
     }
     return report
   }
@@ -193,7 +193,7 @@ package final class CartRestorer {
     }
     // What Redis had beyond these copies is lost, and with it the versions that it had given.
     if let skip = claim.skip { hash.cart.version = skip }
-    hash.lineage = history.lineage
+    hash.history = history.number
     hash.epoch = claim.epoch
     hash.persistedVersion = 0
     hash.databaseLineage = nil

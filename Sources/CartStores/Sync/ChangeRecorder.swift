@@ -25,7 +25,7 @@ final class ChangeRecorder {
   /// The entry up to which changes were taken into ``pending``; `nil` if that is not known.
   private var end: String?
   /// Carts of which changes were set aside, and after how many milliseconds they are tried again.
-  private var held: [CartOwner: Int64] = [:]
+  private var heldBack: [CartOwner: Int64] = [:]
   private var knowsHeld = false
   /// The record could not be written lately: when it is tried again, by the monotonic clock.
   private var restsUntil: Int64 = 0
@@ -122,12 +122,12 @@ final class ChangeRecorder {
   // MARK: Recording
 
   private func recordOrSetAside(_ events: ArraySlice<CartEvent>) throws(StoreError) {
-    if held.isEmpty { return try record(events) }
-    for (owner, waiting) in Dictionary(grouping: events, by: \.owner) where held[owner] != nil {
+    if heldBack.isEmpty { return try record(events) }
+    for (owner, waiting) in Dictionary(grouping: events, by: \.owner) where heldBack[owner] != nil {
       try stream.setAside(
         waiting.map(\.id), of: owner, until: stream.connection.now.adding(milliseconds: Self.firstPause), reason: nil)
     }
-    try record(events.filter { held[$0.owner] == nil }[...])
+    try record(events.filter { heldBack[$0.owner] == nil }[...])
   }
 
   /// Records changes and removes them from the stream; in halves, where all at once can't be recorded.
@@ -160,7 +160,7 @@ final class ChangeRecorder {
         guard error.code == .corrupt || error.wasReached else { throw error }
       }
     }
-    try hold(event.owner, [event.id], because: error.message)
+    try holdBack(event.owner, [event.id], because: error.message)
   }
 
   // MARK: Set aside
@@ -169,8 +169,8 @@ final class ChangeRecorder {
   private static let firstPause: Int64 = 5_000
   private static let longestPause: Int64 = 600_000
 
-  private func hold(_ owner: CartOwner, _ ids: [String], because reason: String) throws(StoreError) {
-    held[owner] = Self.firstPause
+  private func holdBack(_ owner: CartOwner, _ ids: [String], because reason: String) throws(StoreError) {
+    heldBack[owner] = Self.firstPause
     let next = stream.connection.now.adding(milliseconds: Self.firstPause)
     try stream.setAside(ids, of: owner, until: next, reason: reason)
     note("changes of one cart can't be recorded, and are set aside: \(reason)")
@@ -188,7 +188,7 @@ final class ChangeRecorder {
     let owners = Set(bad.compactMap(\.owner))
     for owner in owners {
       let ids = batch.entries.filter { $0.owner == owner }.map(\.id)
-      try hold(owner, ids, because: "Redis: a change that can't be read")
+      try holdBack(owner, ids, because: "Redis: a change that can't be read")
     }
     var readable = batch
     readable.events.removeAll { owners.contains($0.owner) }
@@ -196,11 +196,11 @@ final class ChangeRecorder {
   }
 
   private func learnHeld() throws(StoreError) {
-    held = [:]
+    heldBack = [:]
     var place: String?
     repeat {
       let page = try lists.page(.aside, after: place, limit: 1_000)
-      for entry in page.carts { held[entry.owner] = Self.firstPause }
+      for entry in page.carts { heldBack[entry.owner] = Self.firstPause }
       place = page.next
     } while place != nil
     knowsHeld = true
@@ -213,7 +213,7 @@ final class ChangeRecorder {
   ///
   /// - Parameter latest: the time that counts as now; `nil` for the present one.
   func retryHeld(until deadline: Int64, dueBy latest: Timestamp? = nil) throws(StoreError) {
-    if !knowsHeld || held.isEmpty { return }
+    if !knowsHeld || heldBack.isEmpty { return }
     let due = try lists.page(.aside, upTo: latest ?? stream.connection.now, limit: 20).carts
     for (owner, _) in due where RedisClock.monotonic < deadline {
       var isThrough: Bool? = false
@@ -226,12 +226,12 @@ final class ChangeRecorder {
       }
       if isThrough == nil { return }
       if isThrough == true {
-        held[owner] = nil
+        heldBack[owner] = nil
         try stream.clearAside(of: owner)
         continue
       }
-      let pause = held[owner] ?? Self.firstPause
-      held[owner] = min(pause * 2, Self.longestPause)
+      let pause = heldBack[owner] ?? Self.firstPause
+      heldBack[owner] = min(pause * 2, Self.longestPause)
       try lists.move(owner, on: .aside, to: stream.connection.now.adding(milliseconds: pause))
     }
   }

@@ -44,7 +44,7 @@ enum PeriodicTask: String, CaseIterable {
   var longestWait: Int64 { max(interval, Self.longestPause) }
 
   /// Milliseconds until it goes on, if it is not through.
-  var breather: Int64 {
+  var pauseBetweenSteps: Int64 {
     switch self {
     // A pass over millions of rows takes hours, and no more of the database than this.
     case .sweep: 500

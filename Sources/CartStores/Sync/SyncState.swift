@@ -26,7 +26,7 @@ package struct SyncState: Sendable {
   /// Carts in use that Redis has.
   package var active = 0
   /// The number of Redis's history; `nil` where it has none yet.
-  package var lineage: Int64?
+  package var history: Int64?
   /// Milliseconds that the oldest waiting cart has waited.
   package var lag: Int64 = 0
 
@@ -40,7 +40,7 @@ extension SyncState {
     let lists = CartLists(redis)
     let replies = try redis.exchange(
       [RedisCommand("XLEN", redis.keys.stream), RedisCommand("ZRANGE", redis.keys.syncers, "0", "-1", "WITHSCORES")],
-      .reading)
+      .idempotent)
     waiting = try replies.read(0) { value in Int(value.integer ?? 0) }
     syncers = try replies.read(1) { list throws(StoreError) in
       var syncers: [Syncer] = []
@@ -60,7 +60,7 @@ extension SyncState {
     let named = quarantine + asideOwners
     for (owner, reason) in zip(named, try lists.reasons(of: named)) { reasons[owner] = reason }
     active = try lists.count(.active)
-    lineage = redis.server?.registeredLineage
+    history = redis.server?.registeredHistory
     lag = dirtySince.map { max(0, redis.now.milliseconds - $0.milliseconds) } ?? 0
   }
 }

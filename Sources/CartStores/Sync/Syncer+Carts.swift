@@ -38,10 +38,10 @@ extension Syncer {
     return Set(report.versions.keys)
   }
 
-  private func syncInLane(_ owners: [CartOwner]) throws(StoreError) -> CartSynchronizer.Report {
+  private func syncInLane(_ owners: [CartOwner]) throws(StoreError) -> CartPersister.Report {
     let number = registry.lane
     let since = try databaseSeen(in: number)
-    let report = try synchronizer.sync(owners, in: CartSynchronizer.Lane(number: number, since: since))
+    let report = try persister.sync(owners, in: CartPersister.Lane(number: number, since: since))
     if let lineage = report.lineage { try see(lineage, in: number, after: since) }
     observer.report(report)
     return report
@@ -53,13 +53,13 @@ extension Syncer {
   private func databaseSeen(in lane: Int) throws(StoreError) -> DatabaseLineage {
     let keys = connection.keys
     let replies = try connection.exchange(
-      [RedisCommand("GET", keys.database), RedisCommand("HGET", keys.lanes, String(lane))], .reading)
+      [RedisCommand("GET", keys.database), RedisCommand("HGET", keys.lanes, String(lane))], .idempotent)
     let text = try replies.read(0) { value throws(StoreError) in try value.string() ?? "" }
     let number = try replies.read(1) { value throws(StoreError) in try value.string() }.flatMap { Int64($0) }
     guard var seen = DatabaseLineage(text) else {
       var lineage = try archive.lineage()
       lineage.number = 0
-      try connection.carryOutAnyway(RedisCommand("SET", keys.database, lineage.text), on: keys.database).check(0)
+      try connection.runAllowingOOM(RedisCommand("SET", keys.database, lineage.text), on: keys.database).check(0)
       return lineage
     }
     seen.number = number ?? 0
@@ -73,11 +73,11 @@ extension Syncer {
       // comes next goes on with it.
       observer.note("PostgreSQL has gone back, or is another: every cart is persisted anew")
       let text = "\(since.text)|\(lineage.tag)"
-      try connection.carryOutAnyway(RedisCommand("SET", keys.database, text), on: keys.database).check(0)
-      try schedule.settle(.marking, after: 0)
+      try connection.runAllowingOOM(RedisCommand("SET", keys.database, text), on: keys.database).check(0)
+      try schedule.reschedule(.marking, after: 0)
     }
     let command = RedisCommand("HSET", keys.lanes, String(lane), String(lineage.number))
-    try connection.carryOutAnyway(command, on: keys.lanes).check(0)
+    try connection.runAllowingOOM(command, on: keys.lanes).check(0)
   }
 
   // MARK: Carts that PostgreSQL refuses

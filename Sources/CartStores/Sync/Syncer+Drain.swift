@@ -50,12 +50,12 @@ extension Syncer {
   /// What is due of the rest, for hosts on which nobody else does it.
   private func doDueTasks() throws(StoreError) {
     let deadline = RedisClock.monotonic + Self.patience
-    while RedisClock.monotonic < deadline, let claim = try schedule.claim() { try carryOut(claim) }
+    while RedisClock.monotonic < deadline, let claim = try schedule.claim() { try run(claim) }
   }
 
   private func complete(_ task: PeriodicTask) throws(StoreError) {
     var place: String?
-    repeat { place = try carryOut(task, from: place, until: .max) } while place != nil
+    repeat { place = try run(task, from: place, until: .max) } while place != nil
   }
 
   private func drainChanges(_ remainder: inout Remainder) throws(StoreError) {

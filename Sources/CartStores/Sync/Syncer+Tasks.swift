@@ -7,7 +7,7 @@ extension Syncer {
   ///   - place: where it goes on; `nil` at its beginning.
   ///   - deadline: of the monotonic clock; what is begun is ended.
   /// - Returns: where to go on; `nil` if it is through.
-  func carryOut(_ task: PeriodicTask, from place: String?, until deadline: Int64) throws(StoreError) -> String? {
+  func run(_ task: PeriodicTask, from place: String?, until deadline: Int64) throws(StoreError) -> String? {
     switch task {
     case .memory: try connection.announcePressure()
     case .marking: return try markAll(from: place, until: deadline)
@@ -57,14 +57,14 @@ extension Syncer {
   /// Marks every cart as dirty, and publishes the catalogue anew. The place says for which of the database's tags.
   private func markAll(from place: String?, until deadline: Int64) throws(StoreError) -> String? {
     let key = connection.keys.database
-    let text = try connection.exchange(RedisCommand("GET", key), .reading)
+    let text = try connection.exchange(RedisCommand("GET", key), .idempotent)
       .read(0) { value throws(StoreError) in try value.string() ?? "" }
     guard text.split(separator: "|").count == 3, let lineage = DatabaseLineage(text) else { return nil }
     let parts = (place ?? "").split(separator: " ").map(String.init)
     var cursor = parts.count == 2 && parts[0] == lineage.tag ? parts[1] : nil
     // The catalogue comes first: it is begun here, and ended as any change of it is.
     if cursor == nil, let next = try catalogue.publish(from: nil, anew: true, until: deadline).next {
-      try schedule.settle(.catalogue, after: 0, place: next)
+      try schedule.reschedule(.catalogue, after: 0, place: next)
     }
     repeat {
       let page = try lists.scan(after: cursor)
@@ -72,7 +72,7 @@ extension Syncer {
       cursor = page.next
     } while cursor != nil && RedisClock.monotonic < deadline
     if let cursor { return "\(lineage.tag) \(cursor)" }
-    try connection.carryOutAnyway(RedisCommand("SET", key, lineage.text), on: key).check(0)
+    try connection.runAllowingOOM(RedisCommand("SET", key, lineage.text), on: key).check(0)
     return nil
   }
 
@@ -90,7 +90,7 @@ extension Syncer {
       let found = try archive.ownersWithCommands(olderThan: milliseconds, after: moment, limit: Self.fewCarts)
       for owner in found.owners {
         try eachByItself { () throws(StoreError) in
-          if try !restorer.courier.deliver(to: owner) { try restorer.restore([owner]) }
+          if try !restorer.delivery.deliver(to: owner) { try restorer.restore([owner]) }
           if quarantine[owner] == nil { try persist([owner]) }
         }
       }

@@ -35,7 +35,7 @@ package final class Syncer {
     package var turn: (Int64) -> Void = { _ in }
     /// How many changes were recorded.
     package var recorded: (Int) -> Void = { _ in }
-    package var report: (CartSynchronizer.Report) -> Void = { _ in }
+    package var report: (CartPersister.Report) -> Void = { _ in }
     package var restored: (CartRestorer.Report) -> Void = { _ in }
     /// Something for the log.
     package var note: (String) -> Void = { _ in }
@@ -49,7 +49,7 @@ package final class Syncer {
   let archive: PostgresCarts
   let carts: RedisCarts
   let restorer: CartRestorer
-  let synchronizer: CartSynchronizer
+  let persister: CartPersister
   let stream: ChangeStream
   let recorder: ChangeRecorder
   let registry: SyncerRegistry
@@ -84,7 +84,7 @@ package final class Syncer {
     self.archive = archive
     carts = RedisCarts(connection, histories: RedisHistories(connection, archive: archive, mode))
     restorer = CartRestorer(carts, archive: archive)
-    synchronizer = CartSynchronizer(restorer)
+    persister = CartPersister(restorer)
     stream = ChangeStream(connection)
     lists = CartLists(connection)
     recorder = ChangeRecorder(stream, archive: archive, lists: lists)
@@ -93,7 +93,7 @@ package final class Syncer {
     let source = PostgresCatalogue(archive.connection)
     catalogue = RedisCatalogue(connection: connection, source: source)
     stock = StockKeeper(source, catalogue: catalogue)
-    merger = CartMerger(restorer, synchronizer: synchronizer, catalogue: catalogue)
+    merger = CartMerger(restorer, persister: persister, catalogue: catalogue)
     restorer.observe = { [unowned self] in observer.restored($0) }
     recorder.note = { [unowned self] in observer.note($0) }
     recorder.didRecord = { [unowned self] in observer.recorded($0) }
@@ -160,7 +160,7 @@ package final class Syncer {
     if history != self.history || term != registry.term { recorder.reset() }
     if history != self.history {
       // They have gathered while no syncer ran.
-      if self.history == nil { try schedule.settle(.revisions, after: 0) }
+      if self.history == nil { try schedule.reschedule(.revisions, after: 0) }
       // What came while no syncer was there must not wait behind all that is on the list of dirty carts.
       seen = ChangeStream.id(at: now.adding(milliseconds: -Self.longestAbsence))
       dirtyPlace = nil
@@ -224,20 +224,20 @@ package final class Syncer {
   }
 
   private func doTask() throws(StoreError) {
-    if let claim = try schedule.claim() { try carryOut(claim) }
+    if let claim = try schedule.claim() { try run(claim) }
   }
 
   /// Does a part of a task that was handed out, and says when it is due again.
-  func carryOut(_ claim: TaskSchedule.Claim) throws(StoreError) {
+  func run(_ claim: TaskSchedule.Claim) throws(StoreError) {
     let task = claim.task
     do throws(StoreError) {
-      let next = try carryOut(task, from: claim.place, until: RedisClock.monotonic + PeriodicTask.budget)
-      try schedule.settle(task, after: next == nil ? task.interval : task.breather, place: next)
+      let next = try run(task, from: claim.place, until: RedisClock.monotonic + PeriodicTask.budget)
+      try schedule.reschedule(task, after: next == nil ? task.interval : task.pauseBetweenSteps, place: next)
     } catch {
       let failures = claim.failures + 1
       let pause = min(PeriodicTask.longestPause, PeriodicTask.firstPause << min(Int64(failures) - 1, 20))
       // What it fails at may be what stands at its place: after some failures it begins anew.
-      try schedule.settle(task, after: pause, failures: failures, place: failures < 3 ? claim.place : nil)
+      try schedule.reschedule(task, after: pause, failures: failures, place: failures < 3 ? claim.place : nil)
       guard error.code == .corrupt || error.wasReached else { throw error }
       observer.note("\(task.rawValue) has failed, again in \(pause / 1_000) s: \(error.message)")
     }

@@ -57,7 +57,7 @@ package final class SyncerRegistry {
     if !now, let renewedAt, RedisClock.monotonic - renewedAt < Self.renewedAfter { return }
     let arguments = RedisCommand(
       name, String(Self.deadAfter), String(Self.forgottenAfter), isMember ? "1" : "")
-    let replies = try connection.evaluate(.register, keys: keys, arguments: arguments, .reading)
+    let replies = try connection.evaluate(.registerSyncer, keys: keys, arguments: arguments, .idempotent)
     let numbers = try replies.read(0) { answer throws(StoreError) in
       var numbers: [Int] = []
       for index in 0..<3 {
@@ -82,7 +82,7 @@ package final class SyncerRegistry {
   /// alive all the same comes back within a second.
   package func remove(those isDead: (String) -> Bool) throws(StoreError) {
     let command = RedisCommand("ZRANGE", connection.keys.syncers, "0", "-1")
-    let names = try connection.exchange(command, .reading).read(0) { list throws(StoreError) in
+    let names = try connection.exchange(command, .idempotent).read(0) { list throws(StoreError) in
       var names: [String] = []
       for index in 0..<(list.count ?? 0) {
         if let name = try list.element(index, { value throws(StoreError) in try value.string() }) { names.append(name) }
@@ -93,7 +93,7 @@ package final class SyncerRegistry {
   }
 
   private func remove(_ name: String) throws(StoreError) {
-    try connection.evaluate(.leave, keys: keys, arguments: RedisCommand(name), .reading).check(0)
+    try connection.evaluate(.unregisterSyncer, keys: keys, arguments: RedisCommand(name), .idempotent).check(0)
   }
 }
 

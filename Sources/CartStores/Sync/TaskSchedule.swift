@@ -30,7 +30,7 @@ final class TaskSchedule {
       arguments.append(task.rawValue)
       arguments.append(task.longestWait)
     }
-    let replies = try connection.evaluate(.claim, keys: [connection.keys.tasks], arguments: arguments, .reading)
+    let replies = try connection.evaluate(.claimTask, keys: [connection.keys.tasks], arguments: arguments, .idempotent)
     return try replies.read(0) { answer throws(StoreError) -> Claim? in
       if let pause = answer.integer {
         nextLook = RedisClock.monotonic + min(pause, Self.longestPause)
@@ -46,10 +46,11 @@ final class TaskSchedule {
   }
 
   /// Says when a claimed task is due again.
-  func settle(_ task: PeriodicTask, after pause: Int64, failures: Int = 0, place: String? = nil) throws(StoreError) {
+  func reschedule(_ task: PeriodicTask, after pause: Int64, failures: Int = 0, place: String? = nil) throws(StoreError)
+  {
     let due = connection.now.adding(milliseconds: pause).milliseconds
     let command = RedisCommand("HSET", connection.keys.tasks, task.rawValue, "\(due)|\(failures)|\(place ?? "")")
-    try connection.carryOutAnyway(command, on: connection.keys.tasks).check(0)
+    try connection.runAllowingOOM(command, on: connection.keys.tasks).check(0)
   }
 }
 

@@ -48,7 +48,7 @@ struct SyncCarts: ParsableCommand {
   private func sync(_ owner: CartOwner, _ both: BothStores) throws {
     let version: Int64
     do throws(StoreError) {
-      version = try CartSynchronizer(both.restorer).sync(owner)
+      version = try CartPersister(both.restorer).sync(owner)
     } catch {
       guard error.code == .corrupt else { throw error }
       Terminal.printError("cartctl: \(Terminal.escaped(error.description))")

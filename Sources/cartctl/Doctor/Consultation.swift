@@ -11,10 +11,10 @@ struct Consultation {
     judge(PoolGlance(settings), settings)
     var redis: RedisExamination?
     // PostgreSQL that is away, or has no tables yet, is told of below.
-    let standing = try? both.histories.standing()
+    let eligibility = try? both.histories.eligibility()
     do throws(StoreError) {
       // Nothing is tried in a Redis that is not the shop's.
-      let found = try both.redis.examine(rights: standing.map { $0.state == .newest || $0.state == .next } ?? true)
+      let found = try both.redis.examine(rights: eligibility.map { $0.state == .newest || $0.state == .next } ?? true)
       redis = found
       judge(found, settings)
     } catch {
@@ -29,9 +29,9 @@ struct Consultation {
         "start PostgreSQL, or set CART_DATABASE; carts go on, but are not persisted")
     }
     guard redis != nil else { return }
-    if let standing { judge(standing) }
+    if let eligibility { judge(eligibility) }
     do throws(StoreError) {
-      judge(try Self.settledState(of: both.redis))
+      judge(try Self.steadyState(of: both.redis))
     } catch {
       add(.failure, "sync", error.message, "see the rights of the Redis user")
     }
@@ -179,21 +179,21 @@ struct Consultation {
 
   // MARK: Between them
 
-  private mutating func judge(_ standing: RedisStanding) {
-    switch standing.state {
-    case .newest: add(.ok, "history", "\(standing.records.newest?.number ?? 0), \(standing.text)")
+  private mutating func judge(_ eligibility: RedisEligibility) {
+    switch eligibility.state {
+    case .newest: add(.ok, "history", "\(eligibility.records.newest?.number ?? 0), \(eligibility.text)")
     case .next:
-      let isFirst = standing.records.newest == nil
-      let text = isFirst ? "PostgreSQL has known no Redis yet" : standing.text
+      let isFirst = eligibility.records.newest == nil
+      let text = isFirst ? "PostgreSQL has known no Redis yet" : eligibility.text
       add(.note, "history", text, "start cartd: its first use takes it")
-    case .superseded, .foreign: add(.failure, "history", standing.text, Self.advice(standing))
+    case .superseded, .foreign: add(.failure, "history", eligibility.text, Self.advice(eligibility))
     case .replica: break
     }
   }
 
   /// Which Redis is the right one, and how sure that is.
-  private static func advice(_ standing: RedisStanding) -> String {
-    guard let newest = standing.records.newest, !newest.location.isEmpty else {
+  private static func advice(_ eligibility: RedisEligibility) -> String {
+    guard let newest = eligibility.records.newest, !newest.location.isEmpty else {
       return "find out which Redis the running cartd uses: an older cartd has not noted it"
     }
     return "set CART_REDIS to the place \(newest.location), where a host stands before a socket or a loopback address: "
@@ -201,7 +201,7 @@ struct Consultation {
   }
 
   /// What a healthy second cures is not told: it is looked at again for a while.
-  private static func settledState(of redis: RedisConnection) throws(StoreError) -> SyncState {
+  private static func steadyState(of redis: RedisConnection) throws(StoreError) -> SyncState {
     var state = try SyncState(of: redis)
     for _ in 0..<patience where isDoubtful(state) {
       usleep(pauseMicroseconds)

@@ -33,7 +33,7 @@ struct ShowStatus: ParsableCommand {
     } catch {
       status.postgresFailure = error.message
     }
-    status.standing = try? both.histories.standing()
+    status.eligibility = try? both.histories.eligibility()
     if output.json {
       var json = JSONWriter()
       json.status(status)
@@ -53,7 +53,7 @@ private struct Status {
   var pool: PoolGlance
   var redis: RedisExamination?
   var sync: SyncState?
-  var standing: RedisStanding?
+  var eligibility: RedisEligibility?
   var postgres: PostgresExamination?
   var redisFailure: String?
   var postgresFailure: String?
@@ -84,7 +84,7 @@ private struct Status {
     }
     if let policy = redis.policy { parts.append(policy) }
     if let isAppending = redis.isAppending { parts.append(isAppending ? "appendonly" : "not appendonly") }
-    if let lineage = sync?.lineage { parts.append("history \(lineage)") }
+    if let lineage = sync?.history { parts.append("history \(lineage)") }
     return parts.joined(separator: ", ")
   }
 
@@ -96,9 +96,9 @@ private struct Status {
   }
 
   private var historyRows: [Row] {
-    guard let standing else { return [] }
-    let tone: Terminal.Tone = standing.state == .newest ? .good : standing.state == .next ? .doubtful : .bad
-    return [Row(name: "history", text: standing.text, tone: tone)]
+    guard let eligibility else { return [] }
+    let tone: Terminal.Tone = eligibility.state == .newest ? .good : eligibility.state == .next ? .doubtful : .bad
+    return [Row(name: "history", text: eligibility.text, tone: tone)]
   }
 
   private var syncRows: [Row] {
@@ -151,13 +151,13 @@ extension JSONWriter {
     key("maximumBytes")
     integer((status.redis?.maximumMemory).map { Int($0) })
     key("history")
-    integer((status.sync?.lineage).map { Int($0) })
+    integer((status.sync?.history).map { Int($0) })
     key("standing")
-    string(status.standing?.state.rawValue)
+    string(status.eligibility?.state.rawValue)
     key("location")
-    string(status.standing?.location)
+    string(status.eligibility?.location)
     key("shopLocation")
-    string(status.standing?.records.newest?.location)
+    string(status.eligibility?.records.newest?.location)
     endObject()
     key("postgres")
     beginObject()

@@ -29,36 +29,36 @@ struct AdoptRedis: ParsableCommand {
 
   func run() throws {
     let both = try BothStores(stores)
-    let standing = try both.histories.standing()
-    if !output.json { for line in Self.lines(standing) { Terminal.print(Terminal.escaped(line)) } }
-    switch standing.state {
+    let eligibility = try both.histories.eligibility()
+    if !output.json { for line in Self.lines(eligibility) { Terminal.print(Terminal.escaped(line)) } }
+    switch eligibility.state {
     case .replica: return try fail("it is a replica: point CART_REDIS at its primary")
-    case .newest: return finish(standing, "adopted", "it speaks for the shop already; nothing was done")
-    case .next: return finish(standing, "adopted", "a running cartd takes it by itself; nothing was done")
+    case .newest: return finish(eligibility, "adopted", "it speaks for the shop already; nothing was done")
+    case .next: return finish(eligibility, "adopted", "a running cartd takes it by itself; nothing was done")
     case .superseded, .foreign: break
     }
     if !yes {
       guard isatty(STDIN_FILENO) == 1 else { throw ValidationError("There is nobody to ask: give --yes") }
       guard Self.isAgreed() else { return try fail("nothing was done") }
     }
-    guard try both.histories.adopt(standing) else {
+    guard try both.histories.adopt(eligibility) else {
       return try fail("another Redis has been taken meanwhile; nothing was done")
     }
-    finish(standing, "adopted", "permitted: a cartd with this CART_REDIS takes it within a second or so")
+    finish(eligibility, "adopted", "permitted: a cartd with this CART_REDIS takes it within a second or so")
   }
 
-  private static func lines(_ standing: RedisStanding) -> [String] {
-    var here = "this Redis    \(standing.location): \(standing.carts) carts in use"
-    if standing.isOfAnotherShop {
+  private static func lines(_ eligibility: RedisEligibility) -> [String] {
+    var here = "this Redis    \(eligibility.location): \(eligibility.carts) carts in use"
+    if eligibility.isOfAnotherShop {
       here += ", of ANOTHER shop"
-    } else if let number = standing.number {
+    } else if let number = eligibility.number {
       here += ", remembers history \(number)"
     }
-    guard let newest = standing.records.newest else { return [here, "PostgreSQL    has known none yet"] }
+    guard let newest = eligibility.records.newest else { return [here, "PostgreSQL    has known none yet"] }
     let place = newest.location.isEmpty ? "a place that is not known" : newest.location
     return [
       here, "the shop's    \(place): history \(newest.number), since \(newest.registeredAt.rfc3339)",
-      "PostgreSQL    " + (standing.records.hasCarts ? "has carts" : "has no carts"),
+      "PostgreSQL    " + (eligibility.records.hasCarts ? "has carts" : "has no carts"),
     ]
   }
 
@@ -72,14 +72,14 @@ struct AdoptRedis: ParsableCommand {
     throw ExitCode.failure
   }
 
-  private func finish(_ standing: RedisStanding, _ name: StaticString, _ text: String) {
+  private func finish(_ eligibility: RedisEligibility, _ name: StaticString, _ text: String) {
     guard output.json else { return Terminal.print(text) }
     var json = JSONWriter()
     json.beginObject()
     json.key("location")
-    json.string(standing.location)
+    json.string(eligibility.location)
     json.key("was")
-    json.string(standing.state.rawValue)
+    json.string(eligibility.state.rawValue)
     json.key(name)
     json.boolean(true)
     json.endObject()

@@ -82,7 +82,7 @@ final class PostgresSchema: Sendable {
     try PostgresCatalogue(connection()).products(for: [#require(SKU(sku))])[0]
   }
 
-  func generation() throws -> Int64 { try PostgresCatalogue(connection()).generation() }
+  func catalogueVersion() throws -> Int64 { try PostgresCatalogue(connection()).catalogueVersion() }
 
   /// Runs `sql` in a transaction, then `body`, and commits.
   func order(_ sql: String, _ body: () -> Void) throws {

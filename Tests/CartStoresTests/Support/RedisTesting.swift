@@ -35,7 +35,7 @@ extension RedisConnection {
   func run(_ words: [String]) throws -> String? {
     var command = RedisCommand()
     for word in words { command.append(word) }
-    return try exchange(command, .reading).read(0) { value throws(StoreError) in
+    return try exchange(command, .idempotent).read(0) { value throws(StoreError) in
       if let integer = value.integer { return String(integer) }
       if value.count != nil { return nil }
       return try value.string()
@@ -46,7 +46,7 @@ extension RedisConnection {
   func list(_ words: String...) throws -> [String?] {
     var command = RedisCommand()
     for word in words { command.append(word) }
-    return try exchange(command, .reading).read(0) { value throws(StoreError) in
+    return try exchange(command, .idempotent).read(0) { value throws(StoreError) in
       var texts: [String?] = []
       for index in 0..<(value.count ?? 0) {
         texts.append(try value.element(index) { element throws(StoreError) in try element.string() })
@@ -60,7 +60,7 @@ extension RedisConnection {
     var cursor = "0"
     repeat {
       let scan = RedisCommand("SCAN", cursor, "MATCH", keys.prefix + "*", "COUNT", "1000")
-      let (next, names) = try exchange(scan, .reading).read(0) { value throws(StoreError) in
+      let (next, names) = try exchange(scan, .idempotent).read(0) { value throws(StoreError) in
         let next = try value.element(0) { element throws(StoreError) in try element.string() } ?? "0"
         let names = try value.element(1) { list throws(StoreError) in
           var names: [String] = []
@@ -78,7 +78,7 @@ extension RedisConnection {
 
   /// All events of the stream, oldest first.
   func events() throws -> [CartEvent] {
-    try exchange(RedisCommand("XRANGE", keys.stream, "-", "+"), .reading).read(0) { value throws(StoreError) in
+    try exchange(RedisCommand("XRANGE", keys.stream, "-", "+"), .idempotent).read(0) { value throws(StoreError) in
       var events: [CartEvent] = []
       for index in 0..<(value.count ?? 0) {
         events.append(try value.element(index) { entry throws(StoreError) in try CartEvent(entry, keys: keys) })
@@ -88,7 +88,7 @@ extension RedisConnection {
   }
 
   func hash(of owner: CartOwner) throws -> CartHash? {
-    try exchange(RedisCommand("HGETALL", keys.cart(of: owner)), .reading).read(0) { value throws(StoreError) in
+    try exchange(RedisCommand("HGETALL", keys.cart(of: owner)), .idempotent).read(0) { value throws(StoreError) in
       try CartHash(owner: owner, fields: value)
     }
   }

@@ -7,7 +7,7 @@ final class Shop: CatalogueSource {
   /// What the reference store sells.
   let reference = InMemoryCatalogue()
   private(set) var asked = 0
-  private var sold: [SKU: (product: Product, generation: Int64)] = [:]
+  private var sold: [SKU: (product: Product, catalogueVersion: Int64)] = [:]
   private var known: [RevisionID: ProductRevision] = [:]
   private var current: Int64 = 1
   private var revisionCount = 0
@@ -34,7 +34,7 @@ final class Shop: CatalogueSource {
   @discardableResult
   func put(_ product: Product) -> Product {
     current += 1
-    let product = Product(revision: product.revision, stock: product.stock, generation: current, moved: current)
+    let product = Product(revision: product.revision, stock: product.stock, catalogueVersion: current, moved: current)
     known[product.revision.id] = product.revision
     sold[product.content.sku] = (product, current)
     reference.put(product.content, revision: product.revision.id, stock: product.stock)
@@ -50,10 +50,10 @@ final class Shop: CatalogueSource {
   func product(_ sku: SKU) -> Product? { sold[sku]?.product }
 
   /// Is as it was at an earlier time: as PostgreSQL put back from a backup.
-  func putBack(to generation: Int64, products: [Product]) {
+  func putBack(to catalogueVersion: Int64, products: [Product]) {
     sold = [:]
-    for product in products { sold[product.content.sku] = (product, generation) }
-    current = generation
+    for product in products { sold[product.content.sku] = (product, catalogueVersion) }
+    current = catalogueVersion
   }
 
   func products(for skus: [SKU]) throws(StoreError) -> [Product?] {
@@ -66,11 +66,13 @@ final class Shop: CatalogueSource {
     return ids.map { known[$0] }
   }
 
-  func generation() throws(StoreError) -> Int64 { current }
+  func catalogueVersion() throws(StoreError) -> Int64 { current }
 
   func changed(after place: CataloguePlace) throws(StoreError) -> (products: [Product], next: CataloguePlace?) {
-    let changed = sold.values.map { (CataloguePlace(generation: $0.generation, sku: $0.product.content.sku.text), $0) }
-      .filter { $0.0 > place }.sorted { $0.0 < $1.0 }
+    let changed = sold.values.map {
+      (CataloguePlace(catalogueVersion: $0.catalogueVersion, sku: $0.product.content.sku.text), $0)
+    }
+    .filter { $0.0 > place }.sorted { $0.0 < $1.0 }
     let page = changed.prefix(7)
     return (page.map(\.1.product), changed.count > page.count ? page.last?.0 : nil)
   }

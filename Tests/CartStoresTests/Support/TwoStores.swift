@@ -11,7 +11,7 @@ final class TwoStores {
   let archive: PostgresCarts
   let carts: RedisCarts
   let restorer: CartRestorer
-  let synchronizer: CartSynchronizer
+  let persister: CartPersister
   let store: RedisCartStore
   private let catalogue: RedisCatalogue
   private let redisConfiguration: RedisConfiguration
@@ -24,7 +24,7 @@ final class TwoStores {
     archive = PostgresCarts(try self.schema.connection())
     carts = RedisCarts(redis, histories: RedisHistories(redis, archive: archive, .serving))
     restorer = CartRestorer(carts, archive: archive)
-    synchronizer = CartSynchronizer(restorer)
+    persister = CartPersister(restorer)
     catalogue = RedisCatalogue(connection: redis, source: shop)
     store = RedisCartStore(catalogue: catalogue, archive: archive)
   }
@@ -61,7 +61,7 @@ final class TwoStores {
     let hash = try #require(try redis.hash(of: owner), sourceLocation: sourceLocation)
     var row = try #require(try archive.row(of: owner), sourceLocation: sourceLocation).hash
     #expect(hash.persistedVersion == hash.cart.version, sourceLocation: sourceLocation)
-    row.lineage = hash.lineage
+    row.history = hash.history
     row.persistedVersion = hash.persistedVersion
     row.databaseLineage = hash.databaseLineage
     #expect(hash == row, sourceLocation: sourceLocation)

@@ -105,8 +105,8 @@ struct CheckoutFaultTests {
     _ = try shop.schema.rows("UPDATE product_stock SET (stock, moved) = (SELECT stock, moved FROM before)")
     _ = try shop.schema.rows("UPDATE database_lineage SET tag = 'older'")
     try syncer.heartbeat()
-    _ = try syncer.carryOut(.marking, from: nil, until: .max)
-    worker.catalogue.distrustGeneration()
+    _ = try syncer.run(.marking, from: nil, until: .max)
+    worker.catalogue.invalidateCatalogueVersion()
     #expect(try worker.catalogue.products(for: ["A"]).first??.stock == 10)
   }
 

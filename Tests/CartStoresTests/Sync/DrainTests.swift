@@ -27,7 +27,7 @@ struct DrainTests {
     try stores.redis.run("XDEL", stores.redis.keys.stream, last.id)
     // One with a command that nobody has delivered.
     let ordered = users[0]
-    _ = try stores.synchronizer.sync(ordered)
+    _ = try stores.persister.sync(ordered)
     let line = try #require(try stores.store.cart(of: ordered).cart.lines.first)
     try stores.schema.command(ordered, 10, after: 0, .take([TakenLine(sku: "A", quantity: 3, born: line.born)]))
     #expect(try syncer(stores).drain() == Syncer.Remainder())
@@ -54,10 +54,10 @@ struct DrainTests {
     try stores.redis.run("ZADD", stores.redis.keys.active, "1", stores.key(of: user))
     _ = try stores.schema.rows("DELETE FROM carts")
     _ = try stores.schema.rows("UPDATE sync_lanes SET number = 1")
-    _ = try syncer.carryOut(.idle, from: nil, until: .max)
+    _ = try syncer.run(.idle, from: nil, until: .max)
     #expect(try stores.redis.hash(of: user) != nil)
     _ = try syncer.drain()
-    _ = try syncer.carryOut(.idle, from: nil, until: .max)
+    _ = try syncer.run(.idle, from: nil, until: .max)
     #expect(try stores.redis.hash(of: user) == nil && stores.store.cart(of: user).cart.lines.count == 1)
   }
 

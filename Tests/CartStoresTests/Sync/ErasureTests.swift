@@ -35,7 +35,7 @@ struct ErasureTests {
     stores.shop.put("A")
     let user = CartOwner.anyUser()
     try stores.add(user, "A")
-    _ = try stores.synchronizer.sync(user)
+    _ = try stores.persister.sync(user)
     try stores.add(user, "A")
     let history = try stores.carts.histories.current()
     guard case .current(let copy, let usedAt) = try stores.carts.read([user], in: history)[0] else {
@@ -43,11 +43,11 @@ struct ErasureTests {
       return
     }
     _ = try erase(user, stores)
-    #expect(try stores.archive.write([(copy, usedAt)]).outcomes == [.fenced])
+    #expect(try stores.archive.write([(copy, usedAt)]).outcomes == [.outranked])
     #expect(try stores.archive.row(of: user)?.hash.cart.lines.isEmpty == true)
     #expect(try stores.store.cart(of: user).cart.lines.isEmpty)
     #expect(try stores.add(user, "A").reading.cart.version == 1)
-    #expect(try stores.synchronizer.sync(user) == 1)
+    #expect(try stores.persister.sync(user) == 1)
     try stores.expectEqual(user)
   }
 
@@ -57,14 +57,14 @@ struct ErasureTests {
     stores.shop.put("A")
     let user = CartOwner.anyUser()
     try stores.add(user, "A")
-    _ = try stores.synchronizer.sync(user)
+    _ = try stores.persister.sync(user)
     try stores.redis.removeAll()
     let history = try stores.carts.histories.current()
-    _ = try stores.carts.hold([user], token: "slow", in: history)
+    _ = try stores.carts.leaseRestore([user], token: "slow", in: history)
     let claim = try #require(try stores.archive.claim([(user, nil)], in: history)[user])
     _ = try erase(user, stores)
     var hash = claim.row.hash
-    hash.lineage = history.lineage
+    hash.history = history.number
     hash.epoch = claim.epoch
     let late = RedisCarts.Installation(hash: hash, usedAt: stores.redis.now)
     #expect(try stores.carts.install([late], token: "slow", in: history) == [.lost])
@@ -78,7 +78,7 @@ struct ErasureTests {
     let (guest, user) = (CartOwner.anyGuest(), CartOwner.anyUser())
     try stores.add(guest, "A")
     try stores.add(user, "A")
-    _ = try stores.synchronizer.sync([guest, user])
+    _ = try stores.persister.sync([guest, user])
     _ = try erase(guest, stores)
     _ = try erase(user, stores)
     #expect(try stores.store.cart(of: guest).isSpent)

@@ -185,7 +185,7 @@ struct MergeTests {
   func emptied() throws {
     let stores = try TwoStores()
     let pair = try pair(stores, guest: [("A", 2)], user: [("A", 3)])
-    _ = try stores.synchronizer.sync([pair.owner, pair.target])
+    _ = try stores.persister.sync([pair.owner, pair.target])
     let history = try stores.carts.histories.current()
     var hash = try #require(try stores.redis.hash(of: pair.owner))
     #expect(try stores.carts.freeze(hash, into: "sum \(pair.user.text)", in: history))
@@ -201,7 +201,7 @@ struct MergeTests {
     #expect(
       try stores.store.merge(pair.guest, into: pair.user, by: .sum, retryKey: nil, requestID: "") == .nothing)
     #expect(try quantities(stores, pair.target) == ["A": 5])
-    _ = try stores.synchronizer.sync(pair.target)
+    _ = try stores.persister.sync(pair.target)
     try stores.expectEqual(pair.target)
   }
 
@@ -209,7 +209,7 @@ struct MergeTests {
   func lockOrder() throws {
     let stores = try TwoStores()
     let pair = try pair(stores, guest: [("A", 2)], user: [("A", 3)])
-    _ = try stores.synchronizer.sync(pair.owner)
+    _ = try stores.persister.sync(pair.owner)
     let schema = stores.schema
     let hasGuest = DispatchSemaphore(value: 0)
     let isThrough = DispatchSemaphore(value: 0)
@@ -242,7 +242,7 @@ struct MergeTests {
   func putBack() throws {
     let stores = try TwoStores()
     let pair = try pair(stores, guest: [("A", 2)], user: [("A", 3)])
-    _ = try stores.synchronizer.sync([pair.owner, pair.target])
+    _ = try stores.persister.sync([pair.owner, pair.target])
     let line = try #require(try stores.store.cart(of: pair.owner).cart.lines.first)
     _ = try stores.schema.rows("CREATE TABLE before AS SELECT * FROM carts")
     _ = try stores.store.merge(pair.guest, into: pair.user, by: .sum, retryKey: nil, requestID: "")
@@ -258,7 +258,7 @@ struct MergeTests {
     #expect(try mergeAgain() == .nothing)
     #expect(try quantities(stores, pair.target) == ["A": 5])
     // As the syncer does, which finds that the database has gone back.
-    _ = try stores.synchronizer.sync([pair.owner, pair.target])
+    _ = try stores.persister.sync([pair.owner, pair.target])
     #expect(try stores.schema.rows("SELECT count(*) FROM cart_inbox") == [["0"]])
     try stores.redis.removeAll()
     #expect(try mergeAgain() == .nothing)
@@ -286,7 +286,7 @@ struct MergeTests {
     let carts = RedisCarts(stores.redis, histories: stores.carts.histories)
     let restorer = CartRestorer(carts, archive: away)
     let merger = CartMerger(
-      restorer, synchronizer: CartSynchronizer(restorer),
+      restorer, persister: CartPersister(restorer),
       catalogue: RedisCatalogue(connection: stores.redis, source: stores.shop))
     #expect(try merger.merge(pair.guest, into: pair.user, by: .sum, requestID: "") == .pending)
     #expect(try stores.redis.hash(of: pair.owner)?.state == .open)
@@ -322,7 +322,7 @@ struct MergeTests {
     for number in 0..<16 { try stores.add(pair.owner, "A", key: RetryKey(UInt8(number))) }
     let own: RetryKey? = isDeliveredByRestorer ? nil : RetryKey(200)
     if isDeliveredByRestorer {
-      _ = try stores.synchronizer.sync([pair.owner, pair.target])
+      _ = try stores.persister.sync([pair.owner, pair.target])
       let history = try stores.carts.histories.current()
       var hash = try #require(try stores.redis.hash(of: pair.owner))
       #expect(try stores.carts.freeze(hash, into: "sum \(pair.user.text)", in: history))
@@ -353,7 +353,7 @@ struct MergeTests {
     let stores = try TwoStores()
     let pair = try pair(stores, guest: [("A", 2)], user: [])
     stores.shop.put("B")
-    _ = try stores.synchronizer.sync(pair.owner)
+    _ = try stores.persister.sync(pair.owner)
     let history = try stores.carts.histories.current()
     let hash = try #require(try stores.redis.hash(of: pair.owner))
     #expect(try stores.carts.freeze(hash, into: "sum \(pair.user.text)", in: history))

@@ -60,7 +60,7 @@ struct RetentionTests {
     #expect(try stores.store.cart(of: guest).cart.lines.count == 1)
     #expect(
       try stores.schema.rows("SELECT version, expires_at > now() + interval '29 days' FROM carts") == [["0", "t"]])
-    _ = try stores.synchronizer.sync(guest)
+    _ = try stores.persister.sync(guest)
     #expect(try stores.schema.rows("SELECT extract(epoch FROM expires_at)::bigint FROM carts") == [[end]])
     try stores.expectEqual(guest)
   }

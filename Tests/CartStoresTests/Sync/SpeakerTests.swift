@@ -34,7 +34,7 @@ struct SpeakerTests {
     let (first, second) = (try PrivateRedis(), try PrivateRedis())
     let shop = try stores(first)
     try shop.add(user, "A")
-    _ = try shop.synchronizer.sync(user)
+    _ = try shop.persister.sync(user)
     let strays = try stores(second, shop.schema)
     #expect(isRefused(strays, user) && isRefused(strays, .anyGuest()))
     let seen = try strays.store.cart(of: user)
@@ -43,10 +43,10 @@ struct SpeakerTests {
     for _ in 0..<12 { try shop.add(user, "A") }
     #expect(try shop.store.cart(of: user).cart.lines.map(\.quantity) == [13])
 
-    _ = try shop.synchronizer.sync(user)
-    let standing = try RedisHistories(strays.redis, archive: strays.archive, .looking).standing()
-    #expect(standing.state == .foreign && standing.text.contains(first.folder.lastPathComponent))
-    #expect(try RedisHistories(strays.redis, archive: strays.archive, .looking).adopt(standing))
+    _ = try shop.persister.sync(user)
+    let eligibility = try RedisHistories(strays.redis, archive: strays.archive, .looking).eligibility()
+    #expect(eligibility.state == .foreign && eligibility.text.contains(first.folder.lastPathComponent))
+    #expect(try RedisHistories(strays.redis, archive: strays.archive, .looking).adopt(eligibility))
     #expect(try isEmpty(second), "it is let in, and has not come yet")
     usleep(1_100_000)
     let adopted = try strays.store.cart(of: user)
@@ -62,8 +62,8 @@ struct SpeakerTests {
     #expect(try shop.redis.run("GET", shop.redis.keys.pressure)?.hasPrefix("superseded:") == true)
     // And back.
     let back = RedisHistories(RedisConnection(first.configuration()), archive: shop.archive, .looking)
-    #expect(try back.standing().state == .superseded)
-    #expect(try back.adopt(back.standing()))
+    #expect(try back.eligibility().state == .superseded)
+    #expect(try back.adopt(back.eligibility()))
     usleep(1_100_000)
     #expect(try shop.store.cart(of: user).cart.version == 2_000_000)
     #expect(try shop.redis.run("EXISTS", shop.redis.keys.pressure) == "0")
@@ -108,11 +108,11 @@ struct SpeakerTests {
     let (shop, other) = (try stores(first), try stores(second))
     for stores in [shop, other] {
       try stores.add(user, "A")
-      _ = try stores.synchronizer.sync(user)
+      _ = try stores.persister.sync(user)
     }
     let wrong = try stores(second, shop.schema)
     #expect(isRefused(wrong, user) && isRefused(wrong, .anyGuest()))
-    #expect(try RedisHistories(wrong.redis, archive: wrong.archive, .looking).standing().isOfAnotherShop)
+    #expect(try RedisHistories(wrong.redis, archive: wrong.archive, .looking).eligibility().isOfAnotherShop)
     try other.add(user, "A")
     #expect(try other.redis.run("EXISTS", other.redis.keys.pressure) == "0")
   }
@@ -122,19 +122,19 @@ struct SpeakerTests {
     let first = try PrivateRedis()
     let shop = try stores(first)
     try shop.add(user, "A")
-    _ = try shop.synchronizer.sync(user)
+    _ = try shop.persister.sync(user)
     first.kill(SIGKILL)
     try first.start()
     #expect(try shop.store.cart(of: user).cart.version == 1_000_000, "it had no file: it comes back empty")
     let elsewhere = try PrivateRedis()
     #expect(isRefused(try stores(elsewhere, shop.schema), user))
     // After a drain any place will do, until the first change.
-    _ = try shop.synchronizer.sync(user)
+    _ = try shop.persister.sync(user)
     try shop.dropEvents()
     #expect(try shop.carts.histories.close(draining: true))
     try shop.add(user, "A")
     #expect(isRefused(try stores(elsewhere, shop.schema), user))
-    _ = try shop.synchronizer.sync(user)
+    _ = try shop.persister.sync(user)
     try shop.dropEvents()
     #expect(try shop.carts.histories.close(draining: true))
     let next = try stores(elsewhere, shop.schema)
@@ -154,7 +154,7 @@ struct SpeakerTests {
       let history = try? unsafe histories[index].current()
       lock.withLock { unsafe found[index] = history }
     }
-    let numbers = Set(unsafe found.map { $0?.lineage })
+    let numbers = Set(unsafe found.map { $0?.number })
     #expect(numbers.count == 1 && numbers.first != .some(nil))
     #expect(try lineages(schema) == 1)
   }
@@ -164,7 +164,7 @@ struct SpeakerTests {
     let first = try PrivateRedis()
     let shop = try stores(first)
     try shop.add(user, "A")
-    _ = try shop.synchronizer.sync(user)
+    _ = try shop.persister.sync(user)
     _ = try shop.schema.rows(
       """
       INSERT INTO redis_lineages (number, replication_id, run_id, location)
@@ -172,7 +172,7 @@ struct SpeakerTests {
       """)
     let worker = try stores(first, shop.schema)
     try worker.add(user, "A")
-    #expect(try worker.synchronizer.sync(user) == 1_000_001, "compared, for nobody knows")
+    #expect(try worker.persister.sync(user) == 1_000_001, "compared, for nobody knows")
     #expect(try lineages(shop.schema) == 1)
     #expect(throws: Never.self) { try shop.carts.histories.check() }
     try shop.add(user, "A")
@@ -222,7 +222,7 @@ struct SpeakerTests {
     // On the shop's own Redis they work, also after it has forgotten everything.
     try shop.redis.run("FLUSHALL")
     #expect(try bench.run("rebuild", environment: environment(first)).output.hasPrefix("carts: 1, restored: 1"))
-    #expect(try shop.redis.run("EXISTS", shop.redis.keys.lineage) == "0")
+    #expect(try shop.redis.run("EXISTS", shop.redis.keys.history) == "0")
     #expect(try bench.run("adopt", environment: environment(first)).status == 0)
     let drained = try bench.run("drain", environment: environment(first))
     #expect(drained.status == 0 && drained.output.contains("PostgreSQL has all of it"), "\(drained)")
@@ -279,7 +279,7 @@ struct VersionTests {
     let server = try PrivateRedis(["--appendonly", "yes", "--appendfsync", "no"])
     let stores = try stores(server.configuration())
     try stores.add(user, "A")
-    _ = try stores.synchronizer.sync(user)
+    _ = try stores.persister.sync(user)
     let before = try FileManager.default.contentsOfDirectory(
       at: server.folder.appendingPathComponent("appendonlydir"), includingPropertiesForKeys: nil)
     let tail = try #require(before.first { $0.lastPathComponent.hasSuffix(".incr.aof") })
@@ -310,7 +310,7 @@ struct VersionTests {
     let link = RedisConnection(replica.configuration())
     while try link.run("HGET", stores.key(of: user), "#v") != "1" {}
     // From here on it lags behind.
-    let number = try stores.carts.histories.current().lineage
+    let number = try stores.carts.histories.current().number
     try link.run("REPLICAOF", "127.0.0.1", "1")
     #expect(try stores.add(user, "A").reading.cart.version == 2)
     try link.run("REPLICAOF", "NO", "ONE")
@@ -318,9 +318,9 @@ struct VersionTests {
     let cart = try promoted.store.cart(of: user).cart
     #expect(cart.version == 1_000_000 && cart.lines.map(\.quantity) == [1])
     #expect(try isMismatch(2, promoted))
-    #expect(try promoted.carts.histories.current().lineage > number)
+    #expect(try promoted.carts.histories.current().number > number)
     // Whoever is still there is told at the latest when he asks PostgreSQL, and all others with him.
-    #expect(throws: StoreError.self) { try stores.synchronizer.sync(user) }
+    #expect(throws: StoreError.self) { try stores.persister.sync(user) }
     #expect(throws: StoreError.self) { try stores.add(user, "A") }
     #expect(try stores.redis.run("HGET", stores.key(of: user), "#v") == "2")
   }
@@ -332,7 +332,7 @@ struct VersionTests {
     let other = CartOwner.anyUser()
     try stores.add(user, "A")
     try stores.add(other, "A")
-    _ = try stores.synchronizer.sync([user, other])
+    _ = try stores.persister.sync([user, other])
     try stores.redis.run("SAVE")
     #expect(try stores.add(user, "A").reading.cart.version == 2)
     server.kill(SIGKILL)
@@ -369,7 +369,7 @@ struct VersionTests {
       usleep(1_100_000)
       #expect(try stores.add(user, "A").reading.cart.version == 2)
       let now = try stores.carts.histories.current()
-      #expect(now.replicationID != history.replicationID && now.lineage == history.lineage)
+      #expect(now.replicationID != history.replicationID && now.number == history.number)
       replica.kill(SIGKILL)
     }
     try stores.redis.run("REPLICAOF", "127.0.0.1", "1")
@@ -377,7 +377,7 @@ struct VersionTests {
     let link = RedisConnection(server.configuration())
     try link.run("REPLICAOF", "NO", "ONE")
     #expect(try stores.add(user, "A").reading.cart.version == 3)
-    #expect(try stores.carts.histories.current().lineage == history.lineage)
+    #expect(try stores.carts.histories.current().number == history.number)
   }
 
   @Test("Closed in order, Redis may be started again: versions go on, until it is killed")
@@ -386,7 +386,7 @@ struct VersionTests {
     let stores = try stores(server.configuration())
     try stores.add(user, "A")
     #expect(try !stores.carts.histories.close(), "PostgreSQL has not all of it")
-    _ = try stores.synchronizer.sync(user)
+    _ = try stores.persister.sync(user)
     try stores.dropEvents()
     #expect(try stores.carts.histories.close())
     #expect(try stores.carts.histories.close(), "twice is once")
@@ -397,7 +397,7 @@ struct VersionTests {
     #expect(try worker.redis.run("EXISTS", worker.redis.keys.pressure) == "0", "whoever connects opens it")
     #expect(try worker.add(user, "A").reading.cart.version == 2)
     // Closed under the feet of a worker, it is opened by the next change.
-    _ = try worker.synchronizer.sync(user)
+    _ = try worker.persister.sync(user)
     try worker.dropEvents()
     #expect(try worker.carts.histories.close())
     #expect(try worker.add(user, "A").reading.cart.version == 3)
@@ -406,7 +406,7 @@ struct VersionTests {
     try server.start()
     #expect(try worker.store.cart(of: user).cart.version == 1_000_000)
     // A change while PostgreSQL is away waits for it; nothing is lost, and nobody is told wrong.
-    _ = try worker.synchronizer.sync(user)
+    _ = try worker.persister.sync(user)
     try worker.dropEvents()
     #expect(try worker.carts.histories.close())
     let away = PostgresCarts(PostgresConnection(try PostgresConfiguration(connectionString: "host=/nonexistent")))
@@ -424,7 +424,7 @@ extension VersionTests {
     let server = try PrivateRedis(["--dbfilename", "dump.rdb"])
     let stores = try stores(server.configuration())
     try stores.add(user, "A")
-    _ = try stores.synchronizer.sync(user)
+    _ = try stores.persister.sync(user)
     try stores.dropEvents()
     #expect(try stores.carts.histories.close())
     try stores.redis.run("SAVE")
@@ -447,7 +447,7 @@ struct DepartureTests {
     stores.shop.put("A")
     let user = CartOwner.anyUser()
     try stores.add(user, "A")
-    _ = try stores.synchronizer.sync(user)
+    _ = try stores.persister.sync(user)
     let link = RedisConnection(server.configuration())
     try link.run("REPLICAOF", "127.0.0.1", "1")
     usleep(1_000_000)

@@ -36,7 +36,7 @@ struct StockTests {
     #expect(try shop.schema.rows("SELECT sku, stock FROM product_stock") == [["A", "3"]])
     try shop.schema.loadAll(#"{"sku":"A","stock":null}"#)
     let second = try #require(try shop.schema.product("A"))
-    #expect(second.stock == nil && second.moved > first.moved && second.generation == first.generation)
+    #expect(second.stock == nil && second.moved > first.moved && second.catalogueVersion == first.catalogueVersion)
     try shop.schema.loadAll(#"{"sku":"A","stock":7}"#)
     #expect(try shop.schema.rows("SELECT sku, stock FROM skus ORDER BY sku") == [["A", "7"], ["B", nil]])
   }
@@ -167,7 +167,7 @@ struct StockTests {
     try importOnly(line("A", "9"))
     let syncer = Syncer(
       RedisConnection(shop.redis), archive: PostgresCarts(try shop.schema.connection()), name: "tests")
-    _ = try syncer.carryOut(.stock, from: nil, until: .max)
+    _ = try syncer.run(.stock, from: nil, until: .max)
     #expect(try shop.stock(of: "A") == 9)
     #expect(try shown("A") == 9)
   }

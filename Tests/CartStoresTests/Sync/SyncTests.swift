@@ -19,7 +19,7 @@ struct SyncTests {
     let key = RetryKey(7)
     try stores.add(user, "A", 3, data: .replace(data), key: key)
     let before = try stores.add(user, "B 2|%", 2).reading.cart
-    #expect(try stores.synchronizer.sync(user) == 2)
+    #expect(try stores.persister.sync(user) == 2)
     try stores.expectEqual(user)
     try stores.redis.removeAll()
     let after = try stores.store.cart(of: user).cart
@@ -27,7 +27,7 @@ struct SyncTests {
     #expect(after.lines == before.lines && after.currency == before.currency && after.clock == before.clock)
     #expect(try stores.add(user, "A", 3, data: .replace(data), key: key).outcome == .replayed)
     #expect(try stores.add(user, "A").reading.cart.version == 1_000_001)
-    #expect(try stores.synchronizer.sync(user) == 1_000_001)
+    #expect(try stores.persister.sync(user) == 1_000_001)
     try stores.expectEqual(user)
   }
 
@@ -37,7 +37,7 @@ struct SyncTests {
     stores.shop.put("A")
     let guest = CartOwner.anyGuest()
     let before = try stores.add(guest, "A").reading.cart
-    #expect(try stores.synchronizer.sync(guest) == 1)
+    #expect(try stores.persister.sync(guest) == 1)
     try stores.expectEqual(guest)
     try stores.redis.removeAll()
     let after = try stores.store.cart(of: guest)
@@ -56,7 +56,7 @@ struct SyncTests {
     let user = CartOwner.anyUser()
     #expect(try stores.store.cart(of: user).cart == Cart(owner: user))
     #expect(try stores.redis.run("EXISTS", stores.key(of: user)) == "0")
-    let hold = stores.redis.keys.hold(of: user)
+    let hold = stores.redis.keys.restoreLease(of: user)
     #expect(try stores.redis.run("TTL", hold).flatMap { Int($0) } ?? 0 > 0)
     #expect(try stores.archive.row(of: user) == nil)
     stores.archive.connection.close()
@@ -64,7 +64,7 @@ struct SyncTests {
     #expect(try stores.add(user, "A").reading.cart.version == 1)
     #expect(try stores.redis.run("TTL", stores.key(of: user)) == "-1")
     #expect(try stores.redis.run("EXISTS", hold) == "0")
-    #expect(try stores.synchronizer.sync(user) == 1)
+    #expect(try stores.persister.sync(user) == 1)
     try stores.expectEqual(user)
   }
 
@@ -84,7 +84,7 @@ struct SyncTests {
       return gone
     }
     #expect(try !evict(), "a cart that is not persisted stays")
-    _ = try stores.synchronizer.sync(user)
+    _ = try stores.persister.sync(user)
     #expect(try evict())
     #expect(try stores.redis.hash(of: user) == nil)
     #expect(try stores.store.cart(of: user).cart.version == 1)
@@ -98,14 +98,14 @@ struct SyncTests {
     stores.shop.put("A")
     let user = CartOwner.anyUser()
     try stores.add(user, "A")
-    _ = try stores.synchronizer.sync(user)
+    _ = try stores.persister.sync(user)
     let history = try stores.carts.histories.current()
     let claim = try stores.archive.claim([(user, nil)], in: history)[user]
     try stores.add(user, "A")
-    let first = try stores.synchronizer.sync([user])
+    let first = try stores.persister.sync([user])
     #expect(first.raised == 1 && first.versions.isEmpty)
     #expect(try stores.redis.hash(of: user)?.epoch ?? 0 > claim?.epoch ?? .max)
-    #expect(try stores.synchronizer.sync(user) == 2)
+    #expect(try stores.persister.sync(user) == 2)
     try stores.expectEqual(user)
   }
 
@@ -115,14 +115,14 @@ struct SyncTests {
     stores.shop.put("A")
     let user = CartOwner.anyUser()
     try stores.add(user, "A")
-    _ = try stores.synchronizer.sync(user)
+    _ = try stores.persister.sync(user)
     try stores.redis.removeAll()
     try stores.add(user, "A")
     #expect(try stores.store.cart(of: user).cart.version == 1_000_001)
     try stores.redis.removeAll()
     let restored = try stores.store.cart(of: user).cart
     #expect(restored.version == 2_000_000 && restored.lines.map(\.quantity) == [1])
-    _ = try stores.synchronizer.sync(user)
+    _ = try stores.persister.sync(user)
     try stores.expectEqual(user)
   }
 
@@ -133,19 +133,19 @@ struct SyncTests {
     stores.shop.put("A")
     let user = CartOwner.anyUser()
     try stores.add(user, "A")
-    _ = try stores.synchronizer.sync(user)
+    _ = try stores.persister.sync(user)
     let history = try stores.carts.histories.current()
     // As in a database that was put back, where another process was faster.
     try stores.archive.connection.execute(
       "UPDATE redis_lineages SET number = number + 1 WHERE replication_id = '\(history.replicationID)'", label: "test")
     let other = try TwoStores(configuration, schema: stores.schema)
-    try other.redis.run("DEL", other.redis.keys.lineage)
+    try other.redis.run("DEL", other.redis.keys.history)
     other.redis.close()
     other.shop.put("A")
     try other.add(user, "A")
     // It may have had versions that this database does not know.
-    #expect(try stores.synchronizer.sync(user) == 1_000_001)
-    #expect(try stores.carts.histories.current().lineage == history.lineage + 1)
+    #expect(try stores.persister.sync(user) == 1_000_001)
+    #expect(try stores.carts.histories.current().number == history.number + 1)
     try stores.expectEqual(user)
   }
 
@@ -157,19 +157,19 @@ struct SyncTests {
     let (ahead, behind) = (CartOwner.anyUser(), CartOwner.anyUser())
     try stores.add(ahead, "A")
     try stores.add(behind, "A")
-    _ = try stores.synchronizer.sync([ahead, behind])
+    _ = try stores.persister.sync([ahead, behind])
     try stores.add(ahead, "A")
-    let lineage = try stores.redis.hash(of: ahead)?.lineage ?? 0
+    let former = try stores.redis.hash(of: ahead)?.history ?? 0
     server.kill(SIGKILL)
     try server.start()
     let confirmed = try stores.store.cart(of: ahead).cart
     #expect(confirmed.version == 1_000_000 && confirmed.lines.map(\.quantity) == [2])
-    #expect(try stores.redis.hash(of: ahead)?.lineage ?? 0 > lineage)
+    #expect(try stores.redis.hash(of: ahead)?.history ?? 0 > former)
     // As an older snapshot of Redis would have it.
     try stores.redis.run("HSET", stores.key(of: behind), "#v", "0", "=A", "9|1|1|1|main|100|AAAAAAAAAAAAAAAA")
     let restored = try stores.store.cart(of: behind).cart
     #expect(restored.version == 1_000_000 && restored.lines.map(\.quantity) == [1])
-    _ = try stores.synchronizer.sync([ahead, behind])
+    _ = try stores.persister.sync([ahead, behind])
     try stores.expectEqual(ahead)
     try stores.expectEqual(behind)
   }
@@ -182,19 +182,19 @@ struct SyncTests {
     let user = CartOwner.anyUser()
     try stores.add(user, "A", 5)
     try stores.add(user, "B", 2)
-    _ = try stores.synchronizer.sync(user)
+    _ = try stores.persister.sync(user)
     let lines = try stores.store.cart(of: user).cart.lines
     let take = CartCommand.take([
       TakenLine(sku: "A", quantity: 3, born: lines[0].born), TakenLine(sku: "B", quantity: 2, born: lines[1].born),
     ])
     try stores.schema.command(user, 10, after: 0, take)
     try stores.add(user, "A", 1)
-    #expect(try stores.restorer.courier.deliver(to: user))
-    #expect(try stores.restorer.courier.deliver(to: user))
+    #expect(try stores.restorer.delivery.deliver(to: user))
+    #expect(try stores.restorer.delivery.deliver(to: user))
     let cart = try stores.store.cart(of: user).cart
     #expect(cart.lines.map(\.quantity) == [3] && cart.version == 4)
     #expect(try stores.schema.rows("SELECT count(*) FROM cart_inbox") == [["1"]])
-    _ = try stores.synchronizer.sync(user)
+    _ = try stores.persister.sync(user)
     #expect(try stores.schema.rows("SELECT count(*) FROM cart_inbox") == [["0"]])
     try stores.expectEqual(user)
     // One that Redis loses before it was delivered follows the cart out of PostgreSQL.
@@ -231,7 +231,7 @@ extension PostgresSchema {
     stores.shop.put("A")
     let user = CartOwner.anyUser()
     try stores.add(user, "A", 3)
-    _ = try stores.synchronizer.sync(user)
+    _ = try stores.persister.sync(user)
     let workers = try (0..<8).map { _ in
       try TwoStores(RedisTesting.configuration(prefix: stores.redis.keys.prefix), schema: stores.schema)
     }
@@ -256,20 +256,20 @@ extension PostgresSchema {
     let stores = try TwoStores()
     let user = CartOwner.anyUser()
     let history = try stores.carts.histories.current()
-    #expect(try stores.carts.hold([user], token: "first", in: history)[0] != nil)
-    #expect(try stores.carts.hold([user], token: "second", in: history)[0] == nil)
+    #expect(try stores.carts.leaseRestore([user], token: "first", in: history)[0] != nil)
+    #expect(try stores.carts.leaseRestore([user], token: "second", in: history)[0] == nil)
     try stores.carts.release([user], token: "second", in: history)
-    #expect(try stores.carts.hold([user], token: "second", in: history)[0] == nil)
+    #expect(try stores.carts.leaseRestore([user], token: "second", in: history)[0] == nil)
     try stores.carts.release([user], token: "first", in: history)
-    #expect(try stores.carts.hold([user], token: "second", in: history)[0] != nil)
+    #expect(try stores.carts.leaseRestore([user], token: "second", in: history)[0] != nil)
     // One who has died is waited for no longer than PostgreSQL may take.
-    let hold = stores.redis.keys.hold(of: user)
+    let hold = stores.redis.keys.restoreLease(of: user)
     try stores.redis.run("PEXPIRE", hold, String(10_000 - RedisCarts.undisturbedMilliseconds))
-    #expect(try stores.carts.hold([user], token: "third", in: history)[0] != nil)
-    #expect(try stores.carts.hold([user], token: "fourth", in: history)[0] == nil)
+    #expect(try stores.carts.leaseRestore([user], token: "third", in: history)[0] != nil)
+    #expect(try stores.carts.leaseRestore([user], token: "fourth", in: history)[0] == nil)
     // One that has more time left than it was given: Redis's clock has stepped back.
     try stores.redis.run("PEXPIRE", hold, "3600000")
-    #expect(try stores.carts.hold([user], token: "fourth", in: history)[0] != nil)
+    #expect(try stores.carts.leaseRestore([user], token: "fourth", in: history)[0] != nil)
   }
 
   @Test("A copy of before a command that found nothing to do does not take the place of one that has followed it")
@@ -278,7 +278,7 @@ extension PostgresSchema {
     stores.shop.put("A")
     let user = CartOwner.anyUser()
     try stores.add(user, "A")
-    _ = try stores.synchronizer.sync(user)
+    _ = try stores.persister.sync(user)
     let before = try #require(try stores.redis.hash(of: user))
     let usedAt = stores.redis.now
     var after = before
@@ -320,7 +320,7 @@ extension PostgresSchema {
     let written = try stores.archive.write([(hash, stores.redis.now)])
     try stores.carts.markPersisted([hash], tag: written.lineage.tag, in: history)
     #expect(try stores.redis.run("ZCARD", stores.redis.keys.dirty) == "1")
-    _ = try stores.synchronizer.sync(guest)
+    _ = try stores.persister.sync(guest)
     #expect(try stores.archive.row(of: guest)?.hash.state == .merging)
     #expect(try stores.redis.run("ZCARD", stores.redis.keys.dirty) == "0")
   }

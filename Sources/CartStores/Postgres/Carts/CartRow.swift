@@ -7,7 +7,7 @@ package struct CartRow: Equatable, Sendable {
   /// The copy; its epoch is the copy's own. What only Redis knows (its lineage, what is persisted) is at its default.
   package var hash: CartHash
   /// The highest epoch that was handed out for this cart.
-  package var fence: Int64
+  package var maximumEpoch: Int64
   /// The last command that was put into the cart's inbox.
   package var lastCommand: Int64
   /// Redis let go of the cart as it is here.
@@ -30,7 +30,7 @@ extension CartRow {
   /// - Throws: ``StoreError/Code/corrupt``.
   init(_ rows: borrowing PostgresResult, _ row: Int) throws(StoreError) {
     guard let owner = CartOwner(kind: rows.text(row, 0) ?? "", id: rows.text(row, 1) ?? ""),
-      let fence = rows.integer(row, 2), let epoch = rows.integer(row, 3), let version = rows.integer(row, 4),
+      let maximumEpoch = rows.integer(row, 2), let epoch = rows.integer(row, 3), let version = rows.integer(row, 4),
       let clock = rows.integer(row, 6), let lines = rows.text(row, 7),
       let ring = rows.text(row, 8).flatMap(Self.ring(hex:)), let lastCommand = rows.integer(row, 9),
       let applied = rows.integer(row, 10), let state = rows.integer(row, 11).flatMap(CartHash.State.init),
@@ -50,7 +50,7 @@ extension CartRow {
     hash.mergedInto = rows.text(row, 12)
     hash.cookieRenewedSecond = rows.integer(row, 14) ?? 0
     hash.ring = ring
-    self.fence = fence
+    self.maximumEpoch = maximumEpoch
     self.lastCommand = lastCommand
     self.isReleased = isReleased
   }

@@ -12,7 +12,7 @@ package final class PostgresCarts {
 
   /// The place of this database in time; see ``DatabaseLineage``.
   package func lineage() throws(StoreError) -> DatabaseLineage {
-    let rows = try read(Self.lineage, [])
+    let rows = try run(Self.lineage, [])
     guard let tag = rows.text(0, 0), let number = rows.integer(0, 1) else { throw Self.incomplete.storeError }
     return DatabaseLineage(tag: tag, number: number)
   }
@@ -21,13 +21,13 @@ package final class PostgresCarts {
 
   /// The copy of one cart, or `nil`; nothing is claimed by it.
   package func row(of owner: CartOwner) throws(StoreError) -> CartRow? {
-    let rows = try read(Self.row, [.text(owner.kind), .text(owner.id)])
+    let rows = try run(Self.row, [.text(owner.kind), .text(owner.id)])
     return rows.rowCount == 0 ? nil : try CartRow(rows, 0)
   }
 
   /// What the database commands a cart after the command numbered `number`, in order.
   package func commands(for owner: CartOwner, after number: Int64) throws(StoreError) -> [InboxCommand] {
-    let rows = try read(Self.commands, [.text(owner.kind), .text(owner.id), .integer(number)])
+    let rows = try run(Self.commands, [.text(owner.kind), .text(owner.id), .integer(number)])
     var commands: [InboxCommand] = []
     for row in 0..<rows.rowCount { commands.append(try InboxCommand(rows, row)) }
     return commands
@@ -42,7 +42,7 @@ package final class PostgresCarts {
   func ownersWithCommands(
     olderThan milliseconds: Int, after moment: Int64, limit: Int
   ) throws(StoreError) -> (owners: [CartOwner], next: Int64?) {
-    let rows = try read(Self.waiting, [.integer(milliseconds), .integer(moment), .integer(limit)])
+    let rows = try run(Self.waiting, [.integer(milliseconds), .integer(moment), .integer(limit)])
     var owners: [CartOwner] = []
     var met: Set<CartOwner> = []
     for owner in Self.owners(rows) where met.insert(owner).inserted { owners.append(owner) }
@@ -51,12 +51,12 @@ package final class PostgresCarts {
 
   /// The owners of all copies that may be served, in the order of their keys, from the one after `last`.
   package func owners(after last: CartOwner?, limit: Int) throws(StoreError) -> [CartOwner] {
-    Self.owners(try read(Self.page, [.text(last?.kind ?? ""), .text(last?.id ?? ""), .integer(limit)]))
+    Self.owners(try run(Self.page, [.text(last?.kind ?? ""), .text(last?.id ?? ""), .integer(limit)]))
   }
 
   /// How many owners ``owners(after:limit:)`` gives in all.
   package func count(after last: CartOwner?) throws(StoreError) -> Int {
-    Int(try read(Self.pageCount, [.text(last?.kind ?? ""), .text(last?.id ?? "")]).integer(0, 0) ?? 0)
+    Int(try run(Self.pageCount, [.text(last?.kind ?? ""), .text(last?.id ?? "")]).integer(0, 0) ?? 0)
   }
 
   private static func owners(_ rows: borrowing PostgresResult) -> [CartOwner] {
@@ -92,17 +92,17 @@ package final class PostgresCarts {
   ) throws(StoreError) -> [CartOwner: Claim] {
     let all = Owners(owners.map(\.owner))
     return try inTransaction(lockTimeout: connection.configuration.rowLockTimeout) { () throws(StoreError) in
-      _ = try read(Self.add, all.parameters + [.booleans(owners.map { $0.place != nil })])
-      let rows = try read(Self.lock, all.parameters)
+      _ = try run(Self.add, all.parameters + [.booleans(owners.map { $0.place != nil })])
+      let rows = try run(Self.lock, all.parameters)
       try confirm(history)
       var claims: [CartOwner: Claim] = [:]
       for row in 0..<rows.rowCount {
         let row = try CartRow(rows, row)
         guard let owner = row.hash.cart.owner else { continue }
-        claims[owner] = Claim(row: row, epoch: row.fence)
+        claims[owner] = Claim(row: row, epoch: row.maximumEpoch)
       }
       if claims.isEmpty { return claims }
-      let raised = try read(
+      let raised = try run(
         Self.raise,
         all.parameters + [
           .integers(owners.map { $0.place?.epoch ?? -1 }), .integers(owners.map { $0.place?.version ?? -1 }),
@@ -128,7 +128,7 @@ package final class PostgresCarts {
     /// The database holds a newer one.
     case older
     /// A higher epoch was handed out.
-    case fenced
+    case outranked
     /// The guest's cart was merged: there is nothing to keep any more.
     case merged
     /// It could not be written now: somebody else has locked the row, or a merge was begun since the copy was read. It is
@@ -165,7 +165,7 @@ package final class PostgresCarts {
   ///   - since: where the database was when it was last seen in that lane. One that has gone back gets a new tag.
   func write(_ copies: [Copy], lane: Int, since: DatabaseLineage) throws(StoreError) -> Written {
     if copies.isEmpty {
-      let rows = try read(Self.advance, [.integer(lane), .integer(since.number)])
+      let rows = try run(Self.advance, [.integer(lane), .integer(since.number)])
       return Written(outcomes: [], lineage: try Self.lineage(rows, 0))
     }
     let parameters = Self.columns(of: copies) + [.integer(lane), .integer(since.number)]
@@ -178,7 +178,7 @@ package final class PostgresCarts {
   /// Drops the commands that the database's copies contain.
   private func dropDelivered(_ copies: [Copy]) throws(StoreError) {
     let owners = Owners(copies.lazy.map(\.hash).filter { $0.inboxNumber > 0 || $0.state == .merged }.map(\.cart.owner))
-    if !owners.isEmpty { _ = try read(Self.delivered, owners.parameters) }
+    if !owners.isEmpty { _ = try run(Self.delivered, owners.parameters) }
   }
 
   /// Reads a tag and the number behind it; 0 where there is none.
@@ -196,7 +196,7 @@ package final class PostgresCarts {
   private func persist(
     _ copies: [Copy], _ statement: PostgresStatement, _ parameters: [PostgresParameter]
   ) throws(StoreError) -> Written {
-    let rows = try read(statement, parameters)
+    let rows = try run(statement, parameters)
     var outcomes = [Persisted?](repeating: nil, count: copies.count)
     for row in 0..<rows.rowCount {
       guard let position = rows.integer(row, 0), (1...Int64(copies.count)).contains(position) else { continue }
@@ -209,10 +209,10 @@ package final class PostgresCarts {
 
   /// Why some copies were not written.
   private func explain(_ copies: [Copy], _ outcomes: inout [Persisted?]) throws(StoreError) {
-    let rows = try read(Self.places, Owners(copies.map(\.hash.cart.owner)).parameters)
+    let rows = try run(Self.places, Owners(copies.map(\.hash.cart.owner)).parameters)
     for row in 0..<rows.rowCount {
       guard let position = rows.integer(row, 0), (1...Int64(copies.count)).contains(position),
-        let fence = rows.integer(row, 1), let isMerged = rows.boolean(row, 2), let epoch = rows.integer(row, 3),
+        let maximumEpoch = rows.integer(row, 1), let isMerged = rows.boolean(row, 2), let epoch = rows.integer(row, 3),
         let version = rows.integer(row, 4), let applied = rows.integer(row, 5)
       else { continue }
       let index = Int(position) - 1
@@ -220,8 +220,8 @@ package final class PostgresCarts {
       let hash = copies[index].hash
       if isMerged {
         outcomes[index] = .merged
-      } else if fence > hash.epoch {
-        outcomes[index] = .fenced
+      } else if maximumEpoch > hash.epoch {
+        outcomes[index] = .outranked
       } else if (epoch, version, applied) > (hash.epoch, hash.cart.version, hash.inboxNumber) {
         outcomes[index] = .older
       }
@@ -233,7 +233,7 @@ package final class PostgresCarts {
   /// - Throws: ``StoreError``, never with ``StoreError/Code/corrupt``: no cart is to blame.
   func tryToPersist() throws(StoreError) {
     do throws(StoreError) {
-      try takingBack { () throws(StoreError) in _ = try read(Self.tryToPersist, []) }
+      try takingBack { () throws(StoreError) in _ = try run(Self.tryToPersist, []) }
     } catch {
       guard error.code == .corrupt else { throw error }
       throw StoreError(.unavailable, error.message, wasReached: true)
@@ -243,7 +243,7 @@ package final class PostgresCarts {
   /// Marks that Redis has let go of a cart as the database has it; does nothing where it has another copy.
   package func release(_ hash: CartHash) throws(StoreError) {
     guard let owner = hash.cart.owner else { return }
-    _ = try read(
+    _ = try run(
       Self.release, [.text(owner.kind), .text(owner.id), .integer(hash.epoch), .integer(hash.cart.version)])
   }
 
@@ -255,7 +255,7 @@ package final class PostgresCarts {
   /// - Returns: how many were removed, and where to go on; `nil` when there are no more rows.
   func sweep(after place: String?, limit: Int) throws(StoreError) -> (removed: Int, next: String?) {
     let parts = (place ?? "").split(separator: ":", maxSplits: 1).map(String.init)
-    let rows = try read(
+    let rows = try run(
       Self.sweep, [.text(parts.first ?? ""), .text(parts.count == 2 ? parts[1] : ""), .integer(limit)])
     let isThrough = rows.integer(0, 0) ?? 0 < Int64(limit)
     let next = "\(rows.text(0, 2) ?? ""):\(rows.text(0, 3) ?? "")"
@@ -303,7 +303,7 @@ package final class PostgresCarts {
   }
 
   /// Everything here may be done twice, so that no outcome is in doubt.
-  func read(_ statement: PostgresStatement, _ parameters: [PostgresParameter]) throws(StoreError) -> PostgresResult {
+  func run(_ statement: PostgresStatement, _ parameters: [PostgresParameter]) throws(StoreError) -> PostgresResult {
     do throws(PostgresError) {
       return try connection.query(statement, parameters)
     } catch {

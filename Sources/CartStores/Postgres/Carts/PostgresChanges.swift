@@ -9,11 +9,11 @@ extension PostgresCarts {
     if events.isEmpty { return }
     let parameters = Self.columns(of: events)
     do throws(StoreError) {
-      _ = try read(Self.record, parameters)
+      _ = try run(Self.record, parameters)
     } catch {
       // It may be that a month has no partition, which is a broken constraint.
       guard error.code == .corrupt, try makeMonths(of: events) else { throw error }
-      _ = try read(Self.record, parameters)
+      _ = try run(Self.record, parameters)
     }
   }
 
@@ -21,7 +21,7 @@ extension PostgresCarts {
   private func makeMonths(of events: [CartEvent]) throws(StoreError) -> Bool {
     var months: [Substring: Int64] = [:]
     for event in events { months[event.at.rfc3339.prefix(7)] = event.at.milliseconds }
-    let missing = try read(Self.missingMonths, [.integers(months.values.map { $0 })])
+    let missing = try run(Self.missingMonths, [.integers(months.values.map { $0 })])
     for row in 0..<missing.rowCount { try ensureMonth(missing.integer(row, 0) ?? 0) }
     return missing.rowCount > 0
   }
@@ -29,15 +29,15 @@ extension PostgresCarts {
   /// Tries the locks that a new partition needs, and does not wait for them: what comes behind who waits would wait too.
   private func ensureMonth(_ moment: Int64) throws(StoreError) {
     try inTransaction { () throws(StoreError) in
-      _ = try read(Self.hurry, [])
-      _ = try read(Self.ensureMonth, [.integer(moment)])
+      _ = try run(Self.hurry, [])
+      _ = try run(Self.ensureMonth, [.integer(moment)])
     }
   }
 
   /// Whether a change could be recorded now: one is, and taken back.
   func tryToRecord(at moment: Timestamp) throws(StoreError) {
     try takingBack { () throws(StoreError) in
-      _ = try read(Self.tryToRecord, [.integer(moment.milliseconds)])
+      _ = try run(Self.tryToRecord, [.integer(moment.milliseconds)])
     }
   }
 
@@ -49,7 +49,7 @@ extension PostgresCarts {
   package func changes(
     of owner: CartOwner, sku: SKU? = nil, since: Timestamp? = nil, limit: Int
   ) throws(StoreError) -> [RecordedChange] {
-    let rows = try read(
+    let rows = try run(
       Self.changes,
       [.text(owner.kind), .text(owner.id), .text(sku?.text), .integer(since?.milliseconds), .integer(limit)])
     var changes: [RecordedChange] = []
@@ -74,17 +74,17 @@ extension PostgresCarts {
 
   /// Makes the partitions of the record for this month and the next two, if nobody holds locks that this needs.
   package func prepareMonths() throws(StoreError) {
-    let missing = try read(Self.monthsToCome, [])
+    let missing = try run(Self.monthsToCome, [])
     for row in 0..<missing.rowCount { try ensureMonth(missing.integer(row, 0) ?? 0) }
   }
 
   /// Drops the partitions of months that ended more than `months` months ago, if nobody is reading the record.
   package func dropMonths(before months: Int) throws(StoreError) {
-    let rows = try read(Self.oldMonths, [.integer(months)])
+    let rows = try run(Self.oldMonths, [.integer(months)])
     for row in 0..<rows.rowCount {
       guard let name = rows.text(row, 0) else { continue }
       try inTransaction { () throws(StoreError) in
-        _ = try read(Self.hurry, [])
+        _ = try run(Self.hurry, [])
         do throws(PostgresError) {
           try connection.execute("DROP TABLE IF EXISTS \(name)", label: "drop a month")
         } catch {

@@ -4,7 +4,7 @@ package import CartDomain
 extension PostgresCarts {
   /// - Parameter replicationID: the history whose number is looked up.
   func records(of replicationID: String) throws(StoreError) -> RedisRecords {
-    let rows = try read(Self.histories, [.text(replicationID)])
+    let rows = try run(Self.histories, [.text(replicationID)])
     guard let shop = rows.text(0, 0) else { throw Self.incomplete.storeError }
     var records = RedisRecords(shop: shop, hasCarts: rows.boolean(0, 1) ?? false, own: rows.integer(0, 2))
     if let number = rows.integer(0, 3) {
@@ -20,22 +20,22 @@ extension PostgresCarts {
   package func records() throws(StoreError) -> RedisRecords { try records(of: "") }
 
   /// The number of the newest history; `nil` if there is none.
-  func newestLineage() throws(StoreError) -> Int64? { try read(Self.newest, []).integer(0, 0) }
+  func newestHistory() throws(StoreError) -> Int64? { try run(Self.newest, []).integer(0, 0) }
 
   /// Registers a Redis as ``RedisAdmission`` says. Of several at once one comes first, and the others find what it did.
   ///
   /// - Returns: what became of it, and what is known after that.
   func admit(_ redis: RedisCandidate) throws(StoreError) -> (RedisAdmission, RedisRecords) {
     try inTransaction { () throws(StoreError) in
-      _ = try read(Self.lockHistories, [])
+      _ = try run(Self.lockHistories, [])
       let admission = RedisAdmission(redis, try records(of: redis.replicationID))
       switch admission {
       case .known, .superseded, .refused: break
-      case .begun: _ = try read(Self.begin, Self.columns(of: redis) + [.integer(nil)])
-      case .reinstated(let number): _ = try read(Self.begin, Self.columns(of: redis) + [.integer(number)])
+      case .begun: _ = try run(Self.begin, Self.columns(of: redis) + [.integer(nil)])
+      case .reinstated(let number): _ = try run(Self.begin, Self.columns(of: redis) + [.integer(number)])
       case .resumed(let number):
-        _ = try read(Self.forget, [.text(redis.replicationID), .integer(number)])
-        _ = try read(Self.resume, Self.columns(of: redis) + [.integer(number)])
+        _ = try run(Self.forget, [.text(redis.replicationID), .integer(number)])
+        _ = try run(Self.resume, Self.columns(of: redis) + [.integer(number)])
       }
       return (admission, try records(of: redis.replicationID))
     }
@@ -48,7 +48,7 @@ extension PostgresCarts {
   /// Notes what an older cartd has not.
   func describe(_ redis: RedisCandidate, in records: RedisRecords) throws(StoreError) {
     guard let newest = records.newest, newest.location.isEmpty || newest.runID.isEmpty else { return }
-    _ = try read(Self.describe, Self.columns(of: redis))
+    _ = try run(Self.describe, Self.columns(of: redis))
   }
 
   /// Whoever takes hold of a cart makes sure that its history is the newest. Redis does not count as closed any more, if
@@ -57,7 +57,7 @@ extension PostgresCarts {
   /// - Throws: ``StoreError`` if a newer history is registered, or this one is not known.
   func confirm(_ history: RedisHistory) throws(StoreError) {
     if history == .unregistered { return }
-    if try read(Self.confirm, [.integer(history.lineage)]).integer(0, 0) == history.lineage { return }
+    if try run(Self.confirm, [.integer(history.number)]).integer(0, 0) == history.number { return }
     refused = history
     throw Self.outdated.storeError
   }
@@ -68,14 +68,14 @@ extension PostgresCarts {
   ///
   /// - Returns: false if another history is the newest.
   func close(_ history: RedisHistory, with word: String) throws(StoreError) -> Bool {
-    try read(Self.close, [.integer(history.lineage), .text(word)]).affectedRows == 1
+    try run(Self.close, [.integer(history.number), .text(word)]).affectedRows == 1
   }
 
   /// - Returns: the number of the newest history.
-  func open(_ word: String) throws(StoreError) -> Int64? { try read(Self.open, [.text(word)]).integer(0, 0) }
+  func open(_ word: String) throws(StoreError) -> Int64? { try run(Self.open, [.text(word)]).integer(0, 0) }
 
   /// - Returns: false if it was opened again.
-  func drain(_ word: String) throws(StoreError) -> Bool { try read(Self.drain, [.text(word)]).affectedRows == 1 }
+  func drain(_ word: String) throws(StoreError) -> Bool { try run(Self.drain, [.text(word)]).affectedRows == 1 }
 
   /// Lets a Redis follow the one that speaks for the shop now.
   ///
@@ -84,7 +84,7 @@ extension PostgresCarts {
   ///   - number: of the newest history that was looked at.
   /// - Returns: false if there is a newer one by now.
   func permit(_ name: String, after number: Int64) throws(StoreError) -> Bool {
-    try read(Self.permit, [.text(name), .integer(number)]).affectedRows == 1
+    try run(Self.permit, [.text(name), .integer(number)]).affectedRows == 1
   }
 
   // MARK: Statements

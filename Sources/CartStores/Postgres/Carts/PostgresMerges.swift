@@ -8,14 +8,14 @@ extension PostgresCarts {
     /// The guest's cart was merged before.
     case mergedBefore
     /// A higher epoch was handed out for the guest's cart.
-    case fenced
+    case outranked
     /// The guest's cart is commanded to do something that it has not done: an order has taken lines of it.
     case behind
   }
 
   /// Whether a guest's cart was merged.
   func isMerged(_ guest: GuestCartID) throws(StoreError) -> Bool {
-    try read(Self.findMerge, [.text(guest.text)]).rowCount > 0
+    try run(Self.findMerge, [.text(guest.text)]).rowCount > 0
   }
 
   /// Records a merge: the guest's cart is spent, the user's is commanded to take its lines in, and the guest's orders
@@ -42,8 +42,8 @@ extension PostgresCarts {
     in history: RedisHistory
   ) throws(StoreError) -> MergeRecord {
     let both = Owners([guest, user]).parameters
-    _ = try read(Self.add, both + [.texts(["t", "t"])])
-    let rows = try read(Self.lock, both)
+    _ = try run(Self.add, both + [.texts(["t", "t"])])
+    let rows = try run(Self.lock, both)
     try confirm(history)
     var last: Int64 = 0
     for row in 0..<rows.rowCount {
@@ -51,11 +51,11 @@ extension PostgresCarts {
       if row.hash.cart.owner == user { last = row.lastCommand }
       guard row.hash.cart.owner == guest else { continue }
       if row.hash.state == .merged { return .mergedBefore }
-      if row.fence > hash.epoch { return .fenced }
+      if row.maximumEpoch > hash.epoch { return .outranked }
       if row.lastCommand > hash.inboxNumber { return .behind }
     }
     let command = CartCommand.merge(merge)
-    let recorded = try read(
+    let recorded = try run(
       Self.recordMerge,
       [
         .text(guest.id), .text(user.id), .text(merge.strategy.rawValue), .integer(last), .text(command.action),
@@ -70,14 +70,14 @@ extension PostgresCarts {
   /// - Parameter orderKeysDays: for so many days keys of orders are kept.
   /// - Returns: how many were removed; at most `limit`.
   func removeOldMerges(orderKeysDays: Int, limit: Int) throws(StoreError) -> Int {
-    try read(Self.removeOldMerges, [.integer(orderKeysDays), .integer(limit)]).affectedRows
+    try run(Self.removeOldMerges, [.integer(orderKeysDays), .integer(limit)]).affectedRows
   }
 
   /// Guests' carts that somebody has begun to merge, and has not ended for so long, in the order of their ids.
   ///
   /// - Parameter id: only those behind this one.
   func guestsBeingMerged(for milliseconds: Int, after id: String, limit: Int) throws(StoreError) -> [CartOwner] {
-    let rows = try read(Self.beingMerged, [.integer(milliseconds), .text(id), .integer(limit)])
+    let rows = try run(Self.beingMerged, [.integer(milliseconds), .text(id), .integer(limit)])
     return (0..<rows.rowCount).compactMap { CartOwner(kind: "guest", id: rows.text($0, 0) ?? "") }
   }
 

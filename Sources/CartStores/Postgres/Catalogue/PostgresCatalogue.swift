@@ -30,23 +30,23 @@ package final class PostgresCatalogue: CatalogueSource {
     return found
   }
 
-  package func generation() throws(StoreError) -> Int64 {
-    let rows = try query(Self.generation, [])
-    guard rows.rowCount == 1, let generation = rows.integer(0, 0) else { throw Self.corrupt }
-    return generation
+  package func catalogueVersion() throws(StoreError) -> Int64 {
+    let rows = try query(Self.catalogueVersion, [])
+    guard rows.rowCount == 1, let catalogueVersion = rows.integer(0, 0) else { throw Self.corrupt }
+    return catalogueVersion
   }
 
   package func changed(
     after place: CataloguePlace
   ) throws(StoreError) -> (products: [Product], next: CataloguePlace?) {
     let rows = try query(
-      Self.changed, [.integer(place.generation), .text(place.sku), .integer(Self.batchSize)])
+      Self.changed, [.integer(place.catalogueVersion), .text(place.sku), .integer(Self.batchSize)])
     var products: [Product] = []
     products.reserveCapacity(rows.rowCount)
     for row in 0..<rows.rowCount { products.append(try Self.product(rows, row)) }
     guard rows.rowCount == Self.batchSize, let last = products.last else { return (products, nil) }
-    guard let generation = rows.integer(rows.rowCount - 1, 0) else { throw Self.corrupt }
-    return (products, CataloguePlace(generation: generation, sku: last.content.sku.text))
+    guard let catalogueVersion = rows.integer(rows.rowCount - 1, 0) else { throw Self.corrupt }
+    return (products, CataloguePlace(catalogueVersion: catalogueVersion, sku: last.content.sku.text))
   }
 
   private static let batchSize = 500
@@ -71,7 +71,7 @@ package final class PostgresCatalogue: CatalogueSource {
     let stock = rows.integer(row, 15)
     guard stock.map({ $0 >= 0 }) ?? true else { throw corrupt }
     return Product(
-      revision: revision, stock: stock.map(Int.init), generation: rows.integer(row, 16) ?? 0,
+      revision: revision, stock: stock.map(Int.init), catalogueVersion: rows.integer(row, 16) ?? 0,
       moved: rows.integer(row, 17) ?? 0)
   }
 
@@ -119,7 +119,7 @@ package final class PostgresCatalogue: CatalogueSource {
     JOIN product_revisions r ON r.revision = w.revision
     """)
 
-  private static let generation = PostgresStatement(
+  private static let catalogueVersion = PostgresStatement(
     "catalogue_generation", "SELECT generation FROM catalogue_state WHERE is_only_row")
 
   private static let changed = PostgresStatement(

@@ -9,7 +9,7 @@ struct PostgresCatalogueStaging {
     var added: Int
     var changed: Int
     /// Of the catalogue, after it.
-    var generation: Int64
+    var catalogueVersion: Int64
     /// The last change of stock that is to follow; `nil` where there is none.
     var lastStockChange: Int64?
   }
@@ -49,7 +49,7 @@ struct PostgresCatalogueStaging {
     return (0..<rows.rowCount).compactMap { row in rows.text(row, 0).flatMap { SKU($0) } }
   }
 
-  /// Changes the catalogue. A product whose content stays as it is keeps its generation.
+  /// Changes the catalogue. A product whose content stays as it is keeps its catalogue version.
   func apply() throws(PostgresError) -> Applied {
     try connection.execute(Self.nameRevisions, label: "name revisions")
     _ = try connection.query(Self.keepRevisions)
@@ -64,9 +64,9 @@ struct PostgresCatalogueStaging {
     let added = try connection.query(Self.insert, [.integer(next)]).affectedRows
     _ = try connection.query(Self.beginStock)
     let isChanged = updated + added > 0
-    if isChanged { _ = try connection.query(Self.raiseGeneration, [.integer(next)]) }
+    if isChanged { _ = try connection.query(Self.raiseCatalogueVersion, [.integer(next)]) }
     return Applied(
-      products: products, added: added, changed: changed, generation: isChanged ? next : last,
+      products: products, added: added, changed: changed, catalogueVersion: isChanged ? next : last,
       lastStockChange: lastStockChange)
   }
 
@@ -244,7 +244,7 @@ struct PostgresCatalogueStaging {
     WHERE NOT EXISTS (SELECT FROM products p WHERE p.sku = s.sku)
     """)
 
-  private static let raiseGeneration = PostgresStatement(
+  private static let raiseCatalogueVersion = PostgresStatement(
     "stage_raise_generation", "UPDATE catalogue_state SET generation = $1")
 
   private static let count = PostgresStatement("stage_count", "SELECT count(*) FROM staged")

@@ -3,7 +3,7 @@ package import CartDomain
 extension PostgresOrders {
   /// An order of whomever's; `nil` where there is none.
   package func order(_ id: OrderID) throws(StoreError) -> Order? {
-    let rows = try archive.read(Self.one, [.text(id.text)])
+    let rows = try archive.run(Self.one, [.text(id.text)])
     if rows.rowCount == 0 { return nil }
     var orders = [try Self.order(rows, 0).order]
     try addLines(to: &orders)
@@ -14,7 +14,7 @@ extension PostgresOrders {
   package func orders(
     of owner: CartOwner, before: OrderCursor?, limit: Int
   ) throws(StoreError) -> OrderPage {
-    let rows = try archive.read(
+    let rows = try archive.run(
       Self.page,
       [
         .text(owner.kind), .text(owner.id), .integer(before?.placed), .text(before?.id.text), .integer(limit + 1),
@@ -49,7 +49,7 @@ extension PostgresOrders {
 
   func addLines(to orders: inout [Order]) throws(StoreError) {
     if orders.isEmpty { return }
-    let rows = try archive.read(Self.lines, [.texts(orders.map(\.id.text))])
+    let rows = try archive.run(Self.lines, [.texts(orders.map(\.id.text))])
     for row in 0..<rows.rowCount {
       guard let position = rows.integer(row, 0), (1...Int64(orders.count)).contains(position),
         let sku = rows.text(row, 1).flatMap(SKU.init), let merchant = rows.text(row, 2).flatMap(MerchantID.init),

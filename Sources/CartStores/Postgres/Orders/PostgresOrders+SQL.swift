@@ -30,7 +30,7 @@ extension PostgresOrders {
   /// reads what is sold. Only the cart's row is locked. Parameters 1 to 14 are the cart's, 15 and 16 its owner, 17 the
   /// key, 18 the request's hash, 19 the SKUs.
   static let ground = PostgresStatement(
-    "order_ground",
+    "order_inputs",
     """
     WITH claim AS MATERIALIZED (\(claim(kind: "$15", id: "$16", key: "$17", request: "$18"))),
     copies AS (\(PostgresCarts.copies) WHERE (SELECT is_held AND order_id IS NULL FROM claim)),

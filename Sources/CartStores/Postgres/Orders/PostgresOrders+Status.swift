@@ -25,7 +25,7 @@ extension PostgresOrders {
       }
       if order.status == .cancelled { return (.done(order), []) }
       if order.status != .placed || (owner != nil && isOld) { return (.refused(order), []) }
-      let moved = try StockMovement.all(in: archive.read(Self.cancel, [.text(id.text)]))
+      let moved = try StockMovement.all(in: archive.run(Self.cancel, [.text(id.text)]))
       var cancelled = order
       cancelled.status = .cancelled
       return (.done(cancelled), moved)
@@ -40,7 +40,7 @@ extension PostgresOrders {
       case .cancelled: return .refused(order)
       case .accepted: return .done(order)
       case .placed:
-        _ = try archive.read(Self.accept, [.text(id.text)])
+        _ = try archive.run(Self.accept, [.text(id.text)])
         order.status = .accepted
         return .done(order)
       }
@@ -48,7 +48,7 @@ extension PostgresOrders {
   }
 
   private func lockOrder(_ id: OrderID, seconds: Int) throws(StoreError) -> (Order, isOld: Bool)? {
-    let rows = try archive.read(Self.lockOrder, [.text(id.text), .integer(seconds)])
+    let rows = try archive.run(Self.lockOrder, [.text(id.text), .integer(seconds)])
     if rows.rowCount == 0 { return nil }
     var orders = [try Self.order(rows, 0).order]
     try addLines(to: &orders)
@@ -59,7 +59,7 @@ extension PostgresOrders {
   ///
   /// - Returns: how many were removed; at most `limit`.
   package func removeOldKeys(olderThanDays days: Int, limit: Int) throws(StoreError) -> Int {
-    try archive.read(Self.removeOldKeys, [.integer(days), .integer(limit)]).affectedRows
+    try archive.run(Self.removeOldKeys, [.integer(days), .integer(limit)]).affectedRows
   }
 
   /// Runs a transaction that may be repeated as a whole; repeats it where only another one was in its way.

@@ -25,7 +25,7 @@ package final class PostgresOrders {
   /// Takes hold of a key within a transaction. The keys of guests that were merged into a user count as that user's
   /// where they stand for the same wish: he may have logged in between a wish and its repetition.
   func claim(_ key: OrderKey, of owner: CartOwner) throws(StoreError) -> Claim {
-    try Self.claim(try archive.read(Self.claimKey, Self.words(key, owner)))
+    try Self.claim(try archive.run(Self.claimKey, Self.arguments(key, owner)))
   }
 
   private static func claim(_ rows: borrowing PostgresResult) throws(StoreError) -> Claim {
@@ -35,7 +35,7 @@ package final class PostgresOrders {
     return .used(id)
   }
 
-  private static func words(_ key: OrderKey, _ owner: CartOwner) -> [PostgresParameter] {
+  private static func arguments(_ key: OrderKey, _ owner: CartOwner) -> [PostgresParameter] {
     [.text(owner.kind), .text(owner.id), .text(key.text), .text(hex(key.request))]
   }
 
@@ -53,7 +53,7 @@ package final class PostgresOrders {
   }
 
   /// What an order is made of; the cart's row is locked until the transaction ends.
-  struct Ground {
+  struct OrderInputs {
     var offers: [SKU: Offer] = [:]
     /// The last command that was put into the cart's inbox.
     var lastCommand: Int64
@@ -65,7 +65,7 @@ package final class PostgresOrders {
     case claimed(Claim)
     /// The database has another copy of the cart, and holds to it.
     case notPersisted
-    case ready(Ground)
+    case ready(OrderInputs)
   }
 
   /// Takes hold of an order's key, keeps its cart, whose row is locked until the transaction ends, and reads what is
@@ -75,14 +75,14 @@ package final class PostgresOrders {
   func prepare(
     _ key: OrderKey, of owner: CartOwner, _ hash: CartHash, usedAt: Timestamp, _ skus: [SKU], in history: RedisHistory
   ) throws(StoreError) -> Preparation {
-    let rows = try archive.read(
+    let rows = try archive.run(
       Self.ground,
-      PostgresCarts.columns(of: [(hash, usedAt)]) + Self.words(key, owner) + [.texts(skus.map(\.text))])
+      PostgresCarts.columns(of: [(hash, usedAt)]) + Self.arguments(key, owner) + [.texts(skus.map(\.text))])
     let claim = try Self.claim(rows)
     guard claim == .free else { return .claimed(claim) }
     guard let lastCommand = rows.integer(0, 3) else { return .notPersisted }
-    if rows.integer(0, 4) != history.lineage { try archive.confirm(history) }
-    var ground = Ground(lastCommand: lastCommand)
+    if rows.integer(0, 4) != history.number { try archive.confirm(history) }
+    var ground = OrderInputs(lastCommand: lastCommand)
     for row in 0..<rows.rowCount {
       guard let name = rows.text(row, 5) else { continue }
       guard let sku = SKU(name), let revision = rows.text(row, 6).flatMap({ RevisionID($0) }) else {
@@ -96,7 +96,7 @@ package final class PostgresOrders {
   /// How much of each SKU the owner's orders that stand have taken.
   func purchases(of owner: CartOwner, _ skus: [SKU]) throws(StoreError) -> [SKU: Int] {
     if skus.isEmpty { return [:] }
-    let rows = try archive.read(Self.purchases, [.text(owner.kind), .text(owner.id), .texts(skus.map(\.text))])
+    let rows = try archive.run(Self.purchases, [.text(owner.kind), .text(owner.id), .texts(skus.map(\.text))])
     var bought: [SKU: Int] = [:]
     for row in 0..<rows.rowCount {
       guard let sku = rows.text(row, 0).flatMap(SKU.init), let quantity = rows.integer(row, 1) else {
@@ -142,7 +142,7 @@ package final class PostgresOrders {
   func write(_ draft: Draft) throws(StoreError) -> Writing {
     let order = draft.order
     let skus = order.lines.map { Optional($0.sku.text) }
-    let rows = try archive.read(
+    let rows = try archive.run(
       Self.place,
       [
         .text(order.id.text), .text(order.owner.kind), .text(order.owner.id), .text(order.total.currency.code),
@@ -167,7 +167,7 @@ package final class PostgresOrders {
 
   /// Corrects the version of the cart after an order.
   func note(cartVersion: Int64, of id: OrderID) throws(StoreError) {
-    _ = try archive.read(Self.noteVersion, [.text(id.text), .integer(cartVersion)])
+    _ = try archive.run(Self.noteVersion, [.text(id.text), .integer(cartVersion)])
   }
 
   static let corrupt = StoreError(.corrupt, "PostgreSQL: an order can't be read")

@@ -6,12 +6,12 @@ package import CartDomain
 ///
 ///     =<SKU>   quantity|selected|born|line version|merchant|unit price|revision, the merchant percent-encoded
 ///     +<SKU>   the client's own keys, compact JSON; only where there are any
-///     #v       version           #l  lineage            #e  epoch
+///     #v       version           #l  history            #e  epoch
 ///     #c       currency          #u  clock, the last `born` given
 ///     #x, #k   of a guest: the second of the cart's end, the second of the cookie's last renewal
 ///     #p, #d   persisted version and the database lineage it is persisted in
 ///     #i       number of the last inbox command applied
-///     #h       1 where a line may be heavier than ``lightLine``
+///     #h       1 where a line may be heavier than ``largeLineThreshold``
 ///     #s, #o   state (1 merging, 2 merged); how and into which user's it merges: `sum user-id`
 ///     #t       time at which the bucket of lines is full again (limit.lua); no part of what is kept for good
 ///     #r0–#r3  the ring of retry keys, newest first, 12 bytes each
@@ -27,7 +27,7 @@ package struct CartHash: Equatable, Sendable {
   }
 
   package var cart: Cart
-  package var lineage: Int64 = 0
+  package var history: Int64 = 0
   package var epoch: Int64 = 0
   package var persistedVersion: Int64 = 0
   package var databaseLineage: String?
@@ -86,7 +86,7 @@ extension CartHash {
     case UInt8(ascii: "u"): cart.clock = try value.decimal()
     case UInt8(ascii: "x"): cart.expiresAt = try Self.timestamp(second: value.decimal())
     case UInt8(ascii: "k"): cookieRenewedSecond = try value.decimal()
-    case UInt8(ascii: "l"): lineage = try value.decimal()
+    case UInt8(ascii: "l"): history = try value.decimal()
     case UInt8(ascii: "e"): epoch = try value.decimal()
     case UInt8(ascii: "p"): persistedVersion = try value.decimal()
     case UInt8(ascii: "d"): databaseLineage = try value.string()
@@ -173,7 +173,7 @@ extension CartHash {
       fields.append(text)
     }
     put("#v", cart.version)
-    put("#l", lineage)
+    put("#l", history)
     put("#e", epoch)
     put("#c", cart.currency?.code)
     put("#u", cart.clock)
@@ -184,7 +184,7 @@ extension CartHash {
     put("#i", inboxNumber)
     put("#s", state.rawValue)
     put("#o", mergedInto)
-    put("#h", cart.lines.contains { Int64($0.quantity) * $0.unitPrice > Self.lightLine } ? 1 : 0)
+    put("#h", cart.lines.contains { Int64($0.quantity) * $0.unitPrice > Self.largeLineThreshold } ? 1 : 0)
     let bytes = ring.flatMap { $0.key + $0.request }
     for (part, start) in stride(from: 0, to: bytes.count, by: Self.ringPart).enumerated() {
       fields.append("#r\(part)")
@@ -202,7 +202,7 @@ extension CartHash {
 
   /// A line's total up to which as many lines as a cart may have stay within the greatest total: only a cart with a
   /// heavier one need be added up at a change.
-  static let lightLine = Money.maximumTotal / Int64(Cart.maximumLines)
+  static let largeLineThreshold = Money.maximumTotal / Int64(Cart.maximumLines)
 
   /// Bytes of the ring in one field.
   private static let ringPart = entriesInPart * (RetryKey.keyBytes + RetryKey.requestBytes)
@@ -219,7 +219,7 @@ extension CartHash {
   }
 
   private static func line(_ sku: SKU, _ value: Span<UInt8>) throws(StoreError) -> LineItem {
-    var parts = BarSeparated()
+    var parts = PipeSeparated()
     guard let quantity = parts.number(value),
       (1...Int64(LineItem.maximumQuantity)).contains(quantity),
       let selected = parts.number(value), selected <= 1, let born = parts.number(value),

@@ -46,7 +46,7 @@ package final class CartLists {
       let command = RedisCommand(
         "ZRANGE", key(list), start, latest.map { "\($0.milliseconds)" } ?? "+inf",
         "BYSCORE", "LIMIT", "0", String(count), "WITHSCORES")
-      let found = try names(connection.exchange(command, .reading))
+      let found = try names(connection.exchange(command, .idempotent))
       let fresh = found.filter { $0.score != start || passed.utf8.lexicographicallyPrecedes($0.name.utf8) }
       // More carts than the limit may have the time at which the last page has ended.
       if fresh.isEmpty, found.count == count {
@@ -90,7 +90,7 @@ package final class CartLists {
   }
 
   package func count(_ list: List) throws(StoreError) -> Int {
-    try connection.exchange(RedisCommand("ZCARD", key(list)), .reading).read(0) { value in Int(value.integer ?? 0) }
+    try connection.exchange(RedisCommand("ZCARD", key(list)), .idempotent).read(0) { value in Int(value.integer ?? 0) }
   }
 
   /// Puts carts on a list at `time`; those that are on it stay where they are.
@@ -110,7 +110,7 @@ package final class CartLists {
   package func note(_ reason: String?, of owner: CartOwner) throws(StoreError) {
     let (key, cart) = (connection.keys.reasons, connection.keys.cart(of: owner))
     let command = reason.map { RedisCommand("HSET", key, cart, $0) } ?? RedisCommand("HDEL", key, cart)
-    try connection.carryOutAnyway(command, on: key).check(0)
+    try connection.runAllowingOOM(command, on: key).check(0)
   }
 
   /// Why carts are refused; `nil` for those of which that is not known.
@@ -118,7 +118,7 @@ package final class CartLists {
     if owners.isEmpty { return [] }
     var command = RedisCommand("HMGET", connection.keys.reasons)
     for owner in owners { command.append(connection.keys.cart(of: owner)) }
-    return try connection.exchange(command, .reading).read(0) { list throws(StoreError) in
+    return try connection.exchange(command, .idempotent).read(0) { list throws(StoreError) in
       var reasons: [String?] = []
       for index in owners.indices {
         reasons.append(try list.element(index) { value throws(StoreError) in try value.string() })
@@ -134,7 +134,7 @@ package final class CartLists {
   private func change(_ name: String, _ list: List, _ words: [String]) throws(StoreError) {
     var command = RedisCommand(name, key(list))
     for word in words { command.append(word) }
-    try connection.carryOutAnyway(command, on: key(list)).check(0)
+    try connection.runAllowingOOM(command, on: key(list)).check(0)
   }
 
   /// Some of the carts that Redis has, by SCAN: a cart may be met twice, none is left out that is there all the time.
@@ -144,7 +144,7 @@ package final class CartLists {
   package func scan(after place: String?) throws(StoreError) -> (owners: [CartOwner], next: String?) {
     // A `*` or a bracket in the prefix finds more than it should, and what is no cart's key is passed over.
     let command = RedisCommand("SCAN", place ?? "0", "MATCH", connection.keys.prefix + "cart:*", "COUNT", "1000")
-    let replies = try connection.exchange(command, .reading)
+    let replies = try connection.exchange(command, .idempotent)
     return try replies.read(0) { answer throws(StoreError) in
       var owners: Set<CartOwner> = []
       try answer.element(1) { names throws(StoreError) in

@@ -1,10 +1,10 @@
 import CartDomain
 
-/// A change in the words of its script.
+/// A change in the arguments of its script.
 struct ChangeArguments {
   let script: RedisScript
-  /// The words behind the ones that all scripts share.
-  let words: RedisCommand
+  /// The arguments behind the ones that all scripts share.
+  let arguments: RedisCommand
 
   /// The products stand in for the catalogue: those of ``CartChange/skusToLookUp(in:)``.
   ///
@@ -12,35 +12,35 @@ struct ChangeArguments {
   ///   - now: Redis's time; sale windows are judged at it.
   ///   - touchLimit: as in ``RedisCartStore``.
   init(_ change: CartChange, products: [SKU: Product], at now: Timestamp, touchLimit: Int) {
-    var words = RedisCommand()
+    var arguments = RedisCommand()
     switch change {
     case .add(let entries):
       script = .add
-      for entry in Self.united(entries) { words.append(entry, product: products[entry.sku], at: now) }
+      for entry in Self.united(entries) { arguments.append(entry, product: products[entry.sku], at: now) }
     case .edit(let sku, let edit):
       script = edit.clientData.bringsData ? .editWithData : .edit
-      words.append(sku, edit, product: products[sku], at: now)
+      arguments.append(sku, edit, product: products[sku], at: now)
     case .remove(let filter):
       script = .remove
-      words.append(touchLimit)
-      words.append(filter)
+      arguments.append(touchLimit)
+      arguments.append(filter)
     case .select(let flag, let filter):
       script = .select
-      words.append(touchLimit)
-      words.append(flag ? "1" : "0")
-      words.append(filter)
+      arguments.append(touchLimit)
+      arguments.append(flag ? "1" : "0")
+      arguments.append(filter)
     case .acknowledgePrices(let filter):
       script = .acknowledge
-      words.append(touchLimit)
-      words.append(products.count)
+      arguments.append(touchLimit)
+      arguments.append(products.count)
       for (sku, product) in products {
-        words.append(sku.text)
-        words.append(product.content.unitPrice.currency.code)
-        words.append(CartHash.tail(of: product))
+        arguments.append(sku.text)
+        arguments.append(product.content.unitPrice.currency.code)
+        arguments.append(CartHash.tail(of: product))
       }
-      words.append(filter)
+      arguments.append(filter)
     }
-    self.words = words
+    self.arguments = arguments
   }
 
   /// One entry for each SKU, in the order of their first: quantities add up, the last client data stands.

@@ -7,7 +7,7 @@ package final class RedisCartStore: CartStore {
   /// Know whether Redis may be used.
   package let histories: RedisHistories
   private let restorer: CartRestorer?
-  private let synchronizer: CartSynchronizer?
+  private let persister: CartPersister?
   private let merger: CartMerger?
   private let touchLimit: Int
   /// Told of carts that were brought back.
@@ -31,10 +31,10 @@ package final class RedisCartStore: CartStore {
     restorer = archive.map { [histories, connection] archive in
       CartRestorer(RedisCarts(connection, histories: histories), archive: archive)
     }
-    let synchronizer = restorer.map { CartSynchronizer($0) }
-    self.synchronizer = synchronizer
+    let persister = restorer.map { CartPersister($0) }
+    self.persister = persister
     merger = restorer.flatMap { restorer in
-      synchronizer.map { CartMerger(restorer, synchronizer: $0, catalogue: catalogue) }
+      persister.map { CartMerger(restorer, persister: $0, catalogue: catalogue) }
     }
   }
 
@@ -42,9 +42,9 @@ package final class RedisCartStore: CartStore {
   ///
   /// - Parameter cancelWithin: seconds for which a shopper may cancel an order.
   package func checkout(cancelWithin: Int) -> Checkout? {
-    guard let restorer, let synchronizer, let merger else { return nil }
+    guard let restorer, let persister, let merger else { return nil }
     return Checkout(
-      restorer, synchronizer: synchronizer, merger: merger, catalogue: catalogue, cancelWithin: cancelWithin)
+      restorer, persister: persister, merger: merger, catalogue: catalogue, cancelWithin: cancelWithin)
   }
 
   package func cart(of owner: CartOwner) throws(StoreError) -> CartReading {
@@ -72,8 +72,8 @@ package final class RedisCartStore: CartStore {
   }
 
   package func sync(_ owner: CartOwner) throws(StoreError) -> Int64 {
-    guard let synchronizer else { return try read(owner)?.cart.version ?? 0 }
-    return try synchronizer.sync(owner)
+    guard let persister else { return try read(owner)?.cart.version ?? 0 }
+    return try persister.sync(owner)
   }
 
   package func merge(
@@ -86,11 +86,11 @@ package final class RedisCartStore: CartStore {
   package func precheck(
     _ owner: CartOwner, retryKey: RetryKey?, condition: VersionCondition?
   ) throws(StoreError) -> ChangeReading {
-    var terms = CartTerms(owner: owner)
-    terms.retryKey = retryKey
-    terms.condition = condition
+    var header = ScriptHeader(owner: owner)
+    header.retryKey = retryKey
+    header.condition = condition
     for _ in 0..<Self.attempts {
-      let (answer, hash) = try run(.touch, RedisCommand(), on: terms)
+      let (answer, hash) = try run(.touch, RedisCommand(), on: header)
       func reading(_ outcome: ChangeReading.Outcome) -> ChangeReading {
         ChangeReading(outcome: outcome, reading: CartReading(cart: hash?.cart ?? Cart(owner: owner)))
       }
@@ -105,7 +105,7 @@ package final class RedisCartStore: CartStore {
       default: return reading(.unchanged)
       }
     }
-    throw Self.unsettled
+    throw Self.tooManyAttempts
   }
 
   private func cartAtWork(of owner: CartOwner) throws(StoreError) -> CartReading {
@@ -115,7 +115,7 @@ package final class RedisCartStore: CartStore {
     let renewed = hash.cookieRenewedSecond * 1000 + Cart.renewalIntervalMilliseconds
     guard owner.isGuest, connection.now.milliseconds >= renewed else { return CartReading(cart: hash.cart) }
     // A cart that can be read but not renewed is shown all the same.
-    guard let (answer, hash) = try? run(.touch, RedisCommand(), on: CartTerms(owner: owner)), let touched = hash,
+    guard let (answer, hash) = try? run(.touch, RedisCommand(), on: ScriptHeader(owner: owner)), let touched = hash,
       answer.status == .changed || answer.status == .unchanged
     else {
       return CartReading(cart: hash.cart)
@@ -126,18 +126,18 @@ package final class RedisCartStore: CartStore {
   package func change(_ request: ChangeRequest) throws(StoreError) -> ChangeReading {
     let owner = request.owner
     let started = RedisClock.monotonic
-    var otherGenerations = 0
+    var otherVersions = 0
     var wasLate = false
     for _ in 0..<Self.attempts {
       let skus = try skusToLookUp(for: request)
-      let (products, generation) = skus.isEmpty ? ([:], nil) : try lookUp(skus)
+      let (products, catalogueVersion) = skus.isEmpty ? ([:], nil) : try lookUp(skus)
       let now = try connection.currentTime()
-      let arguments = ChangeArguments(request.change, products: products, at: now, touchLimit: touchLimit)
-      var terms = CartTerms(request)
-      if restorer == nil, case .add = request.change, !owner.isGuest { terms.mayCreate = true }
+      let change = ChangeArguments(request.change, products: products, at: now, touchLimit: touchLimit)
+      var header = ScriptHeader(request)
+      if restorer == nil, case .add = request.change, !owner.isGuest { header.mayCreate = true }
       // After two catalogues that were not the current one the third is taken as it is.
-      if otherGenerations < 2 { terms.generation = generation }
-      let (answer, hash) = try run(arguments.script, arguments.words, on: terms)
+      if otherVersions < 2 { header.catalogueVersion = catalogueVersion }
+      let (answer, hash) = try run(change.script, change.arguments, on: header)
       let cart = hash?.cart ?? Cart(owner: owner)
       func reading(_ outcome: ChangeReading.Outcome) -> ChangeReading {
         ChangeReading(outcome: outcome, reading: CartReading(cart: cart, isCookieDue: answer.isCookieDue))
@@ -163,7 +163,7 @@ package final class RedisCartStore: CartStore {
         try merger.end(owner)
       case .full: throw StoreError(.unavailable, "Redis: memory is short")
       case .gap, .outdated, .closed, .superseded: throw .unexpectedReply
-      case .otherGeneration: otherGenerations += 1
+      case .otherCatalogueVersion: otherVersions += 1
       case .late:
         // Redis's clock was not where it was thought to be; by now it is known.
         guard !wasLate, RedisClock.monotonic - started < connection.timeoutMilliseconds else {
@@ -172,56 +172,56 @@ package final class RedisCartStore: CartStore {
         wasLate = true
       }
     }
-    throw Self.unsettled
+    throw Self.tooManyAttempts
   }
 }
 
 extension RedisCartStore {
-  /// Reads a cart, and the catalogue's generation in the same round trip.
+  /// Reads a cart, and the catalogue's version in the same round trip.
   private func read(_ owner: CartOwner) throws(StoreError) -> CartHash? {
     let commands = [
       RedisCommand("HGETALL", connection.keys.cart(of: owner)),
-      RedisCommand("MGET", connection.keys.generation, connection.keys.pressure),
+      RedisCommand("MGET", connection.keys.catalogueVersion, connection.keys.pressure),
     ]
     for _ in 0..<Self.attempts {
       let found = try histories.within { history throws(StoreError) -> (hash: CartHash?, isCurrent: Bool) in
-        let replies = try connection.exchange(commands, .reading, in: history.required)
-        let (generation, gate) = try replies.read(1) { both throws(StoreError) in
+        let replies = try connection.exchange(commands, .idempotent, in: history.required)
+        let (catalogueVersion, gate) = try replies.read(1) { both throws(StoreError) in
           (
-            try both.element(0) { value throws(StoreError) in try value.generation() },
+            try both.element(0) { value throws(StoreError) in try value.catalogueVersion() },
             try both.element(1) { value throws(StoreError) in RedisGate(try value.string()) }
           )
         }
-        catalogue.note(generation: generation)
+        catalogue.note(catalogueVersion: catalogueVersion)
         // Another Redis may know this cart in a later state.
-        if case .superseded = gate { _ = try histories.heed(.superseded) }
+        if case .superseded = gate { _ = try histories.handle(.superseded) }
         let hash = try replies.read(0) { fields throws(StoreError) in try CartHash(owner: owner, fields: fields) }
-        return (hash, hash?.lineage == history.lineage)
+        return (hash, hash?.history == history.number)
       }
       if found.isCurrent { return found.hash }
       if found.hash == nil, try isKnownAbsent(owner) { return nil }
       if try !restore(owner) { return nil }
     }
-    throw Self.unsettled
+    throw Self.tooManyAttempts
   }
 
   /// Runs a script on a cart; opens Redis for it where it is closed.
   ///
   /// - Returns: its answer, and the cart as it is after it; `nil` where there is none.
   private func run(
-    _ script: RedisScript, _ words: RedisCommand, on terms: CartTerms
+    _ script: RedisScript, _ own: RedisCommand, on header: ScriptHeader
   ) throws(StoreError) -> (answer: ScriptAnswer, hash: CartHash?) {
-    let keys = connection.keys.forChange(of: terms.owner)
+    let keys = connection.keys.forChange(of: header.owner)
     for _ in 0..<Self.attempts {
       _ = try connection.currentTime()
       let sent = RedisClock.monotonic
       let (answer, hash) = try histories.within { history throws(StoreError) in
-        var arguments = terms.words(history: history, deadline: connection.deadline)
-        arguments.append(words: words)
+        var arguments = header.arguments(history: history, deadline: connection.deadline)
+        arguments.append(contentsOf: own)
         return try connection.evaluate(script, keys: keys, arguments: arguments, in: history.required) {
           answer, cart throws(StoreError) in
           do throws(StoreError) {
-            return (try ScriptAnswer(answer), try CartHash(owner: terms.owner, fields: cart))
+            return (try ScriptAnswer(answer), try CartHash(owner: header.owner, fields: cart))
           } catch {
             // The script has run; what it made can't be read.
             throw StoreError(error.code, error.message, isOutcomeUnknown: true)
@@ -229,10 +229,10 @@ extension RedisCartStore {
         }
       }
       connection.learnTime(answer.time, sent: sent)
-      catalogue.note(generation: answer.generation)
-      if try !histories.heed(answer.status) { return (answer, hash) }
+      catalogue.note(catalogueVersion: answer.catalogueVersion)
+      if try !histories.handle(answer.status) { return (answer, hash) }
     }
-    throw Self.unsettled
+    throw Self.tooManyAttempts
   }
 
   /// Where Redis has no cart, or none that may be trusted, every path comes here.
@@ -254,11 +254,11 @@ extension RedisCartStore {
   /// Who is not through by then has met others that bring the same cart back, again and again.
   private static let attempts = 100
 
-  private static let unsettled = StoreError(.unavailable, "the cart does not come to rest")
+  private static let tooManyAttempts = StoreError(.unavailable, "the cart kept changing during every attempt")
 
-  private func lookUp(_ skus: [SKU]) throws(StoreError) -> (products: [SKU: Product], generation: Int64?) {
-    let (products, generation) = try catalogue.current(skus)
-    return (products, generation)
+  private func lookUp(_ skus: [SKU]) throws(StoreError) -> (products: [SKU: Product], catalogueVersion: Int64?) {
+    let (products, catalogueVersion) = try catalogue.current(skus)
+    return (products, catalogueVersion)
   }
 
   /// An acknowledgement of what a filter names must know the lines first.

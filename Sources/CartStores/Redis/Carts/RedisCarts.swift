@@ -28,7 +28,7 @@ package final class RedisCarts {
   func read(_ owners: [CartOwner], in history: RedisHistory) throws(StoreError) -> [Present] {
     var commands: [RedisCommand] = []
     for owner in owners { commands += question(for: owner) }
-    let replies = try connection.exchange(commands, .reading, in: history.required)
+    let replies = try connection.exchange(commands, .idempotent, in: history.required)
     var found: [Present] = []
     for (index, owner) in owners.enumerated() { found.append(try present(owner, replies, 2 * index, in: history)) }
     return found
@@ -36,7 +36,7 @@ package final class RedisCarts {
 
   /// How many fields each cart has, about as many as lines: one round trip.
   func sizes(of owners: [CartOwner]) throws(StoreError) -> [Int] {
-    let replies = try connection.exchange(owners.map { RedisCommand("HLEN", keys.cart(of: $0)) }, .reading)
+    let replies = try connection.exchange(owners.map { RedisCommand("HLEN", keys.cart(of: $0)) }, .idempotent)
     // What is no hash has no size.
     return try owners.indices.map { index throws(StoreError) in
       replies.isError(index, code: "WRONGTYPE") ? 1 : Int(try replies.read(index) { value in value.integer ?? 1 })
@@ -47,7 +47,7 @@ package final class RedisCarts {
   func unpersisted(_ owners: [CartOwner], tag: String, in history: RedisHistory) throws(StoreError) -> [CartOwner] {
     if owners.isEmpty { return [] }
     let commands = owners.map { RedisCommand("HMGET", keys.cart(of: $0), "#l", "#v", "#p", "#d") }
-    let replies = try connection.exchange(commands, .reading, in: history.required)
+    let replies = try connection.exchange(commands, .idempotent, in: history.required)
     var found: [CartOwner] = []
     for (index, owner) in owners.enumerated() {
       if replies.isError(index, code: "WRONGTYPE") {
@@ -61,7 +61,7 @@ package final class RedisCarts {
         }
         return fields
       }
-      let isPersisted = fields[0] == String(history.lineage) && fields[1] == fields[2] && fields[3] == tag
+      let isPersisted = fields[0] == String(history.number) && fields[1] == fields[2] && fields[3] == tag
       if !isPersisted { found.append(owner) }
     }
     return found
@@ -85,7 +85,7 @@ package final class RedisCarts {
     guard let hash else { return .absent }
     let score = try replies.read(index + 1) { value throws(StoreError) in try value.string() }
     let usedAt = score.flatMap { Int64($0) }.map { Timestamp(milliseconds: $0) } ?? connection.now
-    return hash.lineage == history.lineage ? .current(hash, usedAt: usedAt) : .stale(hash, usedAt: usedAt)
+    return hash.history == history.number ? .current(hash, usedAt: usedAt) : .stale(hash, usedAt: usedAt)
   }
 
   private static let absentWord = "none"
@@ -93,19 +93,20 @@ package final class RedisCarts {
 
   /// Whether somebody has found lately that neither store has such a cart.
   func isKnownAbsent(_ owner: CartOwner, in history: RedisHistory) throws(StoreError) -> Bool {
-    let replies = try connection.exchange(RedisCommand("GET", keys.hold(of: owner)), .reading, in: history.required)
+    let replies = try connection.exchange(
+      RedisCommand("GET", keys.restoreLease(of: owner)), .idempotent, in: history.required)
     let word = try replies.read(0) { value throws(StoreError) in try value.string() }
-    return word == "\(Self.absentWord) \(history.lineage)" || word == "\(Self.spentWord) \(history.lineage)"
+    return word == "\(Self.absentWord) \(history.number)" || word == "\(Self.spentWord) \(history.number)"
   }
 
   /// Those of `owners` that Redis has not, or of another history.
   func missing(_ owners: [CartOwner], in history: RedisHistory) throws(StoreError) -> [CartOwner] {
     let commands = owners.map { RedisCommand("HGET", keys.cart(of: $0), "#l") }
-    let replies = try connection.exchange(commands, .reading, in: history.required)
+    let replies = try connection.exchange(commands, .idempotent, in: history.required)
     var missing: [CartOwner] = []
     for (index, owner) in owners.enumerated() {
       let lineage = try replies.read(index) { value throws(StoreError) in try value.string() }
-      if lineage != String(history.lineage) { missing.append(owner) }
+      if lineage != String(history.number) { missing.append(owner) }
     }
     return missing
   }
@@ -113,13 +114,13 @@ package final class RedisCarts {
   // MARK: Bringing back
 
   /// Holds the places of carts for whoever shows `token`, and reads what is there; `nil` where somebody else holds one.
-  func hold(_ owners: [CartOwner], token: String, in history: RedisHistory) throws(StoreError) -> [Present?] {
+  func leaseRestore(_ owners: [CartOwner], token: String, in history: RedisHistory) throws(StoreError) -> [Present?] {
     let calls = owners.map { owner in
       RedisScriptCall(
-        .hold, keys: [keys.hold(of: owner)],
-        arguments: RedisCommand(token, String(Self.holdMilliseconds), String(Self.undisturbedMilliseconds)))
+        .leaseRestore, keys: [keys.restoreLease(of: owner)],
+        arguments: RedisCommand(token, String(Self.leaseMilliseconds), String(Self.undisturbedMilliseconds)))
     }
-    let replies = try connection.evaluate(calls, .reading, in: history.required)
+    let replies = try connection.evaluate(calls, .idempotent, in: history.required)
     var found: [Present?] = try read(owners, in: history)
     for index in calls.indices {
       let isHeld = try replies.read(index) { value in value.integer } == 1
@@ -129,15 +130,17 @@ package final class RedisCarts {
   }
 
   /// Longer than a request waits for PostgreSQL.
-  private static let holdMilliseconds = 10_000
+  private static let leaseMilliseconds = 10_000
   /// As long as PostgreSQL may take for one statement; who has held a place for longer has died, or is about to give up.
   static let undisturbedMilliseconds = 2_500
 
   /// Lets go of the places that `token` holds.
   func release(_ owners: [CartOwner], token: String, in history: RedisHistory) throws(StoreError) {
     if owners.isEmpty { return }
-    let calls = owners.map { RedisScriptCall(.release, keys: [keys.hold(of: $0)], arguments: RedisCommand(token)) }
-    _ = try connection.evaluate(calls, .reading, in: history.required)
+    let calls = owners.map {
+      RedisScriptCall(.endLease, keys: [keys.restoreLease(of: $0)], arguments: RedisCommand(token))
+    }
+    _ = try connection.evaluate(calls, .idempotent, in: history.required)
   }
 
   /// What goes into the place of a cart.
@@ -168,8 +171,8 @@ package final class RedisCarts {
     var calls: [RedisScriptCall] = []
     for installation in installations {
       guard let owner = installation.hash.cart.owner else { continue }
-      var arguments = RedisCommand(token, String(history.lineage))
-      arguments.append(installation.compared?.lineage ?? 0)
+      var arguments = RedisCommand(token, String(history.number))
+      arguments.append(installation.compared?.history ?? 0)
       arguments.append(installation.compared?.epoch ?? 0)
       arguments.append(installation.compared?.cart.version ?? 0)
       if installation.isAbsence {
@@ -178,15 +181,16 @@ package final class RedisCarts {
       } else {
         arguments.append(installation.hash.cart.expiresAt.map { String($0.seconds) } ?? "")
         arguments.append(installation.usedAt.milliseconds)
-        arguments.append(words: installation.hash.fields)
+        arguments.append(contentsOf: installation.hash.fields)
       }
       let isNew = installation.compared == nil && !installation.isAbsence
       calls.append(
         RedisScriptCall(
-          isNew ? .install : .reinstall, keys: [keys.cart(of: owner), keys.hold(of: owner), keys.dirty, keys.active],
+          isNew ? .install : .reinstall,
+          keys: [keys.cart(of: owner), keys.restoreLease(of: owner), keys.dirty, keys.active],
           arguments: arguments))
     }
-    let replies = try connection.evaluate(calls, .reading, in: history.required)
+    let replies = try connection.evaluate(calls, .idempotent, in: history.required)
     var results: [Installed] = []
     for index in calls.indices {
       let text = try replies.read(index) { value throws(StoreError) in try value.string() }
@@ -202,7 +206,7 @@ package final class RedisCarts {
   func markPersisted(_ hashes: [CartHash], tag: String, in history: RedisHistory) throws(StoreError) {
     try run(hashes, .persisted, in: history) { hash in
       let fields = MarkedFields(hash)
-      var arguments = RedisCommand(String(history.lineage), fields.epoch, fields.version, fields.end)
+      var arguments = RedisCommand(String(history.number), fields.epoch, fields.version, fields.end)
       arguments.append(fields.ring)
       arguments.append(fields.command)
       arguments.append(fields.state)
@@ -226,16 +230,16 @@ package final class RedisCarts {
     return try run(hashes.map(\.hash), .raise, in: history) { hash in
       defer { index += 1 }
       return (
-        [keys.dirty], RedisCommand(String(history.lineage), MarkedFields(hash).epoch, String(epochs[index]))
+        [keys.dirty], RedisCommand(String(history.number), MarkedFields(hash).epoch, String(epochs[index]))
       )
     }
   }
 
   /// Has carts compared with PostgreSQL before their next use, if they are still as `hashes` say.
-  func distrust(_ hashes: [CartHash], in history: RedisHistory) throws(StoreError) {
-    try run(hashes, .distrust, in: history) { hash in
+  func invalidate(_ hashes: [CartHash], in history: RedisHistory) throws(StoreError) {
+    try run(hashes, .invalidate, in: history) { hash in
       let fields = MarkedFields(hash)
-      return ([], RedisCommand(String(history.lineage), fields.epoch, fields.version))
+      return ([], RedisCommand(String(history.number), fields.epoch, fields.version))
     }
   }
 
@@ -250,9 +254,9 @@ package final class RedisCarts {
       calls.append(
         RedisScriptCall(
           .evict, keys: [keys.cart(of: owner), keys.dirty, keys.active],
-          arguments: RedisCommand(String(history.lineage), tag, String(moment.milliseconds))))
+          arguments: RedisCommand(String(history.number), tag, String(moment.milliseconds))))
     }
-    let replies = try connection.evaluate(calls, .reading, in: history.required)
+    let replies = try connection.evaluate(calls, .idempotent, in: history.required)
     var gone: [Bool] = []
     for index in calls.indices { gone.append(try replies.read(index) { value in value.integer } == 1) }
     return gone
@@ -262,16 +266,16 @@ package final class RedisCarts {
   @discardableResult
   private func run(
     _ hashes: [CartHash], _ script: RedisScript, in history: RedisHistory,
-    _ arguments: (CartHash) -> (keys: [String], words: RedisCommand)
+    _ arguments: (CartHash) -> (keys: [String], arguments: RedisCommand)
   ) throws(StoreError) -> [Bool] {
     var calls: [RedisScriptCall] = []
     for hash in hashes {
       guard let owner = hash.cart.owner else { continue }
-      let (more, words) = arguments(hash)
-      calls.append(RedisScriptCall(script, keys: [keys.cart(of: owner)] + more, arguments: words))
+      let (more, arguments) = arguments(hash)
+      calls.append(RedisScriptCall(script, keys: [keys.cart(of: owner)] + more, arguments: arguments))
     }
     if calls.isEmpty { return [] }
-    let replies = try connection.evaluate(calls, .reading, in: history.required)
+    let replies = try connection.evaluate(calls, .idempotent, in: history.required)
     var done: [Bool] = []
     for index in calls.indices { done.append(try replies.read(index) { value in value.integer == 1 }) }
     return done
@@ -311,21 +315,21 @@ extension RedisCarts {
   func apply(
     _ command: InboxCommand, to hash: CartHash, in history: RedisHistory, after calls: [RedisScriptCall] = []
   ) throws(StoreError) -> Int64? {
-    var terms = CartTerms(owner: command.owner)
-    terms.requestID = command.requestID
-    var arguments = terms.words(history: history, deadline: connection.deadline)
+    var header = ScriptHeader(owner: command.owner)
+    header.requestID = command.requestID
+    var arguments = header.arguments(history: history, deadline: connection.deadline)
     arguments.append(command.number)
     arguments.append(command.previous)
     arguments.append(command.command.action)
     append(command.command, on: hash.cart, to: &arguments)
     let call = RedisScriptCall(.apply, keys: keys.forChange(of: command.owner), arguments: arguments)
-    let replies = try connection.evaluate(calls + [call], .reading, in: history.required)
+    let replies = try connection.evaluate(calls + [call], .idempotent, in: history.required)
     let answer = try replies.read(calls.count) { value throws(StoreError) in try ScriptAnswer(value) }
     switch answer.status {
     case .changed, .unchanged: return answer.version
     default:
       // Whoever opens Redis comes again, as after another change.
-      _ = try histories.heed(answer.status)
+      _ = try histories.handle(answer.status)
       return nil
     }
   }
@@ -338,16 +342,16 @@ extension RedisCarts {
     let fields = MarkedFields(hash)
     let replies = try connection.evaluate(
       .freeze, keys: [keys.cart(of: owner), keys.dirty],
-      arguments: RedisCommand(String(history.lineage), fields.epoch, fields.version, target), .reading,
+      arguments: RedisCommand(String(history.number), fields.epoch, fields.version, target), .idempotent,
       in: history.required)
     return try replies.read(0) { value in value.integer == 1 }
   }
 
   /// Leaves of a frozen cart only that it is spent.
-  func bury(_ owner: CartOwner, in history: RedisHistory) throws(StoreError) {
+  func leaveTombstone(_ owner: CartOwner, in history: RedisHistory) throws(StoreError) {
     let replies = try connection.evaluate(
-      .bury, keys: [keys.cart(of: owner), keys.dirty, keys.active],
-      arguments: RedisCommand(String(history.lineage), String(Installation.absenceSeconds)), .reading,
+      .leaveTombstone, keys: [keys.cart(of: owner), keys.dirty, keys.active],
+      arguments: RedisCommand(String(history.number), String(Installation.absenceSeconds)), .idempotent,
       in: history.required)
     try replies.check(0)
   }

@@ -12,7 +12,7 @@ struct ScriptAnswer {
     /// A rule was broken; the domain says which.
     case refused = "REFUSED"
     /// The change was reckoned with another catalogue than the current one. Nothing was done.
-    case otherGeneration = "GENERATION"
+    case otherCatalogueVersion = "GENERATION"
     /// Nobody waits for it any more. Nothing was done.
     case late = "LATE"
     /// Redis's memory is short: what would need more of it is not done.
@@ -36,8 +36,8 @@ struct ScriptAnswer {
   }
 
   let status: Status
-  /// The catalogue's generation as Redis has it; `nil` where it has none.
-  let generation: Int64?
+  /// The catalogue's version as Redis has it; `nil` where it has none.
+  let catalogueVersion: Int64?
   let isCookieDue: Bool
   /// Redis's time, milliseconds since 1970.
   let time: Int64
@@ -53,7 +53,7 @@ struct ScriptAnswer {
       let version = try reply.element(4, { value in value.integer })
     else { throw .unexpectedReply }
     self.status = status
-    generation = try reply.element(1) { value throws(StoreError) in try value.generation() }
+    catalogueVersion = try reply.element(1) { value throws(StoreError) in try value.catalogueVersion() }
     isCookieDue = due == 1
     self.time = time
     self.version = version
@@ -62,11 +62,11 @@ struct ScriptAnswer {
 }
 
 extension RedisValue {
-  /// The catalogue's generation; `nil` where there is none.
-  borrowing func generation() throws(StoreError) -> Int64? {
+  /// The catalogue's version; `nil` where there is none.
+  borrowing func catalogueVersion() throws(StoreError) -> Int64? {
     if isNull { return nil }
     guard let number = try withBytes({ span in Int64(decimal: span) }) ?? nil else {
-      throw StoreError(.corrupt, "Redis: the catalogue's generation")
+      throw StoreError(.corrupt, "Redis: the catalogue's version")
     }
     return number
   }

@@ -3,7 +3,7 @@ package import CartDomain
 // How the catalogue gets into Redis. What stands there is never older than its stamp says; a product that does not
 // stand there is asked of PostgreSQL. So every step may be left out, repeated or done by two at once.
 
-/// What Redis holds of a product: `revision|stock|generation|moved`, the stock empty where it is not counted. Generation
+/// What Redis holds of a product: `revision|stock|catalogueVersion|moved`, the stock empty where it is not counted. Generation
 /// and number of the last movement stand for those who write it.
 struct CatalogueEntry: Equatable, Sendable {
   var revision: RevisionID
@@ -11,7 +11,7 @@ struct CatalogueEntry: Equatable, Sendable {
 
   /// `nil` for garbage.
   init?(_ bytes: Span<UInt8>) {
-    var parts = BarSeparated()
+    var parts = PipeSeparated()
     guard let revision = parts.text(bytes).flatMap(RevisionID.init), let stock = parts.range(bytes) else { return nil }
     self.revision = revision
     if !stock.isEmpty {
@@ -23,7 +23,7 @@ struct CatalogueEntry: Equatable, Sendable {
   static func text(ofStock stock: Int?) -> String { stock.map { String(max(0, $0)) } ?? "" }
 
   static func text(of product: Product) -> String {
-    "\(product.revision.id.text)|\(text(ofStock: product.stock))|\(product.generation)|\(product.moved)"
+    "\(product.revision.id.text)|\(text(ofStock: product.stock))|\(product.catalogueVersion)|\(product.moved)"
   }
 }
 
@@ -31,10 +31,10 @@ extension RedisCatalogue {
   /// So many products go into one command.
   private static let batch = 500
 
-  /// Brings Redis up to PostgreSQL's catalogue: all that changed since the generation that Redis has, then the new
-  /// generation. Does nothing where Redis is up to date.
+  /// Brings Redis up to PostgreSQL's catalogue: all that changed since the catalogue version that Redis has, then the new
+  /// catalogue version. Does nothing where Redis is up to date.
   ///
-  /// - Parameter anew: all of it, because PostgreSQL was put back: the generation does not tell of stock that orders had
+  /// - Parameter anew: all of it, because PostgreSQL was put back: the catalogue version does not tell of stock that orders had
   ///   moved since, and Redis would hold the later movement for the truth.
   /// - Returns: the number of products that were sent.
   @discardableResult
@@ -67,9 +67,9 @@ extension RedisCatalogue {
       try send(products, target: round.target)
       sent += products.count
       guard let next else {
-        let keys = [connection.keys.published, connection.keys.generation]
+        let keys = [connection.keys.published, connection.keys.catalogueVersion]
         _ = try run(.advance, keys: keys, first: String(round.target), [])
-        distrustGeneration()
+        invalidateCatalogueVersion()
         return (sent, nil)
       }
       round.place = next
@@ -79,11 +79,12 @@ extension RedisCatalogue {
 
   /// - Returns: `nil` where Redis is up to date.
   private func beginRound(anew: Bool) throws(StoreError) -> PublishingRound? {
-    let target = try source.generation()
+    let target = try source.catalogueVersion()
     let replies = try connection.exchange(
-      [RedisCommand("GET", connection.keys.published), RedisCommand("GET", connection.keys.generation)], .reading)
-    let present = try replies.read(0) { value throws(StoreError) in try value.generation() }
-    let token = try replies.read(1) { value throws(StoreError) in try value.generation() }
+      [RedisCommand("GET", connection.keys.published), RedisCommand("GET", connection.keys.catalogueVersion)],
+      .idempotent)
+    let present = try replies.read(0) { value throws(StoreError) in try value.catalogueVersion() }
+    let token = try replies.read(1) { value throws(StoreError) in try value.catalogueVersion() }
     if present == target, token != nil, !anew { return nil }
     var since = present ?? 0
     if present == nil || token == nil || since > target || anew {
@@ -102,7 +103,7 @@ extension RedisCatalogue {
     }
   }
 
-  /// Makes known the stock that has moved: every worker sees it with the next answer of Redis. PostgreSQL's generation
+  /// Makes known the stock that has moved: every worker sees it with the next answer of Redis. PostgreSQL's catalogue version
   /// stays, so that orders don't wait for each other to raise it.
   ///
   /// - Returns: of how many products Redis had an older stock.
@@ -111,17 +112,17 @@ extension RedisCatalogue {
     let calls = publishing(moved)
     if calls.isEmpty { return 0 }
     try needOwn()
-    let replies = try connection.evaluate(calls, .reading)
+    let replies = try connection.evaluate(calls, .idempotent)
     var sent = 0
     for index in calls.indices {
       try replies.check(index)
       sent += Int(try replies.read(index) { value in value.integer } ?? 0)
     }
-    if sent > 0 { distrustGeneration() }
+    if sent > 0 { invalidateCatalogueVersion() }
     return sent
   }
 
-  /// What ``publishStock(_:)`` sends; afterwards the generation must be distrusted.
+  /// What ``publishStock(_:)`` sends; afterwards the catalogue version must be distrusted.
   func publishing(_ moved: [StockMovement]) -> [RedisScriptCall] {
     stride(from: 0, to: moved.count, by: Self.batch).map { start in
       var arguments = RedisCommand()
@@ -131,17 +132,17 @@ extension RedisCatalogue {
         arguments.append(movement.moved)
       }
       return RedisScriptCall(
-        .move, keys: [connection.keys.catalogue, connection.keys.generation], arguments: arguments)
+        .moveStock, keys: [connection.keys.catalogue, connection.keys.catalogueVersion], arguments: arguments)
     }
   }
 
-  /// Starts Redis's copy anew, empty, at a generation of PostgreSQL's: Redis has none, or one that PostgreSQL has not
+  /// Starts Redis's copy anew, empty, at a catalogue version of PostgreSQL's: Redis has none, or one that PostgreSQL has not
   /// reached because it was put back.
-  func restart(from present: Int64?, at generation: Int64) throws(StoreError) {
+  func restart(from present: Int64?, at catalogueVersion: Int64) throws(StoreError) {
     var arguments = RedisCommand(present.map { String($0) } ?? "")
-    arguments.append(generation)
-    let keys = [connection.keys.published, connection.keys.catalogue, connection.keys.generation]
-    let replies = try connection.evaluate(.reset, keys: keys, arguments: arguments, .reading)
+    arguments.append(catalogueVersion)
+    let keys = [connection.keys.published, connection.keys.catalogue, connection.keys.catalogueVersion]
+    let replies = try connection.evaluate(.reset, keys: keys, arguments: arguments, .idempotent)
     try replies.check(0)
   }
 
@@ -153,14 +154,14 @@ extension RedisCatalogue {
       command.append(revision.id.text)
       command.append(RevisionCodec.encode(revision.content))
     }
-    let replies = try connection.exchange(command, .reading)
+    let replies = try connection.exchange(command, .idempotent)
     try replies.check(0)
   }
 
   /// Lets Redis keep what PostgreSQL answered, if the catalogue stands where it did before.
-  func fill(_ products: [Product], at generation: Int64) throws(StoreError) {
-    let keys = [connection.keys.generation, connection.keys.catalogue]
-    _ = try run(.fill, keys: keys, first: String(generation), products[...])
+  func fill(_ products: [Product], at catalogueVersion: Int64) throws(StoreError) {
+    let keys = [connection.keys.catalogueVersion, connection.keys.catalogue]
+    _ = try run(.fill, keys: keys, first: String(catalogueVersion), products[...])
   }
 
   private func run(
@@ -171,13 +172,13 @@ extension RedisCatalogue {
       arguments.append(product.content.sku.text)
       arguments.append(CatalogueEntry.text(of: product))
     }
-    let replies = try connection.evaluate(script, keys: keys, arguments: arguments, .reading)
+    let replies = try connection.evaluate(script, keys: keys, arguments: arguments, .idempotent)
     try replies.check(0)
     return Int(try replies.read(0) { value in value.integer } ?? 0)
   }
 }
 
-/// How far the publishing of a generation has come.
+/// How far the publishing of a catalogue version has come.
 private struct PublishingRound {
   let target: Int64
   var place: CataloguePlace
@@ -187,12 +188,12 @@ private struct PublishingRound {
     self.place = place
   }
 
-  var text: String { "\(target)|\(place.generation)|\(place.sku)" }
+  var text: String { "\(target)|\(place.catalogueVersion)|\(place.sku)" }
 
   /// Reads ``text``; `nil` for anything else.
   init?(_ text: String) {
     let parts = text.split(separator: "|", maxSplits: 2, omittingEmptySubsequences: false)
-    guard parts.count == 3, let target = Int64(parts[0]), let generation = Int64(parts[1]) else { return nil }
-    self.init(target: target, place: CataloguePlace(generation: generation, sku: String(parts[2])))
+    guard parts.count == 3, let target = Int64(parts[0]), let catalogueVersion = Int64(parts[1]) else { return nil }
+    self.init(target: target, place: CataloguePlace(catalogueVersion: catalogueVersion, sku: String(parts[2])))
   }
 }

@@ -2,8 +2,8 @@ package import CartDomain
 
 /// The owner of catalogue and stock, PostgreSQL, as its copies in Redis and in the workers see it.
 ///
-/// Every committed change of what is sold raises the generation, and changes become visible in the order of their
-/// generations: once ``generation()`` has answered `g`, each change numbered `g` or below is visible to every later call.
+/// Every committed change of what is sold raises the catalogue version, and changes become visible in the order of their
+/// catalogue versions: once ``catalogue version()`` has answered `g`, each change numbered `g` or below is visible to every later call.
 /// (So whoever changes the catalogue takes its number under a lock that is held until the commit.) A stock that moves has
 /// a number of its own, ``Product/moved``.
 package protocol CatalogueSource: AnyObject {
@@ -14,7 +14,7 @@ package protocol CatalogueSource: AnyObject {
   func revisions(_ ids: [RevisionID]) throws(StoreError) -> [ProductRevision?]
 
   /// The number of the last committed change; 1 or more.
-  func generation() throws(StoreError) -> Int64
+  func catalogueVersion() throws(StoreError) -> Int64
 
   /// Products in the order of their last change and then of their SKUs, some hundreds at most. What changes meanwhile
   /// moves behind `place`, and is met again.
@@ -27,20 +27,20 @@ package protocol CatalogueSource: AnyObject {
 /// A place among all products in the order of their last change.
 package struct CataloguePlace: Equatable, Comparable, Sendable {
   /// Of the last change.
-  package var generation: Int64
-  /// Empty before all products of the generation.
+  package var catalogueVersion: Int64
+  /// Empty before all products of the catalogue version.
   package var sku: String
 
-  package init(generation: Int64, sku: String) {
-    self.generation = generation
+  package init(catalogueVersion: Int64, sku: String) {
+    self.catalogueVersion = catalogueVersion
     self.sku = sku
   }
 
-  /// Before every product that changed after `generation`; before all of them, if that is 0.
-  package init(after generation: Int64) { self.init(generation: generation + 1, sku: "") }
+  /// Before every product that changed after `catalogueVersion`; before all of them, if that is 0.
+  package init(after catalogueVersion: Int64) { self.init(catalogueVersion: catalogueVersion + 1, sku: "") }
 
   package static func < (one: Self, other: Self) -> Bool {
-    one.generation != other.generation
-      ? one.generation < other.generation : one.sku.utf8.lexicographicallyPrecedes(other.sku.utf8)
+    one.catalogueVersion != other.catalogueVersion
+      ? one.catalogueVersion < other.catalogueVersion : one.sku.utf8.lexicographicallyPrecedes(other.sku.utf8)
   }
 }

@@ -2,11 +2,11 @@ package import CartDomain
 
 /// The catalogue as a worker sees it: what it used last in memory, everything in Redis, PostgreSQL behind it.
 ///
-/// Every entry is stamped with the generation at which it was checked, and every answer of Redis carries the current
+/// Every entry is stamped with the catalogue version at which it was checked, and every answer of Redis carries the current
 /// one. Where they differ, one command checks the products at hand; where Redis does not know a product, PostgreSQL is
 /// asked, and Redis keeps what it answered.
 package final class RedisCatalogue: Catalogue {
-  /// For so long the generation last seen counts as the current one, in milliseconds.
+  /// For so long the catalogue version last seen counts as the current one, in milliseconds.
   static let freshness: Int64 = 1_000
   /// SKUs that PostgreSQL does not know are remembered up to this number.
   static let rememberedUnknown = 256
@@ -19,12 +19,12 @@ package final class RedisCatalogue: Catalogue {
   private var unknown = BoundedCache<SKU, Int64>(capacity: RedisCatalogue.rememberedUnknown)
   private var revisions: BoundedCache<RevisionID, ProductRevision>
   /// As of the last answer that carried it.
-  private var generation: Int64?
+  private var catalogueVersion: Int64?
   private var seenAt: Int64 = 0
 
   private struct Stamped {
     var product: Product
-    var generation: Int64
+    var catalogueVersion: Int64
   }
 
   /// - Parameter capacity: how many products, and how many revisions, the worker keeps in memory.
@@ -38,7 +38,7 @@ package final class RedisCatalogue: Catalogue {
   package func products(for skus: [SKU]) throws(StoreError) -> [Product?] {
     if skus.isEmpty { return [] }
     do throws(StoreError) {
-      if generation == nil || RedisClock.monotonic - seenAt > Self.freshness { try refreshGeneration() }
+      if catalogueVersion == nil || RedisClock.monotonic - seenAt > Self.freshness { try refreshVersion() }
       if let found = remembered(skus) { return found }
       let found = try current(skus).products
       return skus.map { found[$0] }
@@ -49,12 +49,12 @@ package final class RedisCatalogue: Catalogue {
     }
   }
 
-  /// The products, where all of them are in memory and of the generation last seen.
+  /// The products, where all of them are in memory and of the catalogue version last seen.
   private func remembered(_ skus: [SKU]) -> [Product?]? {
     var found: [Product?] = []
     found.reserveCapacity(skus.count)
     for sku in skus {
-      guard let entry = products.value(for: sku), entry.generation == generation else { return nil }
+      guard let entry = products.value(for: sku), entry.catalogueVersion == catalogueVersion else { return nil }
       found.append(entry.product)
     }
     return found
@@ -81,40 +81,40 @@ package final class RedisCatalogue: Catalogue {
     }
   }
 
-  /// Takes in the generation that an answer carried; `nil` where Redis has none.
-  func note(generation: Int64?) {
-    self.generation = generation
+  /// Takes in the catalogue version that an answer carried; `nil` where Redis has none.
+  func note(catalogueVersion: Int64?) {
+    self.catalogueVersion = catalogueVersion
     seenAt = RedisClock.monotonic
   }
 
-  /// Asks for the generation at the next use: whoever publishes sees it himself at once.
-  func distrustGeneration() { generation = nil }
+  /// Asks for the catalogue version at the next use: whoever publishes sees it himself at once.
+  func invalidateCatalogueVersion() { catalogueVersion = nil }
 
-  /// The products, without asking whether the generation last seen is still the current one: the script will.
+  /// The products, without asking whether the catalogue version last seen is still the current one: the script will.
   ///
-  /// - Returns: the products that there are, and the generation they were checked at.
-  func current(_ skus: [SKU]) throws(StoreError) -> (products: [SKU: Product], generation: Int64) {
+  /// - Returns: the products that there are, and the catalogue version they were checked at.
+  func current(_ skus: [SKU]) throws(StoreError) -> (products: [SKU: Product], catalogueVersion: Int64) {
     try needOwn()
     var rounds = 3
     while true {
-      let generation = if let generation { generation } else { try refreshGeneration() }
+      let catalogueVersion = if let catalogueVersion { catalogueVersion } else { try refreshVersion() }
       var found: [SKU: Product] = [:]
       var missing: Set<SKU> = []
       for sku in skus {
-        if let entry = products.value(for: sku), entry.generation == generation {
+        if let entry = products.value(for: sku), entry.catalogueVersion == catalogueVersion {
           found[sku] = entry.product
-        } else if unknown.value(for: sku) != generation {
+        } else if unknown.value(for: sku) != catalogueVersion {
           missing.insert(sku)
         }
       }
-      if missing.isEmpty { return (found, generation) }
+      if missing.isEmpty { return (found, catalogueVersion) }
       let fetched = try fetch(Array(missing))
       rounds -= 1
       // A catalogue that never rests must not hold up a request.
-      if let fetched, self.generation == generation || rounds == 0 {
-        return (found.merging(fetched) { _, new in new }, generation)
+      if let fetched, self.catalogueVersion == catalogueVersion || rounds == 0 {
+        return (found.merging(fetched) { _, new in new }, catalogueVersion)
       }
-      if rounds == 0 { throw Self.unsettled }
+      if rounds == 0 { throw Self.tooManyAttempts }
     }
   }
 }
@@ -122,33 +122,34 @@ package final class RedisCatalogue: Catalogue {
 // MARK: - The second level
 
 extension RedisCatalogue {
-  /// Asks Redis for the current generation, or establishes one where Redis has been emptied.
+  /// Asks Redis for the current catalogue version, or establishes one where Redis has been emptied.
   @discardableResult
-  private func refreshGeneration() throws(StoreError) -> Int64 {
+  private func refreshVersion() throws(StoreError) -> Int64 {
     try needOwn()
     for isRestarted in [false, true] {
-      let replies = try connection.exchange(RedisCommand("GET", connection.keys.generation), .reading)
-      note(generation: try replies.read(0) { value throws(StoreError) in try value.generation() })
-      if let generation { return generation }
-      if !isRestarted { try restart(from: nil, at: try source.generation()) }
+      let replies = try connection.exchange(RedisCommand("GET", connection.keys.catalogueVersion), .idempotent)
+      note(catalogueVersion: try replies.read(0) { value throws(StoreError) in try value.catalogueVersion() })
+      if let catalogueVersion { return catalogueVersion }
+      if !isRestarted { try restart(from: nil, at: try source.catalogueVersion()) }
     }
-    throw Self.unsettled
+    throw Self.tooManyAttempts
   }
 
-  private static var unsettled: StoreError {
-    StoreError(.unavailable, "Redis: the catalogue's generation does not stay")
+  private static var tooManyAttempts: StoreError {
+    StoreError(.unavailable, "Redis: the catalogue's version does not stay")
   }
 
-  /// Fetches products together with the current generation, and stamps them with it; `nil` where Redis had none and it
+  /// Fetches products together with the current catalogue version, and stamps them with it; `nil` where Redis had none and it
   /// had to be established first.
   private func fetch(_ skus: [SKU]) throws(StoreError) -> [SKU: Product]? {
     var question = RedisCommand("HMGET", connection.keys.catalogue)
     for sku in skus { question.append(sku.text) }
-    // The generation is read first, so that the products are at least as new.
-    let replies = try connection.exchange([RedisCommand("GET", connection.keys.generation), question], .reading)
-    note(generation: try replies.read(0) { value throws(StoreError) in try value.generation() })
-    guard let generation else {
-      try refreshGeneration()
+    // The catalogue version is read first, so that the products are at least as new.
+    let replies = try connection.exchange(
+      [RedisCommand("GET", connection.keys.catalogueVersion), question], .idempotent)
+    note(catalogueVersion: try replies.read(0) { value throws(StoreError) in try value.catalogueVersion() })
+    guard let catalogueVersion else {
+      try refreshVersion()
       return nil
     }
     let entries = try replies.read(1) { list throws(StoreError) in
@@ -169,13 +170,15 @@ extension RedisCatalogue {
         missing.append(sku)
       }
     }
-    if !missing.isEmpty { try ask(missing, at: generation, into: &found) }
-    for (sku, product) in found { products.insert(Stamped(product: product, generation: generation), for: sku) }
+    if !missing.isEmpty { try ask(missing, at: catalogueVersion, into: &found) }
+    for (sku, product) in found {
+      products.insert(Stamped(product: product, catalogueVersion: catalogueVersion), for: sku)
+    }
     return found
   }
 
   /// Asks PostgreSQL for what Redis does not know, and lets Redis keep the answers.
-  private func ask(_ skus: [SKU], at generation: Int64, into found: inout [SKU: Product]) throws(StoreError) {
+  private func ask(_ skus: [SKU], at catalogueVersion: Int64, into found: inout [SKU: Product]) throws(StoreError) {
     var answered: [Product] = []
     for (sku, product) in zip(skus, try source.products(for: skus)) {
       if let product {
@@ -183,13 +186,13 @@ extension RedisCatalogue {
         revisions.insert(product.revision, for: product.revision.id)
         answered.append(product)
       } else {
-        unknown.insert(generation, for: sku)
+        unknown.insert(catalogueVersion, for: sku)
       }
     }
     if answered.isEmpty { return }
     // What Redis can't keep is asked for again.
     try? keep(revisions: answered.map(\.revision))
-    try? fill(answered, at: generation)
+    try? fill(answered, at: catalogueVersion)
   }
 
   /// Revisions from memory, else from Redis, else from PostgreSQL.
@@ -202,7 +205,7 @@ extension RedisCatalogue {
     if missing.isEmpty { return found }
     var question = RedisCommand("HMGET", connection.keys.revisions)
     for id in missing { question.append(id.text) }
-    let replies = try connection.exchange(question, .reading)
+    let replies = try connection.exchange(question, .idempotent)
     var unknown: [RevisionID] = []
     for (index, id) in missing.enumerated() {
       let content = try replies.read(0) { list throws(StoreError) in

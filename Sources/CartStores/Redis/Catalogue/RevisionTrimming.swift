@@ -16,7 +16,7 @@ extension RedisCatalogue {
   /// - Returns: where to go on; `nil` if it is through.
   func trimRevisions(from place: String?, until deadline: Int64) throws(StoreError) -> String? {
     var place = place.flatMap { TrimmingPlace($0) }
-    if place == nil { try connection.exchange(RedisCommand("UNLINK", connection.keys.unshown), .reading).check(0) }
+    if place == nil { try connection.exchange(RedisCommand("UNLINK", connection.keys.unshown), .idempotent).check(0) }
     repeat {
       place = try trim(at: place ?? TrimmingPlace())
     } while place != nil && RedisClock.monotonic < deadline
@@ -53,7 +53,7 @@ extension RedisCatalogue {
   /// - Returns: the cursor to go on with.
   private func noteUnshown(from cursor: String) throws(StoreError) -> String {
     let command = RedisCommand("HSCAN", connection.keys.revisions, cursor, "COUNT", String(Self.step))
-    let replies = try connection.exchange(command, .reading)
+    let replies = try connection.exchange(command, .idempotent)
     var kept: [Kept] = []
     let next = try replies.read(0) { answer throws(StoreError) in
       try answer.element(1) { fields throws(StoreError) in
@@ -72,7 +72,7 @@ extension RedisCatalogue {
         command.append(id.text)
       }
       // It makes room, so it must not fail for want of it.
-      try connection.carryOutAnyway(command, on: connection.keys.unshown).check(0)
+      try connection.runAllowingOOM(command, on: connection.keys.unshown).check(0)
     }
     return next ?? TrimmingPlace.end
   }
@@ -86,7 +86,7 @@ extension RedisCatalogue {
     if kept.isEmpty { return [] }
     var question = RedisCommand("HMGET", connection.keys.catalogue)
     for revision in kept { question.append(revision.sku.text) }
-    return try connection.exchange(question, .reading).read(0) { entries throws(StoreError) in
+    return try connection.exchange(question, .idempotent).read(0) { entries throws(StoreError) in
       var unsold: [RevisionID] = []
       for (index, revision) in kept.enumerated() {
         let entry = try entries.element(index) { value throws(StoreError) in
@@ -99,7 +99,7 @@ extension RedisCatalogue {
   }
 
   private func countUnshown() throws(StoreError) -> Int {
-    let replies = try connection.exchange(RedisCommand("ZCARD", connection.keys.unshown), .reading)
+    let replies = try connection.exchange(RedisCommand("ZCARD", connection.keys.unshown), .idempotent)
     return try replies.read(0) { value in Int(value.integer ?? 0) }
   }
 
@@ -109,7 +109,7 @@ extension RedisCatalogue {
   private func readCarts(from cursor: String) throws(StoreError) -> String {
     let command = RedisCommand(
       "SCAN", cursor, "MATCH", connection.keys.prefix + "cart:*", "COUNT", String(Self.step))
-    let replies = try connection.exchange(command, .reading)
+    let replies = try connection.exchange(command, .idempotent)
     let (next, carts) = try replies.read(0) { answer throws(StoreError) in
       let carts = try answer.element(1) { names throws(StoreError) in
         var carts: [RedisCommand] = []
@@ -121,7 +121,7 @@ extension RedisCatalogue {
       }
       return (try answer.element(0) { value throws(StoreError) in try value.string() }, carts)
     }
-    try unnote(carts.isEmpty ? [] : try shown(by: connection.exchange(carts, .reading)))
+    try unnote(carts.isEmpty ? [] : try shown(by: connection.exchange(carts, .idempotent)))
     return next ?? TrimmingPlace.end
   }
 
@@ -149,7 +149,7 @@ extension RedisCatalogue {
     if shown.isEmpty { return }
     var command = RedisCommand("ZREM", connection.keys.unshown)
     for id in shown { command.append(id.text) }
-    try connection.exchange(command, .reading).check(0)
+    try connection.exchange(command, .idempotent).check(0)
   }
 
   /// Removes some of the revisions that are left on the list.
@@ -157,7 +157,7 @@ extension RedisCatalogue {
   /// - Returns: whether there were any.
   private func removeUnshown() throws(StoreError) -> Bool {
     let question = RedisCommand("ZRANGE", connection.keys.unshown, "0", String(Self.step - 1))
-    let noted = try connection.exchange(question, .reading).read(0) { names throws(StoreError) in
+    let noted = try connection.exchange(question, .idempotent).read(0) { names throws(StoreError) in
       var noted: [RevisionID] = []
       for index in 0..<(names.count ?? 0) {
         let name = try names.element(index) { value throws(StoreError) in try value.string() }
@@ -168,7 +168,7 @@ extension RedisCatalogue {
     if noted.isEmpty { return false }
     var contents = RedisCommand("HMGET", connection.keys.revisions)
     for id in noted { contents.append(id.text) }
-    let kept = try connection.exchange(contents, .reading).read(0) { values throws(StoreError) in
+    let kept = try connection.exchange(contents, .idempotent).read(0) { values throws(StoreError) in
       var kept: [Kept] = []
       for (index, id) in noted.enumerated() {
         let sku = try values.element(index) { value throws(StoreError) in try Self.sku(value) }
@@ -180,7 +180,7 @@ extension RedisCatalogue {
     if !unsold.isEmpty {
       var removal = RedisCommand("HDEL", connection.keys.revisions)
       for id in unsold { removal.append(id.text) }
-      try connection.exchange(removal, .reading).check(0)
+      try connection.exchange(removal, .idempotent).check(0)
     }
     try unnote(Set(noted))
     return true

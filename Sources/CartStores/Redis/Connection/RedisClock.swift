@@ -16,9 +16,9 @@ struct RedisClock {
   ///   - sent, received: the monotonic clock around the exchange.
   mutating func learn(_ time: Int64, sent: Int64, received: Int64) {
     guard (0...(1 << 53)).contains(time) else { return }
-    let least = time - received
-    let most = time - sent
-    offset = min(max(offset ?? least, least), most)
+    let minimum = time - received
+    let maximum = time - sent
+    offset = min(max(offset ?? minimum, minimum), maximum)
   }
 
   /// Redis's time at `moment` of the monotonic clock, or the machine's where Redis has never answered.

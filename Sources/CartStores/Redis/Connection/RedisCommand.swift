@@ -1,24 +1,24 @@
-/// One command: its words one after the other in one buffer, as the protocol writes them (RESP bulk strings).
+/// One command: its arguments one after the other in one buffer, as the protocol writes them (RESP bulk strings).
 struct RedisCommand: Sendable {
   private(set) var bytes: [UInt8] = []
-  /// Words in ``bytes``.
+  /// How many arguments ``bytes`` has, the name of the command among them.
   private(set) var count = 0
 
   init() { bytes.reserveCapacity(256) }
 
-  init(_ words: String...) {
+  init(_ arguments: String...) {
     self.init()
-    for word in words { append(word) }
+    for argument in arguments { append(argument) }
   }
 
-  mutating func append(_ word: String) {
-    var word = word
-    word.withUTF8 { word in unsafe append(word) }
+  mutating func append(_ argument: String) {
+    var argument = argument
+    argument.withUTF8 { argument in unsafe append(argument) }
   }
 
-  mutating func append(_ word: some Collection<UInt8>) {
-    begin(word.count)
-    bytes.append(contentsOf: word)
+  mutating func append(_ argument: some Collection<UInt8>) {
+    begin(argument.count)
+    bytes.append(contentsOf: argument)
     Self.endLine(&bytes)
   }
 
@@ -36,9 +36,9 @@ struct RedisCommand: Sendable {
     Self.endLine(&bytes)
   }
 
-  mutating func append(words: RedisCommand) {
-    count += words.count
-    bytes.append(contentsOf: words.bytes)
+  mutating func append(contentsOf other: RedisCommand) {
+    count += other.count
+    bytes.append(contentsOf: other.bytes)
   }
 
   /// The commands as they are sent.

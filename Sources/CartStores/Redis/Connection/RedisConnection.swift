@@ -6,12 +6,12 @@ import Glibc
 ///
 /// It belongs to one thread. The process ignores SIGPIPE once a connection was used.
 @safe package final class RedisConnection {
-  /// What a command does, and so whether it may be sent again.
+  /// Whether a command may be sent again when its answer did not come.
   enum Effect {
-    /// Nothing is lost by doing it twice.
-    case reading
-    /// It changes something. Where it may have been carried out, only the caller can tell what to do.
-    case changing
+    /// To do it twice is to do it once.
+    case idempotent
+    /// It may have been done: only the caller can tell what follows.
+    case once
   }
 
   package let keys: RedisKeys
@@ -130,13 +130,13 @@ import Glibc
       guard let failure = transmit((asksRole ? [RedisRole.question] : []) + commands, isWhole: isWhole, into: &replies)
       else {
         // What was done was done; what was read may be somebody else's.
-        if asksRole, try !isSameServer(&replies), effect == .reading { throw Self.otherHistory }
+        if asksRole, try !isSameServer(&replies), effect == .idempotent { throw Self.otherHistory }
         if replies.haveError(Self.departures) || isTransaction && replies.lastHasError(Self.departures) { leave() }
         return replies
       }
       close()
       if failure.isTimeout { rest() }
-      let isHarmless = !failure.wasSent || effect == .reading
+      let isHarmless = !failure.wasSent || effect == .idempotent
       guard isHarmless, !failure.isTimeout, !isSecondTry else {
         throw StoreError(.unavailable, "Redis: \(failure.reason)", isOutcomeUnknown: !isHarmless)
       }
@@ -189,10 +189,10 @@ import Glibc
     var evaluation = try command(for: call)
     while true {
       let replies = try exchange(
-        [RedisCommand("MULTI"), evaluation, cart, RedisCommand("EXEC")], .changing, in: history, isTransaction: true)
+        [RedisCommand("MULTI"), evaluation, cart, RedisCommand("EXEC")], .once, in: history, isTransaction: true)
       // Out of memory, Redis takes in no transaction, whatever is in it: then another change may come between.
       if script.isAllowedWithoutMemory, replies.isError(1, code: "OOM") || replies.isError(2, code: "OOM") {
-        let replies = try exchange([call.command(source: script.source), cart], .changing, in: history)
+        let replies = try exchange([call.command(source: script.source), cart], .once, in: history)
         return try replies.read(0) { answer throws(StoreError) in
           try replies.read(1) { cart throws(StoreError) in try read(answer, cart) }
         }

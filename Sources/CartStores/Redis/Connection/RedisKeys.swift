@@ -10,7 +10,7 @@ package struct RedisKeys: Sendable {
   /// Sorted set of carts by the time of their last change.
   package let active: String
   /// The history of Redis as PostgreSQL has registered it: a ``RedisRegistration``.
-  package let lineage: String
+  package let history: String
   /// `tag|number`: the database as a syncer last saw it; `tag|number|next tag` while every cart is put on the list of
   /// dirty ones because the database has gone back.
   package let database: String
@@ -31,8 +31,8 @@ package struct RedisKeys: Sendable {
   /// There while memory is short, or while no cart may change: a ``RedisGate``.
   package let pressure: String
   /// A number that becomes another, greater one whenever something in the catalogue does.
-  package let generation: String
-  /// PostgreSQL's generation up to which Redis holds the catalogue.
+  package let catalogueVersion: String
+  /// PostgreSQL's catalogue version up to which Redis holds the catalogue.
   package let published: String
   /// Hash: SKU → revision, stock and stamp.
   package let catalogue: String
@@ -46,7 +46,7 @@ package struct RedisKeys: Sendable {
     stream = prefix + "cart:stream"
     dirty = prefix + "cart:dirty"
     active = prefix + "cart:active"
-    lineage = prefix + "cart:lineage"
+    history = prefix + "cart:lineage"
     database = prefix + "cart:database"
     lanes = prefix + "cart:lanes"
     quarantine = prefix + "cart:quarantine"
@@ -56,7 +56,7 @@ package struct RedisKeys: Sendable {
     reader = prefix + "cart:reader"
     tasks = prefix + "cart:tasks"
     pressure = prefix + "cart:pressure"
-    generation = prefix + "cart:generation"
+    catalogueVersion = prefix + "cart:generation"
     published = prefix + "cart:published"
     catalogue = prefix + "cart:catalog"
     revisions = prefix + "cart:revision"
@@ -81,13 +81,13 @@ package struct RedisKeys: Sendable {
   }
 
   /// Held by whoever brings a cart back; the word of the last one who found that there is none.
-  func hold(of owner: CartOwner) -> String { "\(prefix)ld:{\(cart(of: owner))}" }
+  func restoreLease(of owner: CartOwner) -> String { "\(prefix)ld:{\(cart(of: owner))}" }
 
   /// The changes of a cart that were set aside, as a stream: those that PostgreSQL refuses, and what came after them.
   func aside(of owner: CartOwner) -> String { "\(aside):\(cart(of: owner).dropFirst(prefix.count + 5))" }
 
   /// The keys of every script that changes a cart, in the order in which the scripts take them.
   func forChange(of owner: CartOwner) -> [String] {
-    [cart(of: owner), stream, dirty, active, generation, pressure, hold(of: owner)]
+    [cart(of: owner), stream, dirty, active, catalogueVersion, pressure, restoreLease(of: owner)]
   }
 }

@@ -12,33 +12,33 @@ enum RedisScript: String, CaseIterable, Sendable {
   case acknowledge
   case touch
   case apply
-  case hold
-  case release
+  case leaseRestore
+  case endLease
   case install
   /// Puts a cart in the place of an older copy of it, or notes that there is none: allowed where Redis is out of memory.
   case reinstall
   case persisted
   case raise
-  case distrust
+  case invalidate
   case evict
   case freeze
-  case bury
+  case leaveTombstone
   case fill
   case publish
   /// Publishes movements of stock: allowed where Redis is out of memory.
-  case move
+  case moveStock
   case advance
   case reset
-  case enlist
+  case registerHistory
   case supersede
-  case shut
-  case press
+  case closeGate
+  case setPressure
   /// A small command of somebody who can't go on without it: allowed where Redis is out of memory.
-  case anyway
-  case aside
-  case claim
-  case register
-  case leave
+  case allowOOM
+  case setAside
+  case claimTask
+  case registerSyncer
+  case unregisterSyncer
 
   /// The text for `EVAL` and `SCRIPT LOAD`.
   ///
@@ -55,7 +55,7 @@ enum RedisScript: String, CaseIterable, Sendable {
   /// The domain's limits, as locals that the scripts find.
   private static let limits = Array(
     """
-    local most_lines, most_total, light_line = \(Cart.maximumLines), \(Money.maximumTotal), \(CartHash.lightLine)
+    local maximum_lines, maximum_total, large_line_threshold = \(Cart.maximumLines), \(Money.maximumTotal), \(CartHash.largeLineThreshold)
     local lifetime, renewal = \(Cart.guestLifetimeMilliseconds / 1000), \(Cart.renewalIntervalMilliseconds / 1000)
 
     """.utf8)
@@ -63,9 +63,11 @@ enum RedisScript: String, CaseIterable, Sendable {
   /// Whether it may run where Redis is out of memory.
   var isAllowedWithoutMemory: Bool {
     switch self {
-    case .edit, .remove, .select, .touch, .apply, .hold, .release, .reinstall, .persisted, .raise, .distrust, .evict,
-      .freeze, .bury, .move, .advance, .reset, .enlist, .supersede, .shut, .press, .anyway, .aside,
-      .claim, .register, .leave:
+    case .edit, .remove, .select, .touch, .apply, .leaseRestore, .endLease, .reinstall, .persisted, .raise, .invalidate,
+      .evict,
+      .freeze, .leaveTombstone, .moveStock, .advance, .reset, .registerHistory, .supersede, .closeGate, .setPressure,
+      .allowOOM, .setAside,
+      .claimTask, .registerSyncer, .unregisterSyncer:
       true
     case .add, .editWithData, .acknowledge, .install, .fill, .publish: false
     }
@@ -84,29 +86,29 @@ enum RedisScript: String, CaseIterable, Sendable {
       ])
     case .touch: onCart([PackageResources.touch_lua])
     case .apply: onCart([PackageResources.rules_lua, PackageResources.apply_lua])
-    case .hold: [PackageResources.hold_lua]
-    case .release: [PackageResources.release_lua]
+    case .leaseRestore: [PackageResources.lease_restore_lua]
+    case .endLease: [PackageResources.end_lease_lua]
     case .install, .reinstall: [PackageResources.install_lua]
     case .persisted: [PackageResources.persisted_lua]
     case .raise: [PackageResources.raise_lua]
-    case .distrust: [PackageResources.distrust_lua]
+    case .invalidate: [PackageResources.invalidate_lua]
     case .evict: [PackageResources.evict_lua]
     case .freeze: [PackageResources.freeze_lua]
-    case .bury: [PackageResources.bury_lua]
+    case .leaveTombstone: [PackageResources.leave_tombstone_lua]
     case .fill: [PackageResources.fill_lua]
     case .publish: [PackageResources.entry_lua, PackageResources.publish_lua]
-    case .move: [PackageResources.token_lua, PackageResources.entry_lua, PackageResources.move_lua]
+    case .moveStock: [PackageResources.token_lua, PackageResources.entry_lua, PackageResources.move_stock_lua]
     case .advance: [PackageResources.token_lua, PackageResources.advance_lua]
     case .reset: [PackageResources.token_lua, PackageResources.reset_lua]
-    case .enlist: [PackageResources.enlist_lua]
+    case .registerHistory: [PackageResources.register_history_lua]
     case .supersede: [PackageResources.supersede_lua]
-    case .shut: [PackageResources.shut_lua]
-    case .press: [PackageResources.press_lua]
-    case .anyway: [PackageResources.anyway_lua]
-    case .aside: [PackageResources.aside_lua]
-    case .claim: [PackageResources.claim_lua]
-    case .register: [PackageResources.register_lua]
-    case .leave: [PackageResources.leave_lua]
+    case .closeGate: [PackageResources.close_gate_lua]
+    case .setPressure: [PackageResources.set_pressure_lua]
+    case .allowOOM: [PackageResources.allow_oom_lua]
+    case .setAside: [PackageResources.set_aside_lua]
+    case .claimTask: [PackageResources.claim_task_lua]
+    case .registerSyncer: [PackageResources.register_syncer_lua]
+    case .unregisterSyncer: [PackageResources.unregister_syncer_lua]
     }
   }
 

@@ -1,15 +1,16 @@
 /// A script with all that it is given.
 struct RedisScriptCall {
   let script: RedisScript
-  private let words: RedisCommand
+  /// The number of keys, the keys, and then what is no key.
+  private let keysAndArguments: RedisCommand
 
   init(_ script: RedisScript, keys: [String], arguments: RedisCommand) {
     self.script = script
-    var words = RedisCommand()
-    words.append(keys.count)
-    for key in keys { words.append(key) }
-    words.append(words: arguments)
-    self.words = words
+    var all = RedisCommand()
+    all.append(keys.count)
+    for key in keys { all.append(key) }
+    all.append(contentsOf: arguments)
+    keysAndArguments = all
   }
 
   func command(digest: [UInt8]) -> RedisCommand { command("EVALSHA", digest) }
@@ -18,7 +19,7 @@ struct RedisScriptCall {
   private func command(_ name: String, _ script: [UInt8]) -> RedisCommand {
     var command = RedisCommand(name)
     command.append(script)
-    command.append(words: words)
+    command.append(contentsOf: keysAndArguments)
     return command
   }
 }

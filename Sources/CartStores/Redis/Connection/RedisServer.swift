@@ -10,17 +10,17 @@ struct RedisServer {
   /// `run_id`: another for each process; empty if this user may not ask.
   let runID: String
   let isPrimary: Bool
-  /// What stands under ``RedisKeys/lineage``.
+  /// What stands under ``RedisKeys/history``.
   let registration: RedisRegistration?
   let gate: RedisGate
 
   /// The number under which this history is registered, as Redis remembers it; `nil` if it is another's, or none.
-  var registeredLineage: Int64? { registration?.replicationID == replicationID ? registration?.number : nil }
+  var registeredHistory: Int64? { registration?.replicationID == replicationID ? registration?.number : nil }
 
   /// What the handshake asks, in the order in which ``init(_:at:keyspace:)`` takes the answers.
   static func questions(_ keys: RedisKeys) -> [RedisCommand] {
     [
-      RedisCommand("INFO", "server", "replication"), RedisCommand("GET", keys.lineage),
+      RedisCommand("INFO", "server", "replication"), RedisCommand("GET", keys.history),
       RedisCommand("GET", keys.pressure),
     ]
   }

@@ -50,7 +50,7 @@ package final class RedisHistories {
       throw Self.isReplica
     }
     if let refusal, refusal.id == server.replicationID, RedisClock.monotonic < refusal.until { throw refusal.error }
-    let history = try settle(server, archive)
+    let history = try resolve(server, archive)
     if history == archive.refused { archive.refused = nil }
     refusal = nil
     connection.foreignID = nil
@@ -77,12 +77,12 @@ package final class RedisHistories {
     }
     let newest: Int64?
     do throws(StoreError) {
-      newest = try archive.newestLineage()
+      newest = try archive.newestHistory()
     } catch {
       if error.code == .unavailable { return }
       throw error
     }
-    if newest == history.lineage { return }
+    if newest == history.number { return }
     archive.refused = history
     _ = try current()
   }
@@ -107,7 +107,7 @@ package final class RedisHistories {
   ///
   /// - Returns: whether it is to be run again.
   /// - Throws: ``StoreError`` if this Redis does not speak for the shop any more.
-  func heed(_ status: ScriptAnswer.Status) throws(StoreError) -> Bool {
+  func handle(_ status: ScriptAnswer.Status) throws(StoreError) -> Bool {
     switch status {
     case .closed:
       try open()
@@ -129,7 +129,7 @@ extension RedisHistories: Sendable {}
 // MARK: - Asking PostgreSQL
 
 extension RedisHistories {
-  private func settle(_ server: RedisServer, _ archive: PostgresCarts) throws(StoreError) -> RedisHistory {
+  private func resolve(_ server: RedisServer, _ archive: PostgresCarts) throws(StoreError) -> RedisHistory {
     var candidate = RedisCandidate(server, location: connection.location, hasCarts: false)
     var records: RedisRecords
     do throws(StoreError) {
@@ -137,9 +137,9 @@ extension RedisHistories {
     } catch {
       // PostgreSQL is away, or a lock is in the way: Redis says itself whose it is. One that PostgreSQL has refused does
       // not.
-      let number = server.registeredLineage ?? (isContinued(by: server) ? known?.lineage : nil)
+      let number = server.registeredHistory ?? (isContinued(by: server) ? known?.number : nil)
       guard error.code != .corrupt, let number else { throw error }
-      let history = RedisHistory(replicationID: server.replicationID, lineage: number)
+      let history = RedisHistory(replicationID: server.replicationID, number: number)
       if case .superseded = server.gate { throw Self.isSuperseded }
       if history == archive.refused { throw error }
       return history
@@ -151,7 +151,7 @@ extension RedisHistories {
       admission = RedisAdmission(candidate, records)
     }
     switch (admission, mode) {
-    case (.known(let number), .looking): return RedisHistory(replicationID: server.replicationID, lineage: number)
+    case (.known(let number), .looking): return RedisHistory(replicationID: server.replicationID, number: number)
     case (.superseded, _), (.refused, _), (_, .looking):
       throw try refuse(candidate, records, admission, archive)
     case (.known, .serving):
@@ -164,8 +164,8 @@ extension RedisHistories {
       (admission, records) = try archive.admit(candidate)
     }
     guard let number = records.own else { throw try refuse(candidate, records, admission, archive) }
-    try enlist(candidate, number, records.shop, isAnother: admission == .begun)
-    return RedisHistory(replicationID: server.replicationID, lineage: number)
+    try registerHistory(candidate, number, records.shop, isAnother: admission == .begun)
+    return RedisHistory(replicationID: server.replicationID, number: number)
   }
 
   /// The process goes on, and only its replication id is another.
@@ -175,14 +175,14 @@ extension RedisHistories {
   }
 
   private func hasCarts(_ id: String) throws(StoreError) -> Bool {
-    let replies = try connection.exchange(RedisCommand("ZCARD", connection.keys.active), .reading, in: id)
+    let replies = try connection.exchange(RedisCommand("ZCARD", connection.keys.active), .idempotent, in: id)
     return try replies.read(0) { value in value.integer ?? 0 > 0 }
   }
 
   /// Writes into Redis under which number its history is registered.
   ///
   /// - Parameter isAnother: a new history has begun, so that what was closed is not any more.
-  private func enlist(
+  private func registerHistory(
     _ candidate: RedisCandidate, _ number: Int64, _ shop: String, isAnother: Bool
   ) throws(StoreError) {
     let registration = RedisRegistration(replicationID: candidate.replicationID, number: number, shop: shop)
@@ -191,8 +191,8 @@ extension RedisHistories {
     if !isOutdated { return }
     let keys = connection.keys
     try connection.evaluate(
-      .enlist, keys: [keys.lineage, keys.pressure],
-      arguments: RedisCommand(registration.text, String(number), isAnother ? "1" : ""), .reading,
+      .registerHistory, keys: [keys.history, keys.pressure],
+      arguments: RedisCommand(registration.text, String(number), isAnother ? "1" : ""), .idempotent,
       in: candidate.replicationID
     ).check(0)
   }
@@ -210,8 +210,8 @@ extension RedisHistories {
       let keys = connection.keys
       // One that can't be told any more refuses changes by itself, or is asked again.
       _ = try? connection.evaluate(
-        .supersede, keys: [keys.lineage, keys.pressure],
-        arguments: RedisCommand(RedisGate.superseded(by: newest.number).text, String(newest.number)), .reading,
+        .supersede, keys: [keys.history, keys.pressure],
+        arguments: RedisCommand(RedisGate.superseded(by: newest.number).text, String(newest.number)), .idempotent,
         in: candidate.replicationID)
     }
     return error
@@ -241,9 +241,9 @@ extension RedisHistories {
     // PostgreSQL first: a word in Redis alone means nothing, and is taken away by the next change.
     guard try archive.close(history, with: word) else { return false }
     let replies = try connection.evaluate(
-      .shut, keys: [keys.pressure, keys.stream, keys.dirty] + (draining ? [keys.quarantine, keys.aside] : []),
+      .closeGate, keys: [keys.pressure, keys.stream, keys.dirty] + (draining ? [keys.quarantine, keys.aside] : []),
       arguments: RedisCommand(RedisGate.closed(word).text),
-      .reading, in: history.required)
+      .idempotent, in: history.required)
     guard try replies.read(0, { value in value.integer == 1 }) else {
       _ = try archive.open(word)
       return false
@@ -257,12 +257,12 @@ extension RedisHistories {
   package func open() throws(StoreError) {
     let history = if let known { known } else { try current() }
     guard let archive, case .closed(let word) = try gate(in: history) else { return }
-    guard try archive.open(word) == history.lineage else {
+    guard try archive.open(word) == history.number else {
       archive.refused = history
       throw Self.isSuperseded
     }
     try connection.evaluate(
-      .release, keys: [connection.keys.pressure], arguments: RedisCommand(RedisGate.closed(word).text), .reading,
+      .endLease, keys: [connection.keys.pressure], arguments: RedisCommand(RedisGate.closed(word).text), .idempotent,
       in: history.required
     ).check(0)
   }
@@ -275,7 +275,7 @@ extension RedisHistories {
     let key = connection.keys.pressure
     let history = try current()
     // A script that may write is refused before it runs if Redis takes no writes.
-    let replies = try connection.carryOutAnyway(RedisCommand("GET", key), on: key, in: history.required)
+    let replies = try connection.runAllowingOOM(RedisCommand("GET", key), on: key, in: history.required)
     switch try replies.read(0, { value throws(StoreError) in RedisGate(try value.string()) }) {
     case .open, .pressed: return
     case .superseded: throw Self.isSuperseded
@@ -285,7 +285,7 @@ extension RedisHistories {
 
   private func gate(in history: RedisHistory) throws(StoreError) -> RedisGate {
     let question = RedisCommand("GET", connection.keys.pressure)
-    return try connection.exchange(question, .reading, in: history.required).read(0) { value throws(StoreError) in
+    return try connection.exchange(question, .idempotent, in: history.required).read(0) { value throws(StoreError) in
       RedisGate(try value.string())
     }
   }

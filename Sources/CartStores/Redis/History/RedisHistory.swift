@@ -6,15 +6,15 @@ package struct RedisHistory: Equatable, Sendable {
   /// As ``RedisServer/replicationID``; empty where nobody registers histories.
   package var replicationID: String
   /// The number under which PostgreSQL has registered it; it grows from history to history.
-  package var lineage: Int64
+  package var number: Int64
 
-  package init(replicationID: String, lineage: Int64) {
+  package init(replicationID: String, number: Int64) {
     self.replicationID = replicationID
-    self.lineage = lineage
+    self.number = number
   }
 
   /// Nobody has registered a history.
-  package static let unregistered = RedisHistory(replicationID: "", lineage: 0)
+  package static let unregistered = RedisHistory(replicationID: "", number: 0)
 
   /// What a connection must lead to for this history to go on; `nil` where it does not matter.
   var required: String? { self == .unregistered ? nil : replicationID }

@@ -1,5 +1,5 @@
--- The catalogue is published up to a generation; it never goes back.
--- KEYS: published generation, generation. ARGV: generation.
+-- The catalogue is published up to a catalogue version; it never goes back.
+-- KEYS: published catalogue version, catalogue version. ARGV: catalogue version.
 local present = redis.call('GET', KEYS[1])
 if present and tonumber(present) >= tonumber(ARGV[1]) then return present end
 redis.call('SET', KEYS[1], ARGV[1])

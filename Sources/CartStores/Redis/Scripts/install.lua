@@ -1,6 +1,6 @@
 -- Puts a cart that was compared with PostgreSQL into its place, if nobody else has begun to meanwhile, and the cart is
 -- still the one that was compared: who has not noticed yet that Redis began another history changes it all the same.
--- KEYS: cart, hold, dirty, active. ARGV: 1 token, 2 lineage; 3 lineage, 4 epoch, 5 version of what was compared (0 for
+-- KEYS: cart, hold, dirty, active. ARGV: 1 token, 2 history; 3 history, 4 epoch, 5 version of what was compared (0 for
 -- each that it lacks); 6 second of its end ('' none), 7 time of its last use; then its fields. Without fields there is
 -- no cart: 6 are the seconds for which that is remembered, 7 the word for it.
 local cart, hold, dirty, active = KEYS[1], KEYS[2], KEYS[3], KEYS[4]

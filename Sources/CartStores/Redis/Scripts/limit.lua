@@ -8,7 +8,7 @@ if limit > 0 and #touched > 100 then
   local full = math.max(now, math.min(get('#t') or 0, now + minute))
     + math.ceil(math.min(#touched, limit) * minute / limit)
   if full > now + minute then
-    return {'LIMITED', generation, due, now, version, math.ceil((full - now - minute) / 1000)}
+    return {'LIMITED', catalogue_version, due, now, version, math.ceil((full - now - minute) / 1000)}
   end
   put('#t', format('%d', full))
 end

@@ -1,13 +1,13 @@
 -- Opens the cart. Every script is this file, one change and close.lua, one after the other; all of it is one atomic
 -- step. A change that is to have no effect returns; one that may have one ends, having named its action.
 --
--- KEYS: cart, stream, dirty, active, generation, gate, hold.
--- ARGV: 1 lineage, 2 '1' where the cart may come into being, 3 latest time to do it, 4 retry key,
--- 5 condition ('' none, '*' or ',1,2,'), 6 known generation ('' any), 7 request id, 8 '1' for a guest. The change's
--- own follow. Above stand as locals the limits most_lines, most_total, light_line, lifetime and renewal, and first and
+-- KEYS: cart, stream, dirty, active, catalogue version, gate, hold.
+-- ARGV: 1 history, 2 '1' where the cart may come into being, 3 latest time to do it, 4 retry key,
+-- 5 condition ('' none, '*' or ',1,2,'), 6 known catalogue version ('' any), 7 request id, 8 '1' for a guest. The change's
+-- own follow. Above stand as locals the limits maximum_lines, maximum_total, large_line_threshold, lifetime and renewal, and first and
 -- step: see below.
 --
--- The answer: status, generation, whether the cookie is due, Redis's time in milliseconds, the cart's version; with
+-- The answer: status, catalogue version, whether the cookie is due, Redis's time in milliseconds, the cart's version; with
 -- LIMITED the seconds after which it would be done. The cart itself is read behind the script, in the same transaction:
 -- on its way through Lua it would cost several times as much.
 local cart, stream, dirty, active = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -33,13 +33,13 @@ else
 end
 local exists = has['#v'] or has['#l'] or has['#e'] or call('EXISTS', cart) == 1
 local version = tonumber(has['#v'] or 0)
-local generation, pressure = unpack(call('MGET', KEYS[5], KEYS[6]))
+local catalogue_version, pressure = unpack(call('MGET', KEYS[5], KEYS[6]))
 local due = 0
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local function answer(status)
-  return {status, generation, due, now, version}
+  return {status, catalogue_version, due, now, version}
 end
 
 local function get(name) return has[name] end
@@ -114,7 +114,7 @@ local function line(sku, value, data)
   if not before then growth = growth + 1 elseif not value then growth = growth - 1 end
   if value and match(value, '^%d%d%d%d') then
     local quantity, price = match(value, '^(%d+)|%d|%d+|%d+|[^|]*|(%d+)|')
-    if quantity * price > light_line then put('#h', '1') end
+    if quantity * price > large_line_threshold then put('#h', '1') end
   end
   put(name, value)
   if had ~= data then put(extra, data) end

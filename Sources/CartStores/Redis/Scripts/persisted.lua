@@ -1,5 +1,5 @@
 -- PostgreSQL has a copy of the cart. It counts as clean if it is still the same, and PostgreSQL was not put back since.
--- KEYS: cart, dirty, database. ARGV: 1 lineage, 2 epoch, 3 version, 4 end, 5 first part of the ring, 6 last command, 7 state
+-- KEYS: cart, dirty, database. ARGV: 1 history, 2 epoch, 3 version, 4 end, 5 first part of the ring, 6 last command, 7 state
 -- ('' for each that the copy lacks), 8 tag of the database ('' where it does not matter).
 local cart, dirty = KEYS[1], KEYS[2]
 local has = redis.call('HMGET', cart, '#l', '#e', '#v', '#x', '#r0', '#i', '#s', '#p')

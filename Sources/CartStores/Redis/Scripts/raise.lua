@@ -1,5 +1,5 @@
 -- PostgreSQL has handed out a higher epoch for a cart that goes on.
--- KEYS: cart, dirty. ARGV: lineage, epoch that it has, epoch that it is to have.
+-- KEYS: cart, dirty. ARGV: history, epoch that it has, epoch that it is to have.
 local has = redis.call('HMGET', KEYS[1], '#l', '#e')
 if has[1] ~= ARGV[1] or (has[2] or '') ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], '#e', ARGV[3])

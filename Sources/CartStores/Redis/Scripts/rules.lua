@@ -1,5 +1,5 @@
 -- The caller reckoned with another catalogue than the current one.
-local is_outdated = ARGV[6] ~= '' and ARGV[6] ~= generation
+local is_outdated = ARGV[6] ~= '' and ARGV[6] ~= catalogue_version
 
 -- The rule at ARGV[i]: the most (0 for what can't be bought), the least, the step.
 local function permits(quantity, i)
@@ -8,14 +8,14 @@ end
 
 -- Whether there are more lines than a cart has. Where there are fewer fields, there are fewer lines.
 local function overflows()
-  return growth > 0 and call('HLEN', cart) + growth > most_lines and lines() + growth > most_lines
+  return growth > 0 and call('HLEN', cart) + growth > maximum_lines and lines() + growth > maximum_lines
 end
 
 -- Whether the total is too large. As many lines as a cart has stay within it if each of them is light; #h says that one
 -- may be heavy. One line may be reckoned at another price than its own. A product has at most 16 digits and the sum
 -- stops at the first excess, so that no rounding hides one.
 local function exceeds(field, price)
-  if not has['#h'] and (not field or match(has[field], '^%d+') * price <= light_line) then return false end
+  if not has['#h'] and (not field or match(has[field], '^%d+') * price <= large_line_threshold) then return false end
   local all, values, total = call('HGETALL', cart), {}, 0
   for i = 1, #all, 2 do values[all[i]] = all[i + 1] end
   for name, value in pairs(has) do values[name] = value end
@@ -23,7 +23,7 @@ local function exceeds(field, price)
     if byte(name) == 61 and value then
       local quantity, own = match(value, '^(%d+)|%d|%d+|%d+|[^|]*|(%d+)|')
       total = total + quantity * (name == field and price or own)
-      if total > most_total then return true end
+      if total > maximum_total then return true end
     end
   end
   return false

@@ -11,7 +11,7 @@ extension ChangeStream {
     var start = "-"
     while true {
       let command = RedisCommand("XRANGE", connection.keys.stream, start, "+", "COUNT", "1000")
-      let (ids, last) = try connection.exchange(command, .reading).read(0) { entries throws(StoreError) in
+      let (ids, last) = try connection.exchange(command, .idempotent).read(0) { entries throws(StoreError) in
         try Self.ids(of: entries, about: cart)
       }
       if !ids.isEmpty {

@@ -54,12 +54,12 @@ package final class ChangeStream {
   /// - Returns: at most 500 entries, and fewer if they are large.
   package func read(after id: String, waiting milliseconds: Int = 0) throws(StoreError) -> Batch {
     var command = RedisCommand("XREAD", "COUNT", String(count))
-    if milliseconds > 0 { command.append(words: RedisCommand("BLOCK", String(milliseconds))) }
-    command.append(words: RedisCommand("STREAMS", key, id))
+    if milliseconds > 0 { command.append(contentsOf: RedisCommand("BLOCK", String(milliseconds))) }
+    command.append(contentsOf: RedisCommand("STREAMS", key, id))
     // So many of them may be too many at once: then there are fewer the next time.
     let asked = count
     count = max(1, count / 2)
-    let replies = try connection.exchange(command, .reading)
+    let replies = try connection.exchange(command, .idempotent)
     count = asked
     if replies.isError(0, code: "UNBLOCKED") { return Batch() }
     let batch = try replies.read(0) { streams throws(StoreError) in
@@ -82,7 +82,7 @@ package final class ChangeStream {
 
   /// The id of the newest entry; ``start`` if there is none.
   package func end() throws(StoreError) -> String {
-    let replies = try connection.exchange(RedisCommand("XREVRANGE", key, "+", "-", "COUNT", "1"), .reading)
+    let replies = try connection.exchange(RedisCommand("XREVRANGE", key, "+", "-", "COUNT", "1"), .idempotent)
     return try replies.read(0) { entries throws(StoreError) in
       if entries.count == 0 { return Self.start }
       return try entries.element(0) { entry throws(StoreError) in
@@ -94,12 +94,12 @@ package final class ChangeStream {
   /// Whether there are entries up to one.
   func isAnythingLeft(upTo id: String) throws(StoreError) -> Bool {
     let command = RedisCommand("XRANGE", key, "-", id, "COUNT", "1")
-    return try connection.exchange(command, .reading).read(0) { entries in entries.count ?? 0 } > 0
+    return try connection.exchange(command, .idempotent).read(0) { entries in entries.count ?? 0 } > 0
   }
 
   /// How many entries there are.
   func length() throws(StoreError) -> Int {
-    try connection.exchange(RedisCommand("XLEN", key), .reading).read(0) { value in Int(value.integer ?? 0) }
+    try connection.exchange(RedisCommand("XLEN", key), .idempotent).read(0) { value in Int(value.integer ?? 0) }
   }
 
   /// Removes entries: what they say is recorded.
@@ -118,13 +118,13 @@ package final class ChangeStream {
     var arguments = RedisCommand(connection.keys.cart(of: owner), String(next.milliseconds), reason ?? "")
     for id in ids { arguments.append(id) }
     let keys = [key, connection.keys.aside, connection.keys.reasons, connection.keys.aside(of: owner)]
-    try connection.evaluate(.aside, keys: keys, arguments: arguments, .reading).check(0)
+    try connection.evaluate(.setAside, keys: keys, arguments: arguments, .idempotent).check(0)
   }
 
   /// The first entries of a cart that were set aside.
   func readAside(of owner: CartOwner) throws(StoreError) -> Batch {
     let command = RedisCommand("XRANGE", connection.keys.aside(of: owner), "-", "+", "COUNT", "100")
-    return try connection.exchange(command, .reading).read(0) { entries throws(StoreError) in try batch(entries) }
+    return try connection.exchange(command, .idempotent).read(0) { entries throws(StoreError) in try batch(entries) }
   }
 
   func removeAside(_ ids: [String], of owner: CartOwner) throws(StoreError) {
@@ -138,7 +138,7 @@ package final class ChangeStream {
       [
         RedisCommand("DEL", keys.aside(of: owner)), RedisCommand("ZREM", keys.aside, keys.cart(of: owner)),
         RedisCommand("HDEL", keys.reasons, keys.cart(of: owner)),
-      ], .reading)
+      ], .idempotent)
     for index in 0..<3 { try replies.check(index) }
   }
 
@@ -146,7 +146,7 @@ package final class ChangeStream {
     if ids.isEmpty { return }
     var command = RedisCommand("XDEL", stream)
     for id in ids { command.append(id) }
-    try connection.exchange(command, .reading).check(0)
+    try connection.exchange(command, .idempotent).check(0)
   }
 
   // MARK: Entries

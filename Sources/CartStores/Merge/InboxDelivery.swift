@@ -4,7 +4,7 @@ package import CartDomain
 ///
 /// The number of the last command that a cart has followed stands in the cart itself, and goes into PostgreSQL with it;
 /// a command is dropped there when the persisted copy contains it. So it does no harm to carry one twice.
-package final class InboxCourier {
+package final class InboxDelivery {
   let carts: RedisCarts
   let archive: PostgresCarts
 
@@ -38,4 +38,4 @@ package final class InboxCourier {
 }
 
 @available(*, unavailable)
-extension InboxCourier: Sendable {}
+extension InboxDelivery: Sendable {}

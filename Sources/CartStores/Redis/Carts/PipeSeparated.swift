@@ -1,5 +1,5 @@
 /// Takes the parts of `a|b|c` one after the other.
-struct BarSeparated {
+struct PipeSeparated {
   private var position = 0
   private(set) var isAtEnd = false
 

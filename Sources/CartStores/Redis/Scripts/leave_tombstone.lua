@@ -1,6 +1,6 @@
 -- A frozen cart was merged: what stays, for as long as the guest's cart would have lived, is that it is spent. PostgreSQL
 -- knows that as well, but may be put back to a state before it: then the carts that Redis has tell it anew.
--- KEYS: cart, dirty, active. ARGV: lineage, seconds for a cart without an end.
+-- KEYS: cart, dirty, active. ARGV: history, seconds for a cart without an end.
 local cart, dirty, active = KEYS[1], KEYS[2], KEYS[3]
 local has = redis.call('HMGET', cart, '#l', '#s', '#e', '#v', '#x')
 if has[1] ~= ARGV[1] or has[2] ~= '1' then return 0 end

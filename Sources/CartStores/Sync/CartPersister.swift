@@ -2,7 +2,7 @@ package import CartDomain
 
 /// Takes carts from Redis to PostgreSQL: reads them, persists them under the guard of their versions, and marks them.
 /// It moves states, never differences, so it may be done by anyone, at any time, twice or at once.
-package final class CartSynchronizer {
+package final class CartPersister {
   /// What became of carts that were to be synchronised.
   package struct Report: Equatable, Sendable {
     /// The versions that are persisted now.
@@ -121,7 +121,7 @@ package final class CartSynchronizer {
       return
     }
     if lane != nil { report.lineage = written.lineage }
-    try settle(copies.map(\.hash), written, in: history, &report)
+    try applyOutcome(copies.map(\.hash), written, in: history, &report)
   }
 
   private func write(
@@ -149,7 +149,7 @@ package final class CartSynchronizer {
   }
 
   /// Tells Redis what became of its carts, now that it is committed.
-  func settle(
+  func applyOutcome(
     _ hashes: [CartHash], _ written: PostgresCarts.Written, in history: RedisHistory, _ report: inout Report
   ) throws(StoreError) {
     func those(_ wanted: PostgresCarts.Persisted...) -> [CartHash] {
@@ -162,24 +162,24 @@ package final class CartSynchronizer {
     for hash in persisted {
       if let owner = hash.cart.owner { report.versions[owner] = hash.state == .merged ? 0 : hash.cart.version }
     }
-    let fenced = those(.fenced)
-    if !fenced.isEmpty {
+    let outranked = those(.outranked)
+    if !outranked.isEmpty {
       // Somebody meant to bring it back and did not come to it: it goes on here.
-      let owners = fenced.compactMap { hash in
+      let owners = outranked.compactMap { hash in
         hash.cart.owner.map { (owner: $0, place: Optional((epoch: hash.epoch, version: hash.cart.version))) }
       }
       let claims = try claims(on: owners[...], in: history)
       var raised: [(hash: CartHash, epoch: Int64)] = []
-      for hash in fenced {
+      for hash in outranked {
         if let owner = hash.cart.owner, let claim = claims[owner] { raised.append((hash, claim.epoch)) }
       }
       try carts.raise(raised, in: history)
-      report.raised += fenced.count
+      report.raised += outranked.count
     }
     let behind = those(.older) + those(.merged).filter { $0.state != .merged }
     if !behind.isEmpty {
       // Another synchroniser may have been faster: then the cart is not the one that was read any more.
-      try carts.distrust(behind, in: history)
+      try carts.invalidate(behind, in: history)
       try compare(behind.compactMap(\.cart.owner), &report)
     }
     report.locked += those(.locked).count
@@ -187,4 +187,4 @@ package final class CartSynchronizer {
 }
 
 @available(*, unavailable)
-extension CartSynchronizer: Sendable {}
+extension CartPersister: Sendable {}

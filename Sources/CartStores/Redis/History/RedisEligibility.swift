@@ -1,7 +1,7 @@
 package import CartDomain
 
 /// A Redis and its place in the shop, for an operator. Looking at it changes nothing.
-package struct RedisStanding: Sendable {
+package struct RedisEligibility: Sendable {
   package enum State: String, Sendable {
     /// It speaks for the shop.
     case newest
@@ -33,7 +33,7 @@ package struct RedisStanding: Sendable {
 
 extension RedisHistories {
   /// - Throws: ``StoreError`` if a store is away.
-  package func standing() throws(StoreError) -> RedisStanding {
+  package func eligibility() throws(StoreError) -> RedisEligibility {
     guard let archive else { throw .unexpectedReply }
     connection.close()
     try connection.connect()
@@ -42,7 +42,7 @@ extension RedisHistories {
     let candidate = RedisCandidate(server, location: connection.location, hasCarts: carts > 0)
     let records = try archive.records(of: server.replicationID)
     let admission = RedisAdmission(candidate, records)
-    var state: RedisStanding.State
+    var state: RedisEligibility.State
     switch admission {
     case .known: state = .newest
     case .resumed, .reinstated, .begun: state = .next
@@ -52,7 +52,7 @@ extension RedisHistories {
     var text = RedisRefusal(candidate, records, admission).text
     if state == .newest { text = "speaks for the shop: \(connection.location)" }
     if !server.isPrimary { (state, text) = (.replica, "Redis: \(connection.location) is a replica") }
-    return RedisStanding(
+    return RedisEligibility(
       state: state, text: text, location: connection.location, number: server.registration?.number,
       isOfAnotherShop: server.registration?.shop.map { $0 != records.shop } ?? false, carts: carts, records: records,
       candidate: candidate)
@@ -61,8 +61,8 @@ extension RedisHistories {
   /// Lets this Redis speak for the shop: the next cartd that uses it registers it.
   ///
   /// - Returns: false if another one has begun to since `standing` was taken.
-  package func adopt(_ standing: RedisStanding) throws(StoreError) -> Bool {
-    guard let archive, let newest = standing.records.newest else { return false }
-    return try archive.permit(standing.candidate.name, after: newest.number)
+  package func adopt(_ eligibility: RedisEligibility) throws(StoreError) -> Bool {
+    guard let archive, let newest = eligibility.records.newest else { return false }
+    return try archive.permit(eligibility.candidate.name, after: newest.number)
   }
 }
