@@ -63,11 +63,9 @@ enum RedisScript: String, CaseIterable, Sendable {
   /// Whether it may run where Redis is out of memory.
   var isAllowedWithoutMemory: Bool {
     switch self {
-    case .edit, .remove, .select, .touch, .apply, .leaseRestore, .endLease, .reinstall, .persisted, .raise, .invalidate,
-      .evict,
-      .freeze, .leaveTombstone, .moveStock, .advance, .reset, .registerHistory, .supersede, .closeGate, .setPressure,
-      .allowOOM, .setAside,
-      .claimTask, .registerSyncer, .unregisterSyncer:
+    case .edit, .remove, .select, .touch, .apply, .leaseRestore, .endLease, .reinstall, .persisted, .raise,
+      .invalidate, .evict, .freeze, .leaveTombstone, .moveStock, .advance, .reset, .registerHistory, .supersede,
+      .closeGate, .setPressure, .allowOOM, .setAside, .claimTask, .registerSyncer, .unregisterSyncer:
       true
     case .add, .editWithData, .acknowledge, .install, .fill, .publish: false
     }
