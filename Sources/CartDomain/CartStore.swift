@@ -53,15 +53,15 @@ package enum MergeReading: Equatable, Sendable {
 package struct CartReading: Sendable {
   package var cart: Cart
   /// The guest's cart was merged or has expired, or never was: the id has no future.
-  package var isSpent: Bool
+  package var isGone: Bool
   /// The guest's cookie is due for its daily renewal; told once.
   package var isCookieDue: Bool
   /// The store at work is away: this is the copy that is kept for good, and may lack the last changes.
   package var isFromArchive: Bool
 
-  package init(cart: Cart, isSpent: Bool = false, isCookieDue: Bool = false, isFromArchive: Bool = false) {
+  package init(cart: Cart, isGone: Bool = false, isCookieDue: Bool = false, isFromArchive: Bool = false) {
     self.cart = cart
-    self.isSpent = isSpent
+    self.isGone = isGone
     self.isCookieDue = isCookieDue
     self.isFromArchive = isFromArchive
   }

@@ -19,7 +19,7 @@ package final class InMemoryCartStore: CartStore {
   package func cart(of owner: CartOwner) throws(StoreError) -> CartReading {
     let now = clock()
     guard var entry = live(owner, at: now) else {
-      return CartReading(cart: Cart(owner: owner), isSpent: owner.isGuest)
+      return CartReading(cart: Cart(owner: owner), isGone: owner.isGuest)
     }
     let isDue = renew(&entry, owner: owner, at: now)
     if isDue { entry.cart.expiresAt = now.adding(milliseconds: Cart.guestLifetimeMilliseconds) }
@@ -71,7 +71,7 @@ package final class InMemoryCartStore: CartStore {
     let owner = request.owner
     let found = live(owner, at: now)
     if found == nil, owner.isGuest, !request.isNewGuest {
-      return ChangeReading(outcome: .unchanged, reading: CartReading(cart: Cart(owner: owner), isSpent: true))
+      return ChangeReading(outcome: .unchanged, reading: CartReading(cart: Cart(owner: owner), isGone: true))
     }
     var entry = found ?? Entry(cart: Cart(owner: owner), cookieRenewedAt: now)
     if let key = request.retryKey, let former = entry.ring.first(where: { $0.key == key.key }) {

@@ -56,7 +56,7 @@ extension CartService {
     }
     if let owner = call.shopper.owner {
       let answer = try ask(owner, isNewGuest: false)
-      if !answer.reading.isSpent {
+      if !answer.reading.isGone {
         let pass = answer.reading.isCookieDue ? call.shopper.guest : nil
         return CarriedOut(outcome: answer.outcome, cart: answer.reading.cart, pass: pass)
       }

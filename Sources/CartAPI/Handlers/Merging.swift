@@ -31,7 +31,7 @@ extension CartService {
       var response = try cartResponse(joined(cart(of: call.shopper)), view: view, call: call)
       response.add("Idempotent-Replayed", "true")
       // The answer that cleared the cookie may be the one that was lost.
-      if try isSpent(call.shopper.guest) { response.add("Set-Cookie", GuestCookie.clearing) }
+      if try isGone(call.shopper.guest) { response.add("Set-Cookie", GuestCookie.clearing) }
       return response
     default: break
     }
@@ -68,10 +68,10 @@ extension CartService {
     }
   }
 
-  private func isSpent(_ guest: GuestPass?) throws(Problem) -> Bool {
+  private func isGone(_ guest: GuestPass?) throws(Problem) -> Bool {
     guard let guest else { return false }
     do throws(StoreError) {
-      return try store.cart(of: .guest(guest.id)).isSpent
+      return try store.cart(of: .guest(guest.id)).isGone
     } catch {
       throw Problem(error)
     }

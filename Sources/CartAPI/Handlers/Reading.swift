@@ -69,7 +69,7 @@ extension CartService {
     guard let owner = shopper.owner else { return CartReading(cart: Cart(owner: nil)) }
     do throws(StoreError) {
       let reading = try store.cart(of: owner)
-      return reading.isSpent
+      return reading.isGone
         ? CartReading(cart: Cart(owner: nil), isFromArchive: reading.isFromArchive) : reading
     } catch {
       throw Problem(error)
