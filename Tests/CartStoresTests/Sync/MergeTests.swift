@@ -173,7 +173,7 @@ struct MergeTests {
     hash.state = .merging
     let merge = CartMerge(
       guest: pair.guest, strategy: .sum, currency: hash.cart.currency,
-      lines: hash.cart.lines.map { CartMerge.Line(line: $0, most: 100) })
+      lines: hash.cart.lines.map { CartMerge.Line(line: $0, maximum: 100) })
     #expect(try stores.archive.record(merge, of: hash, into: pair.target, requestID: "", in: history) == .recorded)
     let reading = try stores.store.merge(pair.guest, into: pair.user, by: .sum, retryKey: nil, requestID: "")
     let outcome = CartMerge.Report(sku: "A", outcome: hasCart ? .summed : .added, quantity: hasCart ? 5 : 2)
@@ -192,7 +192,7 @@ struct MergeTests {
     hash.state = .merging
     let merge = CartMerge(
       guest: pair.guest, strategy: .sum, currency: hash.cart.currency,
-      lines: hash.cart.lines.map { CartMerge.Line(line: $0, most: 100) })
+      lines: hash.cart.lines.map { CartMerge.Line(line: $0, maximum: 100) })
     #expect(try stores.archive.record(merge, of: hash, into: pair.target, requestID: "", in: history) == .recorded)
     #expect(try stores.archive.record(merge, of: hash, into: pair.target, requestID: "", in: history) == .mergedBefore)
     try stores.redis.removeAll()
@@ -329,7 +329,7 @@ struct MergeTests {
       hash.state = .merging
       let merge = CartMerge(
         guest: pair.guest, strategy: .sum, currency: hash.cart.currency,
-        lines: hash.cart.lines.map { CartMerge.Line(line: $0, most: 100) }, ring: CartMerge.ring(of: own, hash.ring))
+        lines: hash.cart.lines.map { CartMerge.Line(line: $0, maximum: 100) }, ring: CartMerge.ring(of: own, hash.ring))
       #expect(try stores.archive.record(merge, of: hash, into: pair.target, requestID: "", in: history) == .recorded)
       try stores.redis.removeAll()
     } else {
