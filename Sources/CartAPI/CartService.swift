@@ -126,7 +126,7 @@ package final class CartService {
     if request.isBodyTooLarge || request.body.count > Self.maximumBodyBytes { throw Problem(.bodyTooLarge) }
     let shopper = route.isShoppers ? try shoppers.shopper(of: request) : Shopper()
     trace.shopper = shopper.user != nil ? .user : shopper.guest != nil ? .guest : .none
-    if !route.method.isSafe, crossSite.isFromElsewhere(request) { throw Problem(.crossSite) }
+    if !route.method.isSafe, crossSite.isCrossOrigin(request) { throw Problem(.crossSite) }
     try checkBody(of: request, for: route)
     var call = Call(
       request: request, target: target, argument: argument, shopper: shopper, query: Query(target.query))

@@ -1,3 +1,5 @@
+import CartDomain
+
 /// One line of the table of requests.
 struct Route: Sendable {
   /// Every handler has this signature.
@@ -38,5 +40,46 @@ struct Route: Sendable {
   /// The part of the path that the pattern leaves open.
   func argument(in parts: ArraySlice<String>) -> String? {
     zip(parts, pattern).first { _, wanted in wanted == nil }?.0
+  }
+}
+
+/// The methods that the API knows; names are case-sensitive (RFC 9110 §9.1).
+enum HTTPMethod: String, CaseIterable, Sendable {
+  case get = "GET"
+  case head = "HEAD"
+  case post = "POST"
+  case put = "PUT"
+  case patch = "PATCH"
+  case delete = "DELETE"
+  case options = "OPTIONS"
+
+  /// Whether it may have an effect.
+  var isSafe: Bool {
+    switch self {
+    case .get, .head, .options: true
+    case .post, .put, .patch, .delete: false
+    }
+  }
+}
+
+/// A request on its way to its handler: routed, and checked as far as that needs no body.
+struct Call {
+  let request: HTTPRequest
+  let target: RequestTarget
+  /// The part of the path that the route leaves open, decoded.
+  let argument: String?
+  let shopper: Shopper
+  /// What has become of the guest's cart that a user brought along, before the request itself; `nil` for none.
+  var merge: MergeReading?
+  let query: Query
+
+  /// The SKU that the path names.
+  ///
+  /// - Throws: `invalid_field` for what can't be one.
+  func sku() throws(Problem) -> SKU {
+    guard let argument, let sku = SKU(argument) else {
+      throw Problem(.invalidField, "The path names what can't be a SKU.")
+    }
+    return sku
   }
 }
