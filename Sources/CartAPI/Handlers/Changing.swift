@@ -116,7 +116,7 @@ extension CartService {
       guard var problem = Problem(faults) else {
         return Problem(StoreError(.corrupt, "a change was refused without a reason"))
       }
-      if faults.contains(where: \.code.concernsStockOrLimits) { problem.cart = try joined(result.cart) }
+      if faults.contains(where: \.code.showsCart) { problem.cart = try joined(result.cart) }
       return problem
     }
   }
