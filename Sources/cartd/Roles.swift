@@ -19,6 +19,7 @@ func serve(_ configuration: ServerConfiguration, logger: Logger) throws {
   let limit = worker.limit
   stores.checkout?.mayBegin = { limit.enter(isLikelySlow: $0) }
   stores.checkout?.didEnd = { limit.leave() }
+  worker.limits.bodyBytes = CartService.maximumBodyBytes
   worker.limits.requestDeadline = configuration.pool.requestDeadline
   worker.maximumRequests = configuration.pool.maximumRequests
   worker.maximumMemory = configuration.pool.maximumMemory

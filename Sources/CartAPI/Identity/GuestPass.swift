@@ -66,8 +66,8 @@ final class GuestPassIssuer {
 /// The cookie that carries a guest's pass (RFC 6265).
 enum GuestCookie {
   static let name = "guestCartId"
-  /// A guest's cart lives as long: 30 days, in seconds.
-  static let maximumAge = 2_592_000
+  /// Seconds: a guest's cart lives as long.
+  static let maximumAge = Cart.guestLifetimeMilliseconds / 1000
 
   /// The value of `Set-Cookie` that makes a browser forget its pass.
   static let clearing = "\(name)=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
