@@ -9,8 +9,10 @@ enum Terminal {
 
   static func printError(_ text: String) { write(Array((text + "\n").utf8), to: STDERR_FILENO) }
 
-  /// One JSON text and a line feed.
-  static func print(json: borrowing JSONWriter) {
+  /// The JSON text that `body` writes, and a line feed.
+  static func printJSON(_ body: (inout JSONWriter) -> Void) {
+    var json = JSONWriter()
+    body(&json)
     printJSON(json.bytes)
     write([UInt8(ascii: "\n")], to: STDOUT_FILENO)
   }

@@ -101,18 +101,14 @@ struct RebuildCarts: ParsableCommand {
         ]
       }
     if output.json {
-      var json = JSONWriter()
-      json.beginObject()
-      for (name, value) in counts {
-        json.key(name)
-        json.integer(value)
+      Terminal.printJSON {
+        $0.object {
+          for (name, value) in counts { $0.field(name, value) }
+          $0.array("refused") {
+            for owner in report.refused { $0.string(owner.text) }
+          }
+        }
       }
-      json.key("refused")
-      json.beginArray()
-      for owner in report.refused { json.string(owner.text) }
-      json.endArray()
-      json.endObject()
-      Terminal.print(json: json)
     } else {
       Terminal.print(counts.map { "\($0): \($1)" }.joined(separator: ", "))
       if seconds > 1 { Terminal.print("\(Int(Double(work.looked) / seconds)) carts a second") }

@@ -29,11 +29,11 @@ struct Doctor: ParsableCommand {
     let settings = try stores.settings()
     let findings = try Consultation(BothStores(stores), settings).findings + Self.files(settings, nginx: nginx)
     if output.json {
-      var json = JSONWriter()
-      json.beginArray()
-      for finding in findings { json.finding(finding) }
-      json.endArray()
-      Terminal.print(json: json)
+      Terminal.printJSON {
+        $0.array {
+          for finding in findings { $0.finding(finding) }
+        }
+      }
     } else {
       for finding in findings { Self.print(finding) }
     }
@@ -89,14 +89,11 @@ struct Finding {
 
 extension JSONWriter {
   fileprivate mutating func finding(_ finding: Finding) {
-    let texts: KeyValuePairs<StaticString, String?> = [
-      "weight": finding.weight.rawValue, "subject": finding.subject, "text": finding.text, "advice": finding.advice,
-    ]
-    beginObject()
-    for (name, value) in texts {
-      key(name)
-      string(value)
+    object {
+      $0.field("weight", finding.weight.rawValue)
+      $0.field("subject", finding.subject)
+      $0.field("text", finding.text)
+      $0.field("advice", finding.advice)
     }
-    endObject()
   }
 }

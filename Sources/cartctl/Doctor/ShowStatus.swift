@@ -35,9 +35,7 @@ struct ShowStatus: ParsableCommand {
     }
     status.standing = try? both.histories.standing()
     if output.json {
-      var json = JSONWriter()
-      json.status(status)
-      Terminal.print(json: json)
+      Terminal.printJSON { $0.status(status) }
     } else {
       for row in status.rows {
         let text = Terminal.escaped(row.text)
@@ -126,84 +124,52 @@ private struct Status {
 
 extension JSONWriter {
   fileprivate mutating func status(_ status: Status) {
-    beginObject()
-    key("pool")
-    beginObject()
-    key("up")
-    boolean(status.pool.failure == nil)
-    key("error")
-    string(status.pool.failure)
-    for (name, value) in status.pool.counts {
-      key(name)
-      integer(value)
+    object {
+      $0.object("pool") {
+        $0.field("up", status.pool.failure == nil)
+        $0.field("error", status.pool.failure)
+        for (name, value) in status.pool.counts { $0.field(name, value) }
+      }
+      $0.object("redis") {
+        $0.field("up", status.redisFailure == nil)
+        $0.field("error", status.redisFailure)
+        $0.field("version", status.redis?.version)
+        $0.field("usedBytes", status.redis?.usedMemory)
+        $0.field("maximumBytes", status.redis?.maximumMemory)
+        $0.field("history", status.sync?.lineage)
+        $0.field("standing", status.standing?.state.rawValue)
+        $0.field("location", status.standing?.location)
+        $0.field("shopLocation", status.standing?.records.newest?.location)
+      }
+      $0.object("postgres") {
+        $0.field("up", status.postgresFailure == nil)
+        $0.field("error", status.postgresFailure)
+        $0.field("version", status.postgres?.version)
+        $0.field("pendingMigrations", status.postgres?.pending.count)
+        $0.field("carts", status.postgres?.carts)
+        $0.field("commands", status.postgres?.commands)
+      }
+      $0.key("sync")
+      if let sync = status.sync { $0.sync(sync) } else { $0.null() }
     }
-    endObject()
-    key("redis")
-    beginObject()
-    key("up")
-    boolean(status.redisFailure == nil)
-    key("error")
-    string(status.redisFailure)
-    key("version")
-    string(status.redis?.version)
-    key("usedBytes")
-    integer((status.redis?.usedMemory).map { Int($0) })
-    key("maximumBytes")
-    integer((status.redis?.maximumMemory).map { Int($0) })
-    key("history")
-    integer((status.sync?.lineage).map { Int($0) })
-    key("standing")
-    string(status.standing?.state.rawValue)
-    key("location")
-    string(status.standing?.location)
-    key("shopLocation")
-    string(status.standing?.records.newest?.location)
-    endObject()
-    key("postgres")
-    beginObject()
-    key("up")
-    boolean(status.postgresFailure == nil)
-    key("error")
-    string(status.postgresFailure)
-    key("version")
-    integer((status.postgres?.version).map { Int($0) })
-    key("pendingMigrations")
-    integer(status.postgres?.pending.count)
-    key("carts")
-    integer((status.postgres?.carts).map { Int($0) })
-    key("commands")
-    integer((status.postgres?.commands).map { Int($0) })
-    endObject()
-    key("sync")
-    if let sync = status.sync { self.sync(sync) } else { null() }
-    endObject()
   }
 
   private mutating func sync(_ sync: SyncState) {
-    beginObject()
-    key("active")
-    integer(sync.active)
-    key("lagMilliseconds")
-    integer(sync.lag)
-    key("dirty")
-    integer(sync.dirty)
-    key("waiting")
-    integer(sync.waiting)
-    key("refused")
-    integer(sync.quarantined)
-    key("aside")
-    integer(sync.aside)
-    key("syncers")
-    beginArray()
-    for syncer in sync.syncers {
-      beginObject()
-      key("name")
-      string(syncer.name)
-      key("idleMilliseconds")
-      integer(syncer.idle)
-      endObject()
+    object {
+      $0.field("active", sync.active)
+      $0.field("lagMilliseconds", sync.lag)
+      $0.field("dirty", sync.dirty)
+      $0.field("waiting", sync.waiting)
+      $0.field("refused", sync.quarantined)
+      $0.field("aside", sync.aside)
+      $0.array("syncers") {
+        for syncer in sync.syncers {
+          $0.object {
+            $0.field("name", syncer.name)
+            $0.field("idleMilliseconds", syncer.idle)
+          }
+        }
+      }
     }
-    endArray()
-    endObject()
   }
 }

@@ -101,9 +101,7 @@ private enum OrderPrinting {
 
   static func show(_ order: Order, _ output: OutputOptions) {
     if output.json {
-      var json = JSONWriter()
-      json.order(order, owner: order.owner)
-      Terminal.print(json: json)
+      Terminal.printJSON { $0.order(order, owner: order.owner) }
       return
     }
     func money(_ minorUnits: Int64) -> String { Money(minorUnits: minorUnits, currency: order.total.currency).text }
