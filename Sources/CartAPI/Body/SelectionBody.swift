@@ -71,10 +71,12 @@ struct AcknowledgementBody {
 /// The body of a request that needs none: nothing, or `{}`.
 enum EmptyBody {
   /// - Throws: everything that is wrong with the fields.
-  static func check(_ root: borrowing JSONValue) throws(Problem) {
+  static func check(_ call: Call) throws(Problem) {
+    if call.request.body.isEmpty { return }
+    let document = try call.document()
     var faults = BodyFaults()
-    if root.kind != .object { faults.add(.invalidField, at: .root) }
-    for name in root.memberNames { faults.add(.unknownField, at: .root.member(name)) }
+    if document.root.kind != .object { faults.add(.invalidField, at: .root) }
+    for name in document.root.memberNames { faults.add(.unknownField, at: .root.member(name)) }
     try faults.check()
   }
 }

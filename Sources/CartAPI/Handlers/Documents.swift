@@ -18,13 +18,8 @@ extension CartService {
   /// Whoever has it asks whether it is still the one: a new server is never used by an old client for long.
   private func documentResponse(_ document: [UInt8], _ type: String, to call: Call) -> HTTPResponse {
     let tag = EntityTag(body: document)
-    var response: HTTPResponse
-    if let condition = call.request[.ifNoneMatch], tag.matches(ifNoneMatch: condition) {
-      response = HTTPResponse(status: 304)
-    } else {
-      response = HTTPResponse(status: 200, body: document)
-      response.add("Content-Type", type)
-    }
+    let isKnown = call.request[.ifNoneMatch].map(tag.matches(ifNoneMatch:)) ?? false
+    var response = isKnown ? HTTPResponse(status: 304) : HTTPResponse(body: document, type: type)
     response.add("ETag", tag.headerValue)
     response.add("Cache-Control", "public, no-cache")
     return response

@@ -1,4 +1,5 @@
 import CartDomain
+import CartJSON
 
 /// One line of the table of requests.
 struct Route: Sendable {
@@ -72,6 +73,20 @@ struct Call {
   /// What has become of the guest's cart that a user brought along, before the request itself; `nil` for none.
   var merge: MergeReading?
   let query: Query
+
+  /// The guest's pass, if it is due for its daily renewal.
+  func duePass(_ reading: CartReading) -> GuestPass? { reading.isCookieDue ? shopper.guest : nil }
+
+  /// The body as JSON.
+  ///
+  /// - Throws: `malformed_json`.
+  func document() throws(Problem) -> JSONDocument {
+    do throws(JSONError) {
+      return try JSONDocument(parsing: request.body.span, maximumBytes: CartService.maximumBodyBytes)
+    } catch {
+      throw Problem(error)
+    }
+  }
 
   /// The SKU that the path names.
   ///
