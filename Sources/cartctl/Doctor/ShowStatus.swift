@@ -21,7 +21,7 @@ struct ShowStatus: ParsableCommand {
 
   func run() throws {
     let both = try BothStores(stores)
-    var status = Status(pool: PoolGlance(try stores.settings()))
+    var status = Status(pool: PoolSummary(try stores.settings()))
     do throws(StoreError) {
       status.redis = try both.redis.examine(rights: false)
       status.sync = try SyncState(of: both.redis)
@@ -39,16 +39,16 @@ struct ShowStatus: ParsableCommand {
     } else {
       for row in status.rows {
         let text = Terminal.escaped(row.text)
-        Terminal.print(Table.padded(row.name, 12) + (row.tone.map { Terminal.toned(text, $0) } ?? text))
+        Terminal.print(Table.padded(row.name, 12) + (row.color.map { Terminal.colored(text, $0) } ?? text))
       }
     }
     if status.isStoreAway { throw ExitCode.failure }
   }
 }
 
-/// What stands on the one screen.
+/// What is shown, on one screen.
 private struct Status {
-  var pool: PoolGlance
+  var pool: PoolSummary
   var redis: RedisExamination?
   var sync: SyncState?
   var standing: RedisStanding?
@@ -61,15 +61,15 @@ private struct Status {
   struct Row {
     var name: String
     var text: String
-    /// Nil: nothing to be said for or against it.
-    var tone: Terminal.Tone?
+    /// `nil` if it is neither good nor bad.
+    var color: Terminal.Color?
   }
 
   var rows: [Row] {
     [
-      Row(name: "pool", text: pool.text, tone: pool.failure == nil ? .good : .doubtful),
-      Row(name: "redis", text: redisText, tone: redisFailure == nil ? .good : .bad),
-      Row(name: "postgres", text: postgresText, tone: postgresFailure == nil ? .good : .bad),
+      Row(name: "pool", text: pool.text, color: pool.failure == nil ? .good : .doubtful),
+      Row(name: "redis", text: redisText, color: redisFailure == nil ? .good : .bad),
+      Row(name: "postgres", text: postgresText, color: postgresFailure == nil ? .good : .bad),
     ] + historyRows + syncRows
   }
 
@@ -95,8 +95,8 @@ private struct Status {
 
   private var historyRows: [Row] {
     guard let standing else { return [] }
-    let tone: Terminal.Tone = standing.state == .newest ? .good : standing.state == .next ? .doubtful : .bad
-    return [Row(name: "history", text: standing.text, tone: tone)]
+    let color: Terminal.Color = standing.state == .newest ? .good : standing.state == .next ? .doubtful : .bad
+    return [Row(name: "history", text: standing.text, color: color)]
   }
 
   private var syncRows: [Row] {
@@ -107,15 +107,17 @@ private struct Status {
       rows.append(
         Row(
           name: "lag", text: "\(sync.lag) ms: \(sync.dirty) carts to persist, \(sync.waiting) changes to record",
-          tone: sync.lag < 5_000 ? nil : .doubtful))
+          color: sync.lag < 5_000 ? nil : .doubtful))
       rows.append(
-        Row(name: "refused", text: "\(sync.quarantined) carts", tone: sync.quarantined == 0 ? nil : .doubtful))
-      if sync.aside > 0 { rows.append(Row(name: "set aside", text: "changes of \(sync.aside) carts", tone: .doubtful)) }
+        Row(name: "refused", text: "\(sync.quarantined) carts", color: sync.quarantined == 0 ? nil : .doubtful))
+      if sync.aside > 0 {
+        rows.append(Row(name: "set aside", text: "changes of \(sync.aside) carts", color: .doubtful))
+      }
       let names = sync.syncers.map { "\($0.name) (\($0.idle) ms ago)" }
       rows.append(
         Row(
           name: "syncers", text: names.isEmpty ? "none" : names.joined(separator: ", "),
-          tone: sync.living.isEmpty ? .doubtful : nil))
+          color: sync.living.isEmpty ? .doubtful : nil))
     }
     if let postgres { rows.append(Row(name: "commands", text: "\(postgres.commands) wait for carts")) }
     return rows
