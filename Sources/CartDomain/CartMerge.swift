@@ -2,11 +2,11 @@
 package enum MergeStrategy: String, Sendable, CaseIterable {
   /// The quantities add up.
   case sum
-  /// The guest's quantity stands.
+  /// The guest's quantity is taken.
   case overwrite
-  /// The user's quantity stands.
+  /// The user's quantity is kept.
   case keep
-  /// The larger quantity stands.
+  /// The larger quantity is taken.
   case max
 }
 

@@ -36,7 +36,7 @@ struct ShowCart: ParsableCommand {
     }
   }
 
-  /// The catalogue of Redis, or PostgreSQL's where Redis is away.
+  /// The catalogue of Redis, or PostgreSQL's if Redis is away.
   private static func view(_ finding: CartFinding, _ both: BothStores) throws(StoreError) -> CartView {
     let source = PostgresCatalogue(both.postgres)
     if finding.redisFailure != nil { return try source.view(of: finding.cart, at: now) }

@@ -36,7 +36,7 @@ func serve(_ configuration: ServerConfiguration, logger: Logger) throws {
 
 /// Owns the socket, and keeps the workers alive.
 ///
-/// - Throws: ``SettingsError`` where Redis may throw carts away and nobody has accepted that.
+/// - Throws: ``SettingsError`` if Redis may throw carts away and nobody has accepted that.
 func runMaster(_ configuration: ServerConfiguration, flags: Flags, logger: Logger) throws {
   try prepareStores(configuration, logger: logger)
   var master = Master.Configuration(

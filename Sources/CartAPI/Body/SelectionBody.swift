@@ -1,7 +1,7 @@
 import CartDomain
 import CartJSON
 
-/// The body of `PUT /v1/cart/selection`: a flag, and exactly one way to say which lines are meant.
+/// The body of `PUT /v1/cart/selection`: a flag, and exactly one way to name the lines.
 struct SelectionBody {
   let isSelected: Bool
   let filter: LineFilter
@@ -46,7 +46,7 @@ struct SelectionBody {
   }
 }
 
-/// The body of `POST /v1/cart/prices/acknowledge`: `{}` for every line, or the SKUs that are meant.
+/// The body of `POST /v1/cart/prices/acknowledge`: `{}` for every line, or these SKUs.
 struct AcknowledgementBody {
   let filter: LineFilter
 

@@ -54,7 +54,7 @@ enum ErrorCode: String, CaseIterable, Sendable {
     self = code
   }
 
-  /// What there is to know of a code.
+  /// One row of the table.
   private struct Row {
     /// The HTTP status that goes with it.
     let status: Int

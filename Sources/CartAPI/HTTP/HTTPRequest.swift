@@ -40,11 +40,11 @@ package struct HTTPRequest: Sendable {
   package var cartUser: [UInt8]
   /// The web server's name of the request, at most 64 printable ASCII characters; empty for none.
   package var requestID: String
-  /// Empty where ``isBodyTooLarge``.
+  /// Empty if ``isBodyTooLarge``.
   package var body: [UInt8]
   package var isBodyTooLarge: Bool
 
-  /// By the position of each ``Header``; empty where the field is absent: a web server that passes parameters on
+  /// By the position of each ``Header``; empty if the field is absent: a web server that passes parameters on
   /// explicitly sends an absent field as an empty one.
   private var headers = [String](repeating: "", count: Header.allCases.count)
 
@@ -66,12 +66,12 @@ package struct HTTPRequest: Sendable {
   /// Reads the meta-variables of RFC 3875 §4.1, and those that the web server adds: `REQUEST_URI`, `REQUEST_SCHEME`
   /// (else `HTTPS`), `REQUEST_ID` and `CART_USER`.
   ///
-  /// - Parameter metaVariable: the bytes of the variable of that name, `nil` where it did not come.
+  /// - Parameter metaVariable: the bytes of the variable of that name, `nil` if it did not come.
   package init(metaVariable: (String) -> ArraySlice<UInt8>?, body: [UInt8], isBodyTooLarge: Bool) {
     func text(_ name: String) -> String {
       metaVariable(name).map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
-    // Not every web server names the scheme; most tell TLS by `HTTPS`.
+    // Not every web server names the scheme; most show TLS by `HTTPS`.
     var scheme = text("REQUEST_SCHEME")
     if scheme.isEmpty { scheme = text("HTTPS").lowercased() == "on" ? "https" : "http" }
     self.init(
@@ -81,7 +81,7 @@ package struct HTTPRequest: Sendable {
     for header in Header.allCases { headers[header.rawValue] = text(header.metaVariable) }
   }
 
-  /// The field's value; `nil` where it is absent or empty. Bytes that are not UTF-8 are replaced by U+FFFD.
+  /// The field's value; `nil` if it is absent or empty. Bytes that are not UTF-8 are replaced by U+FFFD.
   package subscript(header: Header) -> String? {
     let value = headers[header.rawValue]
     return value.isEmpty ? nil : value

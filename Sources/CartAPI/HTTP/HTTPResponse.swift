@@ -11,14 +11,14 @@ package struct HTTPResponse: Sendable {
   /// In the order in which they are to be sent.
   package private(set) var fields: [Field] = []
   package var body: [UInt8]
-  /// The answer to HEAD: the length of ``body`` is told, the body is not sent.
+  /// The answer to HEAD: the length of ``body`` is sent, the body is not.
   package var isHead = false
   /// What the log should say of this answer, for the operator alone: never sent, free of bodies, tokens and keys.
   package var note: String?
 
   /// The one of ``CartService/routes`` that answered; empty if none did.
   package var route = ""
-  /// The kind of shopper, which names nobody.
+  /// The kind of shopper, which identifies none.
   package var shopper = ShopperKind.none
 
   package enum ShopperKind: String, Sendable {

@@ -63,7 +63,7 @@ extension JSONWriter {
     plainString(text.span)
   }
 
-  /// The member `merge`, if there is something to tell.
+  /// The member `merge`, if there was one.
   private mutating func merge(_ reading: MergeReading) {
     switch reading {
     case .nothing: return

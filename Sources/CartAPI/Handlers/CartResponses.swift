@@ -2,8 +2,8 @@ import CartDomain
 import CartJSON
 
 extension CartService {
-  /// The cart as it is now; one never written for somebody who has none, without asking a store, and for a guest whose
-  /// id is gone.
+  /// The cart as it is now; one never written if there is no owner, without asking a store, and for a guest whose id is
+  /// gone.
   func cart(of owner: CartOwner?) throws(Problem) -> CartReading {
     guard let owner else { return CartReading(cart: Cart(owner: nil)) }
     let reading = try stored(store.cart(of: owner))
@@ -60,7 +60,7 @@ extension CartService {
     return response
   }
 
-  /// Hands a guest's pass out, for the first time or anew; does nothing without one.
+  /// Issues or renews a guest's pass; does nothing without one.
   func issue(_ pass: GuestPass?, with response: inout HTTPResponse, to request: HTTPRequest) {
     guard let pass else { return }
     let isSecure =

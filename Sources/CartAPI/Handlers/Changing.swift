@@ -59,15 +59,15 @@ extension CartService {
           outcome: answer.outcome, cart: answer.reading.cart, pass: call.duePass(answer.reading))
       }
     }
-    // Nobody yet, or a guest whose id is gone: only an add makes a cart.
+    // No shopper yet, or a guest whose id is gone: only an add makes a cart.
     guard case .add = change else { return withoutCart(change, condition: condition) }
     let pass = try newPass()
     let answer = try run(for: .guest(pass.id), isNewGuest: true)
-    // An add changes the cart or is refused, and no refusal hands a pass out.
+    // An add changes the cart or is refused, and no refusal issues a pass.
     return ChangeResult(outcome: answer.outcome, cart: answer.reading.cart, pass: pass)
   }
 
-  /// What a change comes to for a shopper without a cart: nothing that a store would have to know.
+  /// The result of a change for a shopper without a cart: no store needs to be asked.
   private func withoutCart(_ change: CartChange, condition: VersionCondition?) -> ChangeResult {
     let cart = Cart(owner: nil)
     let outcome: ChangeReading.Outcome

@@ -2,10 +2,10 @@ import CartDomain
 import CartJSON
 
 extension CartService {
-  /// Merges the cart of a guest that a user brings along, before the request itself. A login never fails because of it.
+  /// Merges the cart that a user had as a guest, before the request itself. A login never fails because of it.
   ///
   /// - Parameter note: for the log.
-  /// - Returns: `nil` if there is none to merge, or if carts can't be changed at all: the request will tell.
+  /// - Returns: `nil` if there is none to merge, or if carts can't be changed at all: then the request itself fails.
   func merge(_ shopper: Shopper, _ call: Call, note: inout String?) -> MergeReading? {
     guard let user = shopper.user, let guest = shopper.guest else { return nil }
     do throws(StoreError) {

@@ -5,7 +5,7 @@ import CartJSON
 package protocol Operations {
   /// Whether the stores can be reached now, or could a moment ago.
   func readiness() -> Readiness
-  /// The pool of workers for a program, in JSON; `nil` where nothing is known of one.
+  /// The pool of workers for a program, in JSON; `nil` if nothing is known of one.
   func statusJSON() -> [UInt8]?
   /// The pool for a person, in HTML.
   func statusPage() -> [UInt8]?
@@ -17,9 +17,9 @@ package protocol Operations {
 package struct Readiness: Equatable, Sendable {
   package var redis: Bool
   package var postgres: Bool
-  /// Why a change would be refused now; `nil` where it would be accepted.
+  /// Why a change would be refused now; `nil` if it would be accepted.
   package var refusal: String?
-  /// Whether Redis may be read: it is the one that speaks for the shop.
+  /// Whether Redis may be read: it is the shop's.
   package var isServed: Bool
 
   package init(redis: Bool, postgres: Bool, refusal: String? = nil, isServed: Bool = true) {
@@ -29,7 +29,7 @@ package struct Readiness: Equatable, Sendable {
     self.isServed = isServed
   }
 
-  /// Carts at work are Redis's: without it they are read from PostgreSQL's copies.
+  /// Carts are read from Redis, without it from PostgreSQL's copies.
   package var canRead: Bool { redis && isServed || postgres }
   package var canChange: Bool { redis && refusal == nil }
 }

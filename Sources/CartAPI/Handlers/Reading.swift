@@ -50,7 +50,7 @@ extension CartService {
     }
   }
 
-  /// What the shopper's orders have taken of SKUs that each customer gets so many of.
+  /// What the shopper's orders have taken of SKUs that are limited for each customer.
   private func purchases(of shopper: Shopper, _ skus: [SKU]) throws(Problem) -> [SKU: Int] {
     guard let owner = shopper.owner, let orders, !skus.isEmpty else { return [:] }
     return try stored(orders.purchases(of: owner, skus))

@@ -13,7 +13,7 @@ struct Origin: Hashable, Sendable {
       host: String(decoding: bytes[(colon + 3)...], as: UTF8.self))
   }
 
-  /// - Parameter host: with its port, if it has one; `nil` where a host can't be written so.
+  /// - Parameter host: with its port, if it has one; `nil` if it can't be a host.
   init?(scheme: String, host: String) {
     let scheme = scheme.lowercased()
     var host = host.lowercased()

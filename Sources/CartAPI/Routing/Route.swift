@@ -9,14 +9,14 @@ struct Route: Sendable {
   /// `PATCH /v1/cart/lines/{sku}`
   let name: String
   let method: HTTPMethod
-  /// The parts of the path; `nil` stands for any one part, which is handed to the handler.
+  /// The parts of the path; `nil` matches any one part, which the handler gets.
   let pattern: [String?]
   /// Whether the handler reads a JSON text. Otherwise one that comes with a read is not looked at, and one that comes
   /// with a DELETE is refused.
   let takesBody: Bool
-  /// Whether the request speaks for a shopper.
+  /// Whether the request is a shopper's.
   let isShoppers: Bool
-  /// Whether the cart of a guest that a user brings along is merged before.
+  /// Whether the cart that a user had as a guest is merged first.
   let mergesFirst: Bool
   let handler: Handler
 

@@ -41,7 +41,7 @@ struct ForgetCart: ParsableCommand {
       throw ExitCode.failure
     }
     let both = try BothStores(stores)
-    // Half of it would be left where the shop's Redis is another.
+    // Half of it would be left if the shop's Redis is another.
     _ = try both.histories.current()
     let report = try CartEraser(both.redis, archive: both.archive).erase(owner)
     if output.json {

@@ -73,7 +73,7 @@ extension ImportCatalogue {
     do throws(StoreError) {
       while true {
         let applied = try source.applyStockChanges(limit: 300)
-        // What Redis can't be told now the syncer tells it.
+        // What can't be published to Redis now, the syncer publishes.
         _ = try? catalogue.publishStock(applied.moved)
         if !applied.hasMore { return }
         if try source.isStockApplied(through: last) { return }

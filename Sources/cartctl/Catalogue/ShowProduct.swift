@@ -51,7 +51,7 @@ struct ShowProduct: ParsableCommand {
 }
 
 extension JSONWriter {
-  /// A product with the keys of a catalogue file, null where there is nothing.
+  /// A product with the keys of a catalogue file, null if there is nothing.
   fileprivate mutating func product(_ product: Product) {
     let content = product.content
     object {
