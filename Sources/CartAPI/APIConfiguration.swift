@@ -22,7 +22,7 @@ package struct APIConfiguration: Sendable {
   let origins: Set<Origin>
   /// The guests' secrets: the first one signs, all of them verify.
   let guestSecrets: [[UInt8]]
-  /// `nil` where users come from the web server alone.
+  /// `nil` if users come from the web server alone.
   let tokens: TokenConfiguration?
   let cookieSecurity: CookieSecurity
   /// A counted stock up to this one is `low`.
@@ -37,12 +37,12 @@ package struct APIConfiguration: Sendable {
 
   /// - Parameters:
   ///   - basePath: `/shop`, or empty.
-  ///   - origins: `https://shop.example https://m.shop.example:8443`, parted by spaces or commas.
+  ///   - origins: `https://shop.example https://m.shop.example:8443`, separated by spaces or commas.
   ///   - guestSecret: at least ``minimumSecretBytes`` random bytes.
   ///   - oldGuestSecret: the secret before the last rotation; its guests are still known.
-  ///   - mergeStrategy: where a request names none.
+  ///   - mergeStrategy: if a request names none.
   ///   - guestsMayOrder: otherwise only users order.
-  ///   - tokens: the shop's own tokens, where users may show them.
+  ///   - tokens: the shop's own tokens, if users may show them.
   package init(
     basePath: String = "", origins: String = "", guestSecret: [UInt8], oldGuestSecret: [UInt8]? = nil,
     tokens: TokenConfiguration? = nil, cookieSecurity: CookieSecurity = .auto, lowStock: Int = 20,

@@ -8,7 +8,7 @@ package final class CartService {
 
   let store: any CartStore
   let catalogue: any Catalogue
-  /// `nil` where nothing can be ordered.
+  /// `nil` if nothing can be ordered.
   let orders: (any OrderBook)?
   let configuration: APIConfiguration
   let now: () -> Timestamp
@@ -26,7 +26,7 @@ package final class CartService {
   /// - Parameters:
   ///   - operations: answers what is asked under `/ops`; without it, only that the process is alive.
   ///   - now: the time by which products are on sale; the store has a clock of its own.
-  /// - Throws: ``APIConfiguration/Invalid`` where libcrypto can't be used.
+  /// - Throws: ``APIConfiguration/Invalid`` if libcrypto can't be used.
   package init(
     store: any CartStore, catalogue: any Catalogue, orders: (any OrderBook)? = nil, configuration: APIConfiguration,
     operations: (any Operations)? = nil, now: @escaping () -> Timestamp
@@ -61,7 +61,7 @@ package final class CartService {
       trace.merge = problem.merge
       response = problem.response(requestID: request.requestID, lowStock: configuration.lowStock)
     }
-    // Where it is pending, the guest comes again.
+    // A guest whose merge is pending keeps the cookie, so that the next request tries it again.
     if let merge = trace.merge, merge != .pending { response.add("Set-Cookie", GuestCookie.clearing) }
     response.note = response.note ?? trace.note
     response.route = trace.route
@@ -84,13 +84,13 @@ package final class CartService {
     var note: String?
   }
 
-  /// What a server answers where there is no request to answer.
+  /// What a server answers if there is no request to answer.
   package enum Unreadable: Sendable {
     /// Parameters or lengths that contradict each other, or too many of them.
     case malformed
     /// It did not come in time, or could not be answered in time.
     case late
-    /// It has waited so long that nobody may wait for it any more.
+    /// It has waited too long already.
     case overloaded
   }
 
@@ -126,7 +126,7 @@ package final class CartService {
     if request.isBodyTooLarge || request.body.count > Self.maximumBodyBytes { throw Problem(.bodyTooLarge) }
     let shopper = route.isShoppers ? try shoppers.shopper(of: request) : Shopper()
     trace.shopper = shopper.user != nil ? .user : shopper.guest != nil ? .guest : .none
-    if !route.method.isSafe, crossSite.isFromElsewhere(request) { throw Problem(.crossSite) }
+    if !route.method.isSafe, crossSite.isCrossOrigin(request) { throw Problem(.crossSite) }
     try checkBody(of: request, for: route)
     var call = Call(
       request: request, target: target, argument: argument, shopper: shopper, query: Query(target.query))
@@ -137,7 +137,7 @@ package final class CartService {
     return try route.handler(self)(call)
   }
 
-  /// Without a body there is no type to be wrong; that one is missing, a handler finds when it reads it.
+  /// Checks the type of a body that came; a handler finds that one is missing when it reads it.
   private func checkBody(of request: HTTPRequest, for route: Route) throws(Problem) {
     if request.body.isEmpty { return }
     if route.takesBody {

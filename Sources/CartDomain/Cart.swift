@@ -16,7 +16,7 @@ package struct LineItem: Equatable, Sendable {
   package var unitPrice: Int64
   /// The revision that the shopper saw: the rest of the snapshot.
   package var revision: RevisionID
-  /// The client's own keys as one compact JSON object; `nil` where there are none.
+  /// The client's own keys as one compact JSON object; `nil` if there are none.
   package var clientData: [UInt8]?
 
   package init(

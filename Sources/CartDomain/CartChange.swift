@@ -51,7 +51,7 @@ package struct LineEdit: Equatable, Sendable {
   }
 }
 
-/// Which lines a change speaks of. What is not in the cart is passed over.
+/// Which lines a change is about. What is not in the cart is skipped.
 package enum LineFilter: Equatable, Sendable {
   case all
   case selected

@@ -42,7 +42,7 @@ package struct TakenLine: Equatable, Sendable {
   }
 }
 
-/// A line as a change leaves it; `after` is `nil` where it goes.
+/// A line as a change leaves it; `after` is `nil` if it goes.
 package struct LineOutcome: Equatable, Sendable {
   package var sku: SKU
   package var before: LineItem?
@@ -76,7 +76,7 @@ extension Cart {
     }
   }
 
-  /// The cart after `command`; its version stays where no line is touched.
+  /// The cart after `command`; its version stays if no line is touched.
   package func applying(_ command: CartCommand, uniting unite: ClientDataUnion) -> Cart {
     let outcomes = outcomes(of: command, uniting: unite)
     if outcomes.isEmpty { return self }

@@ -1,12 +1,12 @@
-/// How a line that stands in both carts is merged.
+/// How a line that is in both carts is merged.
 package enum MergeStrategy: String, Sendable, CaseIterable {
   /// The quantities add up.
   case sum
-  /// The guest's quantity stands.
+  /// The guest's quantity is taken.
   case overwrite
-  /// The user's quantity stands.
+  /// The user's quantity is kept.
   case keep
-  /// The larger quantity stands.
+  /// The larger quantity is taken.
   case max
 }
 
@@ -15,13 +15,23 @@ package struct CartMerge: Equatable, Sendable {
   /// One line of the guest's cart.
   package struct Line: Equatable, Sendable {
     package var line: LineItem
-    /// The most that limits and stock let the user have of it at the time of the merge; `nil` where it is not for sale,
-    /// or not in this cart's currency: then it comes as it is, and no more of it is had.
-    package var most: Int?
+    /// The largest quantity that limits and stock let the user have at the time of the merge; `nil` if it is not for
+    /// sale, or not in this cart's currency: then it comes as it is, and no more of it is had.
+    package var maximum: Int?
 
-    package init(line: LineItem, most: Int?) {
+    package init(line: LineItem, maximum: Int?) {
       self.line = line
-      self.most = most
+      self.maximum = maximum
+    }
+
+    /// - Parameters:
+    ///   - currency: of the guest's cart.
+    ///   - product: as it is sold at `now`; `nil` if the catalogue has none.
+    fileprivate init(_ line: LineItem, in currency: Currency?, as product: Product?, at now: Timestamp) {
+      self.line = line
+      guard let product, product.content.unitPrice.currency == currency else { return }
+      let allowance = product.allowance(at: now)
+      if allowance.isPurchasable { maximum = allowance.maximum }
     }
   }
 
@@ -72,6 +82,22 @@ package struct CartMerge: Equatable, Sendable {
     self.lines = lines
     self.ring = ring
   }
+
+  /// Of all that a guest's cart holds.
+  ///
+  /// - Parameters:
+  ///   - products: one for each of its lines, as they are sold at `now`; `nil` for one that the catalogue has not.
+  ///   - key: of the request that asks for the merge.
+  ///   - guests: the keys that the guest's cart remembers.
+  package init(
+    of guest: GuestCartID, _ cart: Cart, products: [Product?], by strategy: MergeStrategy, at now: Timestamp,
+    key: RetryKey?, _ guests: [RetryKey]
+  ) {
+    self.init(
+      guest: guest, strategy: strategy, currency: cart.currency,
+      lines: zip(cart.lines, products).map { line, product in Line(line, in: cart.currency, as: product, at: now) },
+      ring: Self.ring(of: key, guests))
+  }
 }
 
 extension Cart {
@@ -105,15 +131,15 @@ extension Cart {
     return (outcomes, reports)
   }
 
-  /// A line that only the guest has. Where nothing of it is left it comes all the same, for the shopper to see.
+  /// A line that only the guest has. If nothing of it is left it comes all the same, for the shopper to see.
   private func added(_ entry: CartMerge.Line) -> (LineItem, CartMerge.Outcome) {
     var line = entry.line
-    guard let most = entry.most else { return (line, .added) }
-    if most == 0 {
+    guard let maximum = entry.maximum else { return (line, .added) }
+    if maximum == 0 {
       line.isSelected = false
       return (line, .added)
     }
-    line.quantity = min(line.quantity, most)
+    line.quantity = min(line.quantity, maximum)
     return (line, line.quantity < entry.line.quantity ? .capped : .added)
   }
 
@@ -130,7 +156,7 @@ extension Cart {
     case .max:
       (wanted, outcome) = guest.quantity > own.quantity ? (guest.quantity, .overwritten) : (own.quantity, .kept)
     }
-    let allowed = Swift.max(own.quantity, entry.most ?? 0)
+    let allowed = Swift.max(own.quantity, entry.maximum ?? 0)
     if wanted > allowed { (wanted, outcome) = (allowed, .capped) }
     var line = own
     line.quantity = wanted

@@ -1,19 +1,19 @@
 /// Where carts are kept. The contract of every implementation:
 ///
-/// - A change is carried out as ``Cart/applying(_:at:product:)`` does it on the cart as it is at that moment, as a
+/// - A change is made as ``Cart/applying(_:at:product:)`` does it on the cart as it is at that moment, as a
 ///   whole or not at all. Two changes at once happen one after the other; none is lost, and each raises the version
 ///   by exactly 1.
-/// - A missing cart reads as one never written. A user's comes into being with its first add; a guest's only where the
-///   caller says that its id is new (``ChangeRequest/isNewGuest``): any other missing guest is spent.
+/// - A missing cart reads as one never written. A user's comes into being with its first add; a guest's only if the
+///   caller says that its id is new (``ChangeRequest/isNewGuest``): any other missing guest is gone.
 /// - Order of checks: retry, condition on the version, then the cart's own rules.
 /// - A guest's cart lives ``Cart/guestLifetimeMilliseconds`` after its last change, or last read at daily precision.
 package protocol CartStore: AnyObject {
   /// Reads a cart; renews a guest's life, at most daily.
   ///
-  /// - Throws: ``StoreError`` where no store can tell. Never shows a cart as empty because a store is away.
+  /// - Throws: ``StoreError`` if no store can answer. Never shows a cart as empty because a store is away.
   func cart(of owner: CartOwner) throws(StoreError) -> CartReading
 
-  /// Carries out one change.
+  /// Makes one change.
   ///
   /// - Throws: ``StoreError``; whether the change took effect may then be unknown
   ///   (``StoreError/isOutcomeUnknown``), and a retry with the same key is safe.
@@ -24,10 +24,10 @@ package protocol CartStore: AnyObject {
   /// - Returns: its version; 0 for a cart never written.
   func sync(_ owner: CartOwner) throws(StoreError) -> Int64
 
-  /// Merges a guest's cart into a user's: once, ever, whoever asks for it and however often.
+  /// Merges a guest's cart into a user's: once, ever, by whichever requests and however often they ask.
   ///
   /// - Parameter retryKey: of a request that asks for this alone; the user's cart remembers it.
-  /// - Throws: ``StoreError`` where the store at work is away.
+  /// - Throws: ``StoreError`` if the store in use is away.
   func merge(
     _ guest: GuestCartID, into user: UserID, by strategy: MergeStrategy, retryKey: RetryKey?, requestID: String
   ) throws(StoreError) -> MergeReading
@@ -43,25 +43,25 @@ package protocol CartStore: AnyObject {
 package enum MergeReading: Equatable, Sendable {
   /// The user's cart has taken the guest's lines in, and is kept for good.
   case merged(MergeStrategy, [CartMerge.Report])
-  /// There was nothing to merge: the id is spent, or somebody else has merged it.
+  /// There was nothing to merge: the id is gone, or another user has taken it.
   case nothing
   /// It can't be recorded now; the guest's cart is as it was.
   case pending
 }
 
-/// A cart, and what else the shopper must be told with it.
+/// A cart, and what the answer to the shopper must say with it.
 package struct CartReading: Sendable {
   package var cart: Cart
-  /// The guest's cart was merged or has expired, or never was: the id has no future.
-  package var isSpent: Bool
-  /// The guest's cookie is due for its daily renewal; told once.
+  /// The guest's cart was merged or has expired, or never was: the id is never used again.
+  package var isGone: Bool
+  /// The guest's cookie is due for its daily renewal; true once.
   package var isCookieDue: Bool
-  /// The store at work is away: this is the copy that is kept for good, and may lack the last changes.
+  /// The store in use is away: this is the copy that is kept for good, and may lack the last changes.
   package var isFromArchive: Bool
 
-  package init(cart: Cart, isSpent: Bool = false, isCookieDue: Bool = false, isFromArchive: Bool = false) {
+  package init(cart: Cart, isGone: Bool = false, isCookieDue: Bool = false, isFromArchive: Bool = false) {
     self.cart = cart
-    self.isSpent = isSpent
+    self.isGone = isGone
     self.isCookieDue = isCookieDue
     self.isFromArchive = isFromArchive
   }
@@ -107,7 +107,7 @@ package enum VersionCondition: Equatable, Sendable {
 
 /// An `Idempotency-Key` as a cart's ring keeps it.
 package struct RetryKey: Equatable, Sendable {
-  /// A cart remembers the keys of so many changes.
+  /// How many keys a cart remembers.
   package static let remembered = 16
   package static let keyBytes = 8
   package static let requestBytes = 4
@@ -137,8 +137,8 @@ package struct ChangeReading: Sendable {
     case versionMismatch
     case lineNotFound
     case refused([Violation])
-    /// Changes of many lines have touched more of the cart than they may in a minute; nothing was done. It would be
-    /// after so many seconds.
+    /// Changes of many lines have touched more of the cart than they may in a minute; nothing was done. It may be
+    /// tried again after `seconds`.
     case limited(seconds: Int)
   }
 
@@ -156,7 +156,7 @@ package struct StoreError: Error, Sendable, CustomStringConvertible {
   package enum Code: String, Sendable {
     /// It is away, hangs, refuses connections or is out of memory.
     case unavailable
-    /// Others are at work on the same, or as many as may be; nothing was done, and in a moment it may succeed.
+    /// Others are working on the same, or the limit of requests is reached; nothing was done, and it may soon succeed.
     case overloaded
     /// It holds something that can't be read.
     case corrupt

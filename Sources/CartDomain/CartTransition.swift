@@ -11,10 +11,10 @@ package enum CartTransition: Equatable, Sendable {
 }
 
 extension Cart {
-  /// Carries out `change` on a copy. This is the reference: the scripts in Redis do the same, atomically.
+  /// Makes `change` on a copy. This is the reference: the scripts in Redis do the same, atomically.
   ///
   /// - Parameters:
-  ///   - product: the SKU as it is sold now, `nil` where the catalogue has none. Asked for SKUs whose quantity is
+  ///   - product: the SKU as it is sold now, `nil` if the catalogue has none. Asked for SKUs whose quantity is
   ///     raised or whose price is acknowledged.
   ///   - now: the store's clock.
   package func applying(
@@ -57,7 +57,7 @@ extension Cart {
         continue
       }
       let found = product.violations(quantity: quantity, in: next.currency, at: now)
-      // A limit speaks of the sum, so it is asked at the SKU's last entry.
+      // A limit is about the sum, so it is checked at the SKU's last entry.
       if let first = found.first, first.code.concernsProduct || lastEntry[entry.sku] == position {
         violations += found.map { violation in
           var violation = violation
@@ -137,7 +137,7 @@ extension Cart {
     return transition
   }
 
-  /// Applies `body` to a copy and tells whether it changed a line.
+  /// Applies `body` to a copy and says whether it changed a line.
   private func changing(_ body: (inout Cart) -> Void) -> CartTransition {
     var next = self
     next.version += 1

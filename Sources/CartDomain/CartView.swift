@@ -40,8 +40,8 @@ package struct CartView: Sendable {
   /// Joins `cart` with the products as they are sold at `now`.
   ///
   /// - Parameters:
-  ///   - products: one for each line, `nil` where the catalogue has none.
-  ///   - snapshots: one for each line, `nil` where the revision is not known any more.
+  ///   - products: one for each line, `nil` if the catalogue has none.
+  ///   - snapshots: one for each line, `nil` if the revision is not known any more.
   ///   - bought: what the customer's former orders hold of each SKU.
   package init(
     _ cart: Cart, products: [Product?], snapshots: [ProductRevision?], at now: Timestamp, bought: [SKU: Int] = [:]
@@ -95,13 +95,13 @@ package struct CartView: Sendable {
 /// One line as a shopper sees it.
 package struct LineView: Sendable {
   package let line: LineItem
-  /// What the shopper saw; `nil` where the revision is not known any more, the line's own price still is.
+  /// What the shopper saw; `nil` if the revision is not known any more, the line's own price still is.
   package let snapshot: ProductRevision?
   /// The product as it is sold now; `nil` for a SKU that the catalogue no longer has.
   package let current: Product?
   /// Whether it is sold now, in the cart's currency, stock aside.
   package let isPurchasable: Bool
-  /// Quantity × the current price, or × the snapshot's where there is no current one in the cart's currency.
+  /// Quantity × the current price, or × the snapshot's if there is no current one in the cart's currency.
   package let lineTotal: Int64
 
   fileprivate init(
@@ -124,7 +124,7 @@ package struct LineView: Sendable {
 
   private let comparablePrice: Int64
 
-  /// The current price where it differs from the snapshot's.
+  /// The current price if it differs from the snapshot's.
   package var changedPrice: (from: Int64, to: Int64)? {
     comparablePrice == line.unitPrice ? nil : (line.unitPrice, comparablePrice)
   }

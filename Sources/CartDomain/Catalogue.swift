@@ -1,9 +1,9 @@
 /// What is sold. PostgreSQL owns it; implementations may answer from copies that are at most a second old.
 package protocol Catalogue: AnyObject {
-  /// The products as they are sold now, one for each SKU in order; `nil` where the catalogue has none.
+  /// The products as they are sold now, one for each SKU in order; `nil` if the catalogue has none.
   func products(for skus: [SKU]) throws(StoreError) -> [Product?]
 
-  /// Revisions that carts point at, one for each id in order; `nil` where none is known.
+  /// Revisions that carts point at, one for each id in order; `nil` if none is known.
   func revisions(_ ids: [RevisionID]) throws(StoreError) -> [ProductRevision?]
 
   /// Like ``products(for:)``, from the owner of the stock itself, not from a copy.

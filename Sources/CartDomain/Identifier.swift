@@ -46,7 +46,7 @@ extension RawSpan {
 }
 
 extension Identifier {
-  /// Makes an identifier of bytes as they came; `nil` where they are not UTF-8, or `make` won't have the text.
+  /// Makes an identifier of bytes as they came; `nil` if they are not UTF-8, or `make` refuses the text.
   fileprivate static func read(_ bytes: Span<UInt8>, _ make: (String) -> Self?) -> Self? {
     guard let text = try? UTF8Span(validating: bytes) else { return nil }
     return make(String(copying: text))
@@ -55,12 +55,12 @@ extension Identifier {
 
 /// The key by which a shop sells a product: 1–64 bytes of printable UTF-8, case-sensitive, spaces inside allowed.
 ///
-/// It stands in a path, so none of its `/`-separated parts is `.` or `..`.
+/// It is part of a path, so none of its `/`-separated parts is `.` or `..`.
 package struct SKU: Identifier {
   package static let maximumBytes = 64
   package let text: String
 
-  /// `nil` where `text` can't be a SKU.
+  /// `nil` if `text` can't be a SKU.
   package init?(_ text: String) {
     guard (1...Self.maximumBytes).contains(text.utf8.count), Printable.isPrintable(text) else { return nil }
     self.text = text
@@ -71,9 +71,9 @@ package struct SKU: Identifier {
     }
   }
 
-  /// Like ``init(_:)``; `nil` also where `bytes` are not UTF-8.
+  /// Like ``init(_:)``; `nil` also if `bytes` are not UTF-8.
   package init?(utf8 bytes: Span<UInt8>) {
-    // Most SKUs are plain: what stands in none of those needs no closer look.
+    // Most SKUs are plain: what has none of those needs no closer look.
     var isPlain = (1...Self.maximumBytes).contains(bytes.count)
     for index in bytes.indices {
       let byte = bytes[index]
@@ -101,13 +101,13 @@ package struct MerchantID: Identifier {
   package static let main = MerchantID(unchecked: "main")
   package let text: String
 
-  /// `nil` where `text` can't name a merchant.
+  /// `nil` if `text` can't name a merchant.
   package init?(_ text: String) {
     guard (1...64).contains(text.utf8.count), Printable.isPrintable(text) else { return nil }
     self.text = text
   }
 
-  /// Like ``init(_:)``; `nil` also where `bytes` are not UTF-8.
+  /// Like ``init(_:)``; `nil` also if `bytes` are not UTF-8.
   package init?(utf8 bytes: Span<UInt8>) {
     guard let read = Self.read(bytes, Self.init) else { return nil }
     self = read
@@ -120,7 +120,7 @@ package struct MerchantID: Identifier {
 package struct UserID: Identifier {
   package let text: String
 
-  /// `nil` where `text` can't name a user.
+  /// `nil` if `text` can't name a user.
   package init?(_ text: String) {
     guard (1...128).contains(text.utf8.count), !Printable.hasControls(text) else { return nil }
     self.text = text
@@ -131,7 +131,7 @@ package struct UserID: Identifier {
 package struct GuestCartID: Identifier {
   package let text: String
 
-  /// `nil` where `text` is not 22 to 64 characters of base64url.
+  /// `nil` if `text` is not 22 to 64 characters of base64url.
   package init?(_ text: String) {
     guard Base64URL.isText(text, of: 22...64) else { return nil }
     self.text = text
@@ -163,7 +163,7 @@ package enum CartOwner: Hashable, Sendable {
     if case .guest = self { true } else { false }
   }
 
-  /// From ``kind`` and ``id``; `nil` where they name nobody.
+  /// From ``kind`` and ``id``; `nil` if they name no owner.
   package init?(kind: String, id: String) {
     switch kind {
     case "user":
@@ -188,7 +188,7 @@ package enum CartOwner: Hashable, Sendable {
   }
 }
 
-/// What may stand in a name that people read.
+/// What may be in a name that people read.
 package enum Printable {
   /// No control characters, no line or paragraph separators, no white space at either end.
   package static func isPrintable(_ text: String) -> Bool {
@@ -203,7 +203,7 @@ package enum Printable {
     return !hasControls(text) && !scalars.contains { $0.value == 0x2028 || $0.value == 0x2029 }
   }
 
-  /// True if a control character (C0, DEL, C1) stands in `text`.
+  /// True if a control character (C0, DEL, C1) is in `text`.
   package static func hasControls(_ text: String) -> Bool {
     text.unicodeScalars.contains { (0...0x1F).contains($0.value) || (0x7F...0x9F).contains($0.value) }
   }
@@ -211,7 +211,7 @@ package enum Printable {
 
 /// The alphabet of RFC 4648 §5.
 enum Base64URL {
-  /// Whether `text` has so many characters, all of the alphabet.
+  /// Whether `text` has a length within `lengths`, all of the alphabet.
   static func isText(_ text: String, of lengths: ClosedRange<Int>) -> Bool { isText(text.utf8.span, of: lengths) }
 
   static func isText(_ text: Span<UInt8>, of lengths: ClosedRange<Int>) -> Bool {

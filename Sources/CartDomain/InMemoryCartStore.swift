@@ -19,7 +19,7 @@ package final class InMemoryCartStore: CartStore {
   package func cart(of owner: CartOwner) throws(StoreError) -> CartReading {
     let now = clock()
     guard var entry = live(owner, at: now) else {
-      return CartReading(cart: Cart(owner: owner), isSpent: owner.isGuest)
+      return CartReading(cart: Cart(owner: owner), isGone: owner.isGuest)
     }
     let isDue = renew(&entry, owner: owner, at: now)
     if isDue { entry.cart.expiresAt = now.adding(milliseconds: Cart.guestLifetimeMilliseconds) }
@@ -37,14 +37,9 @@ package final class InMemoryCartStore: CartStore {
     entries[.guest(guest)] = nil
     var target = entries[.user(user)] ?? Entry(cart: Cart(owner: .user(user)), cookieRenewedAt: now)
     let skus = source.cart.lines.map(\.sku)
-    let lines = zip(source.cart.lines, try catalogue.products(for: skus)).map { line, product in
-      let allowance = product.map { $0.allowance(at: now) } ?? .nothing
-      let isSold = product?.content.unitPrice.currency == source.cart.currency && allowance.isPurchasable
-      return CartMerge.Line(line: line, most: isSold ? allowance.maximum : nil)
-    }
     let merge = CartMerge(
-      guest: guest, strategy: strategy, currency: source.cart.currency, lines: lines,
-      ring: CartMerge.ring(of: retryKey, source.ring))
+      of: guest, source.cart, products: try catalogue.products(for: skus), by: strategy, at: now, key: retryKey,
+      source.ring)
     let reports = target.cart.report(of: merge)
     target.cart = target.cart.applying(.merge(merge)) { _, guest in guest }
     target.ring = Array((merge.ring + target.ring).prefix(RetryKey.remembered))
@@ -71,7 +66,7 @@ package final class InMemoryCartStore: CartStore {
     let owner = request.owner
     let found = live(owner, at: now)
     if found == nil, owner.isGuest, !request.isNewGuest {
-      return ChangeReading(outcome: .unchanged, reading: CartReading(cart: Cart(owner: owner), isSpent: true))
+      return ChangeReading(outcome: .unchanged, reading: CartReading(cart: Cart(owner: owner), isGone: true))
     }
     var entry = found ?? Entry(cart: Cart(owner: owner), cookieRenewedAt: now)
     if let key = request.retryKey, let former = entry.ring.first(where: { $0.key == key.key }) {

@@ -5,7 +5,7 @@ package struct Currency: Hashable, Sendable {
   /// Decimals of the minor unit: 2 for GBP, 0 for JPY, 3 for KWD.
   package let minorUnit: Int
 
-  /// `nil` where `code` is not an active code of ISO 4217.
+  /// `nil` if `code` is not an active code of ISO 4217.
   package init?(_ code: String) {
     guard code.utf8.count == 3, Self.twoDecimals.contains(code) || Self.otherDecimals[code] != nil else { return nil }
     self.code = code
@@ -40,18 +40,5 @@ package struct Money: Hashable, Sendable {
   package init(minorUnits: Int64, currency: Currency) {
     self.minorUnits = minorUnits
     self.currency = currency
-  }
-
-  /// The price of `quantity` pieces; `nil` on overflow.
-  package func times(_ quantity: Int) -> Money? {
-    let (product, overflow) = minorUnits.multipliedReportingOverflow(by: Int64(quantity))
-    return overflow ? nil : Money(minorUnits: product, currency: currency)
-  }
-
-  /// The sum; `nil` on overflow or where the currencies differ.
-  package func plus(_ other: Money) -> Money? {
-    guard currency == other.currency else { return nil }
-    let (sum, overflow) = minorUnits.addingReportingOverflow(other.minorUnits)
-    return overflow ? nil : Money(minorUnits: sum, currency: currency)
   }
 }

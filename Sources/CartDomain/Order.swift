@@ -1,8 +1,8 @@
-/// The name of an order: random, so that nobody guesses another's; it stands in a path.
+/// The name of an order: random, so that it can't be guessed; it is part of a path.
 package struct OrderID: Identifier {
   package let text: String
 
-  /// `nil` where `text` is not 16 to 64 characters of base64url.
+  /// `nil` if `text` is not 16 to 64 characters of base64url.
   package init?(_ text: String) {
     guard Base64URL.isText(text, of: 16...64) else { return nil }
     self.text = text
@@ -32,7 +32,7 @@ package struct Order: Equatable, Sendable {
   package var owner: CartOwner
   package var status: OrderStatus
   package var total: Money
-  /// The client's own keys as one compact JSON object; `nil` where there are none.
+  /// The client's own keys as one compact JSON object; `nil` if there are none.
   package var clientData: [UInt8]?
   /// In the order of the cart's lines.
   package var lines: [OrderLine]
@@ -64,7 +64,7 @@ package struct OrderLine: Equatable, Sendable {
   package var quantity: Int
   /// In minor units of the order's currency.
   package var unitPrice: Int64
-  /// The client's own keys of the cart's line; `nil` where there are none.
+  /// The client's own keys of the cart's line; `nil` if there are none.
   package var clientData: [UInt8]?
 
   package init(
@@ -84,11 +84,11 @@ package struct OrderLine: Equatable, Sendable {
   package var lineTotal: Int64 { unitPrice.multipliedReportingOverflow(by: Int64(quantity)).partialValue }
 }
 
-/// What names a wish to order, so that it is fulfilled once.
+/// What names a request to order, so that it is carried out once.
 package struct OrderKey: Equatable, Sendable {
   /// `Idempotency-Key`: 1 to 255 printable ASCII characters.
   package var text: String
-  /// A cryptographic hash of the wish; another one under the same key is another wish.
+  /// A cryptographic hash of the request; another one under the same key is another request.
   package var request: [UInt8]
 
   package init(text: String, request: [UInt8]) {
@@ -97,13 +97,13 @@ package struct OrderKey: Equatable, Sendable {
   }
 }
 
-/// A wish to order.
+/// A request to order.
 package struct OrderRequest: Sendable {
   package var owner: CartOwner
   package var key: OrderKey
   /// What the shopper saw, in minor units of the cart's currency.
   package var expectedTotal: Int64
-  /// The lines that are meant, selected or not; `nil` for the selected ones.
+  /// The lines to order, selected or not; `nil` for the selected ones.
   package var skus: [SKU]?
   /// One compact JSON object.
   package var clientData: [UInt8]?
@@ -126,13 +126,13 @@ package struct OrderRequest: Sendable {
   }
 }
 
-/// What became of a wish to order; the cases stand in the order of the checks.
+/// What became of a request to order; the cases are in the order of the checks.
 package enum OrderOutcome: Equatable, Sendable {
   /// The key has led to this order before.
   case replayed(Order)
-  /// The key belongs to another wish.
+  /// The key belongs to another request.
   case keyReused
-  /// Somebody is at work with the key.
+  /// Another request with the key is being worked on.
   case inProgress
   case versionMismatch
   /// The cart has no such lines.
@@ -144,9 +144,9 @@ package enum OrderOutcome: Equatable, Sendable {
   case placed(Order)
 }
 
-/// What became of a wish to change an order's status.
+/// What became of a request to change an order's status.
 package enum OrderTransition: Equatable, Sendable {
-  /// As it is now; also where it was so before.
+  /// As it is now; also if it was so before.
   case done(Order)
   /// It is too late, or the order is past that.
   case refused(Order)
@@ -176,7 +176,7 @@ package struct OrderCursor: Equatable, Sendable {
     self.id = id
   }
 
-  /// As clients carry it; it means nothing to them.
+  /// As clients see it: opaque.
   package var text: String { "\(String(placed, radix: 36)).\(id.text)" }
 
   /// `nil` for anything but a ``text``.
@@ -192,17 +192,17 @@ package struct OrderCursor: Equatable, Sendable {
 /// Where orders are placed and kept. The contract of every implementation:
 ///
 /// - An order is placed as a whole or not at all, and once for each key of an owner, however often it is asked for.
-///   A wish that is refused leaves the key free.
+///   A request that is refused leaves the key free.
 /// - Stock never goes below zero. What an order has taken, its cancellation gives back, once.
 /// - After an order exactly its quantities leave the cart: what was added meanwhile stays, and so does a line that was
 ///   removed and added anew.
 package protocol OrderBook: AnyObject {
   /// Orders lines of a cart.
   ///
-  /// - Throws: ``StoreError``; where ``StoreError/isOutcomeUnknown``, asking again with the same key tells.
+  /// - Throws: ``StoreError``; if ``StoreError/isOutcomeUnknown``, asking again with the same key gives the outcome.
   func place(_ request: OrderRequest) throws(StoreError) -> OrderOutcome
 
-  /// `nil` where there is none of this owner's.
+  /// `nil` if this owner has no such order.
   func order(_ id: OrderID, of owner: CartOwner) throws(StoreError) -> Order?
 
   /// - Parameters:
@@ -213,6 +213,6 @@ package protocol OrderBook: AnyObject {
   /// Cancels an order that is young enough and not accepted; does nothing to one that is cancelled.
   func cancel(_ id: OrderID, of owner: CartOwner) throws(StoreError) -> OrderTransition
 
-  /// How much of each SKU the owner's orders that stand have taken; what is not there has 0.
+  /// How much of each SKU the owner's orders, except cancelled ones, have taken; a SKU that is missing has 0.
   func purchases(of owner: CartOwner, _ skus: [SKU]) throws(StoreError) -> [SKU: Int]
 }

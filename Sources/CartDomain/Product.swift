@@ -2,7 +2,7 @@
 package struct RevisionID: Identifier {
   package let text: String
 
-  /// `nil` where `text` is not 8 to 32 characters of base64url.
+  /// `nil` if `text` is not 8 to 32 characters of base64url.
   package init?(_ text: String) {
     guard Base64URL.isText(text, of: Self.lengths) else { return nil }
     self.text = text
@@ -41,7 +41,7 @@ package final class ProductRevision: Sendable {
     package var unitPrice: Money
     /// Most per order.
     package var purchaseLimit: Int?
-    /// Most over all of a user's orders that stand.
+    /// Most over all of a user's orders, except cancelled ones.
     package var customerLimit: Int?
     package var minimumQuantity: Int?
     /// A quantity must be a multiple of it.
@@ -76,11 +76,11 @@ package final class ProductRevision: Sendable {
 /// A SKU as it is sold now.
 package struct Product: Sendable {
   package let revision: ProductRevision
-  /// Pieces left; `nil` where stock is not counted.
+  /// Pieces left; `nil` if stock is not counted.
   package let stock: Int?
-  /// Grows with each change of what is sold; 0 where nobody counts.
+  /// Grows with each change of what is sold; 0 if it is not counted.
   package let catalogueVersion: Int64
-  /// Grows with each movement of the stock; 0 where nobody counts.
+  /// Grows with each movement of the stock; 0 if it is not counted.
   package let moved: Int64
 
   package init(revision: ProductRevision, stock: Int?, catalogueVersion: Int64 = 0, moved: Int64 = 0) {

@@ -1,8 +1,8 @@
-/// The rules of one SKU, reduced to what a store must know to decide atomically: how many may stand in a line.
+/// The rules of one SKU, reduced to what a store must know to decide atomically: the quantities that a line may have.
 ///
-/// ``permits(_:)`` is true exactly where ``Product/violations(quantity:in:at:)`` is empty.
+/// ``permits(_:)`` is true exactly if ``Product/violations(quantity:in:at:)`` is empty.
 package struct Allowance: Equatable, Sendable {
-  /// False where the product can't be bought at all: unknown, retired, out of its sale window, of another currency.
+  /// False if the product can't be bought at all: unknown, retired, out of its sale window, of another currency.
   package var isPurchasable: Bool
   package var maximum: Int
   package var minimum: Int
@@ -16,7 +16,7 @@ package struct Allowance: Equatable, Sendable {
 }
 
 extension ProductRevision.Content {
-  /// Why it isn't sold at `now`, stock aside; `nil` where it is.
+  /// Why it isn't sold at `now`, stock aside; `nil` if it is.
   package func saleRefusal(at now: Timestamp) -> ViolationCode? {
     if !isActive { return .notPurchasable }
     if let availableFrom, now < availableFrom { return .notOnSaleYet }
@@ -37,10 +37,10 @@ extension Product {
       step: max(1, content.quantityStep ?? 1))
   }
 
-  /// Every rule that `quantity` pieces in a cart of `currency` break at `now`; one alone where the product can't be
+  /// Every rule that `quantity` pieces in a cart of `currency` break at `now`; one alone if the product can't be
   /// bought at all, since the others then say nothing.
   ///
-  /// - Parameter bought: how much of it the customer's former orders hold; 0 where they are not asked.
+  /// - Parameter bought: how much of it the customer's former orders hold; 0 if they are not asked.
   package func violations(
     quantity: Int, in currency: Currency?, at now: Timestamp, bought: Int = 0
   ) -> [Violation] {

@@ -127,7 +127,7 @@ private struct DigitReader {
     return true
   }
 
-  /// Milliseconds; 0 where there is no fraction, `nil` where a point has no digit behind it.
+  /// Milliseconds; 0 if there is no fraction, `nil` if a point has no digit behind it.
   mutating func fraction() -> Int? {
     guard skip(".") else { return 0 }
     var value = 0

@@ -16,7 +16,7 @@ package enum ViolationCode: String, Sendable, CaseIterable {
   case totalTooLarge = "total_too_large"
   case cartEmpty = "cart_empty"
 
-  /// Whether the code speaks of the product itself rather than of how many are wanted.
+  /// Whether the code is about the product itself rather than about the quantity.
   package var concernsProduct: Bool {
     switch self {
     case .unknownSKU, .notPurchasable, .notOnSaleYet, .noLongerOnSale, .currencyMismatch, .tooManyLines: true
@@ -35,7 +35,7 @@ package struct Violation: Equatable, Sendable {
   package var available: Int?
   /// The limit, minimum, step or number of lines that was broken.
   package var limit: Int?
-  /// The entry of the request that it comes from, where a request has several.
+  /// The entry of the request that it comes from, if a request has several.
   package var entry: Int?
 
   package init(

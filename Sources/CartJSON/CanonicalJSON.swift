@@ -18,16 +18,16 @@ extension JSONValue {
     case .real: writer.real(real ?? 0)
     case .string: writer.string(string ?? "")
     case .array:
-      writer.beginArray()
-      for index in 0..<count { element(index)?.write(to: &writer) }
-      writer.endArray()
-    case .object:
-      writer.beginObject()
-      for name in memberNames.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
-        writer.key(escaping: name)
-        member(name)?.write(to: &writer)
+      writer.array { writer in
+        for index in 0..<count { element(index)?.write(to: &writer) }
       }
-      writer.endObject()
+    case .object:
+      writer.object { writer in
+        for name in memberNames.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
+          writer.key(escaping: name)
+          member(name)?.write(to: &writer)
+        }
+      }
     }
   }
 

@@ -24,7 +24,7 @@ package struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
 /// Stricter than RFC 8259 asks: a name may stand once in an object, integers must fit into 64 bits, no string may hold
 /// U+0000, and lone surrogates, a byte order mark and anything behind the text are refused.
 package struct JSONDocument: ~Copyable {
-  /// Nesting that ``init(parsing:maximumBytes:maximumDepth:)`` allows where nothing else is said.
+  /// Nesting that ``init(parsing:maximumBytes:maximumDepth:)`` allows if nothing else is said.
   package static let defaultDepth = 32
 
   package let root: JSONValue

@@ -62,12 +62,12 @@ import CJansson
     }
   }
 
-  /// `nil` where this is no object or has no such member.
+  /// `nil` if this is no object or has no such member.
   package func member(_ name: String) -> JSONValue? {
     unsafe JSONValue(borrowed: json_object_getn(pointer, name, name.utf8.count))
   }
 
-  /// `nil` where this is no array or is shorter.
+  /// `nil` if this is no array or is shorter.
   package func element(_ index: Int) -> JSONValue? {
     guard index >= 0 else { return nil }
     return unsafe JSONValue(borrowed: json_array_get(pointer, index))

@@ -1,4 +1,4 @@
-/// Appends one compact JSON text to a buffer of UTF-8. It puts the commas; the caller sees to matching braces.
+/// Appends one compact JSON text to a buffer of UTF-8. It puts the commas and the braces.
 ///
 /// The buffer is raw memory, since every byte of every answer passes through here.
 @safe package struct JSONWriter: ~Copyable {
@@ -140,11 +140,70 @@
     needsComma = true
   }
 
-  /// A comma where one is due, and room for `length` bytes behind it.
+  /// A comma if one is due, and room for `length` bytes behind it.
   @inline(__always)
   private mutating func separate(_ length: Int) {
     makeRoom(length + 1)
     if needsComma { put(UInt8(ascii: ",")) }
+  }
+}
+
+// MARK: Objects and arrays
+
+extension JSONWriter {
+  /// An object; `body` writes its members.
+  package mutating func object(_ body: (inout JSONWriter) -> Void) {
+    open(UInt8(ascii: "{"))
+    body(&self)
+    close(UInt8(ascii: "}"))
+  }
+
+  /// An array; `body` writes its elements.
+  package mutating func array(_ body: (inout JSONWriter) -> Void) {
+    open(UInt8(ascii: "["))
+    body(&self)
+    close(UInt8(ascii: "]"))
+  }
+
+  /// A member that is an object.
+  package mutating func object(_ name: StaticString, _ body: (inout JSONWriter) -> Void) {
+    key(name)
+    object(body)
+  }
+
+  /// A member that is an array.
+  package mutating func array(_ name: StaticString, _ body: (inout JSONWriter) -> Void) {
+    key(name)
+    array(body)
+  }
+
+  /// A member that is a string, or null.
+  package mutating func field(_ name: StaticString, _ value: String?) {
+    key(name)
+    string(value)
+  }
+
+  /// A member that is an integer, or null.
+  package mutating func field(_ name: StaticString, _ value: Int?) {
+    key(name)
+    integer(value)
+  }
+
+  /// A member that is an integer, or null.
+  package mutating func field(_ name: StaticString, _ value: Int64?) {
+    key(name)
+    if let value { integer(value) } else { null() }
+  }
+
+  package mutating func field(_ name: StaticString, _ value: Bool) {
+    key(name)
+    boolean(value)
+  }
+
+  /// A member whose value is JSON already, or null.
+  package mutating func field(_ name: StaticString, json value: [UInt8]?) {
+    key(name)
+    if let value { json(value[...]) } else { null() }
   }
 }
 
@@ -211,7 +270,7 @@ extension JSONWriter {
     unsafe memory = larger
   }
 
-  /// Whoever calls it has made room; it traps where that was forgotten.
+  /// The caller has made room; it traps if that was forgotten.
   @inline(__always)
   private mutating func put(_ byte: UInt8) {
     precondition(count < capacity)

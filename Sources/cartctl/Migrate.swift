@@ -27,15 +27,13 @@ struct Migrate: ParsableCommand {
       if done.isEmpty { Terminal.print("schema \(Terminal.escaped(connection.configuration.schema)) is up to date") }
       return
     }
-    var json = JSONWriter()
-    json.beginObject()
-    json.key("migrated")
-    json.beginArray()
-    for migration in done { json.integer(migration.version) }
-    json.endArray()
-    json.key("version")
-    json.integer(PostgresMigration.all.last?.version ?? 0)
-    json.endObject()
-    Terminal.print(json: json)
+    Terminal.printJSON {
+      $0.object {
+        $0.array("migrated") {
+          for migration in done { $0.integer(migration.version) }
+        }
+        $0.field("version", PostgresMigration.all.last?.version ?? 0)
+      }
+    }
   }
 }

@@ -61,7 +61,7 @@ struct OutputOptions: ParsableArguments {
 extension ExitCode {
   /// The input has bad lines; nothing was changed.
   static let badInput = ExitCode(2)
-  /// PostgreSQL has the change, Redis could not be told.
+  /// PostgreSQL has the change, but it could not be published to Redis.
   static let notPublished = ExitCode(3)
   /// Some carts can't be read, or PostgreSQL refuses them; the others are done.
   static let refusedCarts = ExitCode(4)

@@ -27,18 +27,16 @@ struct ShowCart: ParsableCommand {
     let finding = try inspector.look(at: argument.owner)
     let view = try Self.view(finding, both)
     if output.json {
-      var json = JSONWriter()
-      json.cart(view, lowStock: try stores.settings().integer(.lowStock, in: 0...1_000_000_000))
-      // A member more, behind those of the API.
-      var more = JSONWriter()
-      more.stores(finding)
-      Terminal.printJSON(json.bytes.dropLast() + Array(#","stores":"#.utf8) + more.bytes + Array("}\n".utf8))
+      let lowStock = try stores.settings().integer(.lowStock, in: 0...1_000_000_000)
+      Terminal.printJSON {
+        $0.cart(view, lowStock: lowStock) { $0.stores(finding) }
+      }
     } else {
       for line in Self.table(view) + Self.state(finding) { Terminal.print(Terminal.escaped(line)) }
     }
   }
 
-  /// The catalogue of Redis, or PostgreSQL's where Redis is away.
+  /// The catalogue of Redis, or PostgreSQL's if Redis is away.
   private static func view(_ finding: CartFinding, _ both: BothStores) throws(StoreError) -> CartView {
     let source = PostgresCatalogue(both.postgres)
     if finding.redisFailure != nil { return try source.view(of: finding.cart, at: now) }
@@ -102,19 +100,13 @@ struct ShowCart: ParsableCommand {
 extension JSONWriter {
   /// Where a cart was found.
   fileprivate mutating func stores(_ finding: CartFinding) {
-    beginObject()
-    key("source")
-    string(finding.place?.rawValue)
-    key("epoch")
-    integer((finding.place == .redis ? finding.hash : finding.row?.hash)?.epoch ?? 0)
-    key("stale")
-    boolean(finding.isStale)
-    key("redisVersion")
-    integer((finding.hash?.cart.version).map { Int($0) })
-    key("persistedVersion")
-    integer((finding.row?.hash.cart.version).map { Int($0) })
-    key("syncedAt")
-    string(finding.syncedAt?.rfc3339)
-    endObject()
+    object("stores") {
+      $0.field("source", finding.place?.rawValue)
+      $0.field("epoch", (finding.place == .redis ? finding.hash : finding.row?.hash)?.epoch ?? 0)
+      $0.field("stale", finding.isStale)
+      $0.field("redisVersion", finding.hash?.cart.version)
+      $0.field("persistedVersion", finding.row?.hash.cart.version)
+      $0.field("syncedAt", finding.syncedAt)
+    }
   }
 }

@@ -9,13 +9,15 @@ enum Terminal {
 
   static func printError(_ text: String) { write(Array((text + "\n").utf8), to: STDERR_FILENO) }
 
-  /// One JSON text and a line feed.
-  static func print(json: borrowing JSONWriter) {
+  /// The JSON text that `body` writes, and a line feed.
+  static func printJSON(_ body: (inout JSONWriter) -> Void) {
+    var json = JSONWriter()
+    body(&json)
     printJSON(json.bytes)
     write([UInt8(ascii: "\n")], to: STDOUT_FILENO)
   }
 
-  /// A piece of a JSON text. JSON itself lets DEL and the C1 controls stand in a string; here they are escaped.
+  /// A piece of a JSON text. JSON itself allows DEL and the C1 controls in a string; here they are escaped.
   static func printJSON(_ text: some Collection<UInt8>) {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(text.count)
@@ -46,19 +48,19 @@ enum Terminal {
     return String(shown)
   }
 
-  /// How much a word matters.
-  enum Tone: String {
+  /// By how good the news is.
+  enum Color: String {
     case good = "32"
     case doubtful = "33"
     case bad = "31"
   }
 
-  /// In colour where standard output is a terminal that has some and nobody asked for none (https://no-color.org).
-  static func toned(_ text: String, _ tone: Tone) -> String {
-    hasColours ? "\u{1B}[\(tone.rawValue)m\(text)\u{1B}[0m" : text
+  /// In color if standard output is a terminal that has some, unless `NO_COLOR` is set (https://no-color.org).
+  static func colored(_ text: String, _ color: Color) -> String {
+    hasColors ? "\u{1B}[\(color.rawValue)m\(text)\u{1B}[0m" : text
   }
 
-  private static let hasColours: Bool = {
+  private static let hasColors: Bool = {
     let value = Settings.processEnvironment
     return isatty(STDOUT_FILENO) == 1 && (value("NO_COLOR") ?? "").isEmpty && (value("TERM") ?? "dumb") != "dumb"
   }()
@@ -68,14 +70,14 @@ enum Terminal {
     while !rest.isEmpty {
       let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
       if count < 0, errno == EINTR { continue }
-      // Nobody reads any more.
+      // The reader is gone.
       if count <= 0 { return }
       rest = rest.dropFirst(count)
     }
   }
 }
 
-/// How far a long command is, on one line of a terminal; silent where standard error is none.
+/// How far a long command is, on one line of a terminal; silent if standard error is none.
 struct Progress {
   private let isShown = isatty(STDERR_FILENO) == 1
   private let started = Self.now
@@ -83,7 +85,7 @@ struct Progress {
 
   /// - Parameters:
   ///   - unit: what is counted, in the plural.
-  ///   - total: how many there are to be, where that is known.
+  ///   - total: how many there are to be, if that is known.
   mutating func show(_ count: Int, _ unit: String, of total: Int? = nil) {
     let now = Self.now
     guard isShown, now - shown > 0.2 else { return }

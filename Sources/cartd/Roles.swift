@@ -19,6 +19,7 @@ func serve(_ configuration: ServerConfiguration, logger: Logger) throws {
   let limit = worker.limit
   stores.checkout?.mayBegin = { limit.enter(isLikelySlow: $0) }
   stores.checkout?.didEnd = { limit.leave() }
+  worker.limits.bodyBytes = CartService.maximumBodyBytes
   worker.limits.requestDeadline = configuration.pool.requestDeadline
   worker.maximumRequests = configuration.pool.maximumRequests
   worker.maximumMemory = configuration.pool.maximumMemory
@@ -35,7 +36,7 @@ func serve(_ configuration: ServerConfiguration, logger: Logger) throws {
 
 /// Owns the socket, and keeps the workers alive.
 ///
-/// - Throws: ``SettingsError`` where Redis may throw carts away and nobody has accepted that.
+/// - Throws: ``SettingsError`` if Redis may throw carts away and nobody has accepted that.
 func runMaster(_ configuration: ServerConfiguration, flags: Flags, logger: Logger) throws {
   try prepareStores(configuration, logger: logger)
   var master = Master.Configuration(

@@ -2,7 +2,7 @@ import CartAPI
 import CartStores
 
 extension TokenConfiguration {
-  /// `nil` where no algorithm is set: then tokens are not looked at.
+  /// `nil` if no algorithm is set: then tokens are not looked at.
   init?(_ settings: Settings) throws {
     let paths = settings[.tokenKeyFiles].split { $0 == " " || $0 == "," }.map(String.init)
     let name = settings[.tokenAlgorithm]

@@ -21,7 +21,7 @@ enum TrustedFile {
   private static let maximumBytes = 16_384
 
   /// - Parameter key: the setting that names the file, for the message.
-  /// - Throws: where it can't be read, or others may do more with it than its content allows.
+  /// - Throws: if it can't be read, or others may do more with it than its content allows.
   static func read(_ path: String, for key: SettingKey, holds content: Content) throws(SettingsError) -> [UInt8] {
     var status = stat()
     guard unsafe stat(path, &status) == 0, let bytes = FileContents.read(path, limit: maximumBytes) else {

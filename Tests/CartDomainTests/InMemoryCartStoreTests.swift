@@ -35,7 +35,7 @@ import Testing
 
   @Test func aUsersCartComesIntoBeingWithItsFirstAdd() throws {
     #expect(try store.cart(of: user).cart.version == 0)
-    #expect(try store.cart(of: user).isSpent == false)
+    #expect(try store.cart(of: user).isGone == false)
     #expect(try add(user).outcome == .changed)
     clock.now = opening.adding(milliseconds: 400 * 86_400_000)
     #expect(try store.cart(of: user).cart.version == 1)
@@ -43,8 +43,8 @@ import Testing
   }
 
   @Test func aGuestsCartLivesThirtyDaysAfterItsLastUse() throws {
-    #expect(try store.cart(of: guest).isSpent)
-    #expect(try add(guest).reading.isSpent)
+    #expect(try store.cart(of: guest).isGone)
+    #expect(try add(guest).reading.isGone)
     let made = try add(guest, isNew: true)
     #expect(made.outcome == .changed)
     #expect(made.reading.cart.expiresAt == opening.adding(milliseconds: Cart.guestLifetimeMilliseconds))
@@ -59,8 +59,8 @@ import Testing
     clock.now = clock.now.adding(milliseconds: Cart.guestLifetimeMilliseconds - 1)
     #expect(try store.cart(of: guest).cart.version == 1)
     clock.now = clock.now.adding(milliseconds: Cart.guestLifetimeMilliseconds)
-    #expect(try store.cart(of: guest).isSpent)
-    #expect(try add(guest).reading.isSpent)
+    #expect(try store.cart(of: guest).isGone)
+    #expect(try add(guest).reading.isGone)
   }
 
   @Test func aRepeatedKeyHasNoSecondEffect() throws {

@@ -9,9 +9,9 @@ import Testing
   func missing(_ kind: StoreKind) throws {
     let test = try StoreUnderTest(kind)
     let user = try test.store.cart(of: .anyUser())
-    #expect(user.cart.version == 0 && user.cart.lines.isEmpty && user.cart.currency == nil && !user.isSpent)
+    #expect(user.cart.version == 0 && user.cart.lines.isEmpty && user.cart.currency == nil && !user.isGone)
     let guest = try test.store.cart(of: .anyGuest())
-    #expect(guest.cart.version == 0 && guest.isSpent && guest.cart.expiresAt == nil)
+    #expect(guest.cart.version == 0 && guest.isGone && guest.cart.expiresAt == nil)
   }
 
   @Test("Only an add makes a cart, and a guest's only with a new id", arguments: StoreKind.present)
@@ -30,9 +30,9 @@ import Testing
     #expect(try test.add(user, "A", key: key).outcome == .changed)
     let guest = CartOwner.anyGuest()
     let refused = try test.add(guest, "A", isNew: false)
-    #expect(refused.outcome == .unchanged && refused.reading.isSpent && refused.reading.cart.version == 0)
+    #expect(refused.outcome == .unchanged && refused.reading.isGone && refused.reading.cart.version == 0)
     let made = try test.add(guest, "A", isNew: true)
-    #expect(made.outcome == .changed && !made.reading.isSpent && made.reading.cart.version == 1)
+    #expect(made.outcome == .changed && !made.reading.isGone && made.reading.cart.version == 1)
     #expect(try test.add(guest, "A", isNew: false).reading.cart["A"]?.quantity == 2)
   }
 

@@ -244,9 +244,9 @@ import Testing
     let key = connection.keys.cart(of: guest)
     try test.add(guest, "A")
     try connection.run("HSET", key, "#s", "2", "#o", "cart:user:1")
-    #expect(try test.store.cart(of: guest).isSpent)
+    #expect(try test.store.cart(of: guest).isGone)
     let change = try test.add(guest, "A")
-    #expect(change.reading.isSpent && change.outcome == .unchanged && change.reading.cart.lines.isEmpty)
+    #expect(change.reading.isGone && change.outcome == .unchanged && change.reading.cart.lines.isEmpty)
     try connection.run("HSET", key, "#s", "1")
     #expect(throws: StoreError.self) { try test.add(guest, "A") }
   }

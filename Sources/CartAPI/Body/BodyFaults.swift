@@ -30,13 +30,13 @@ struct BodyPointer {
 
 /// Collects what is wrong with the fields of a body, so that a client hears of everything at once.
 struct BodyFaults {
-  /// A body may hold tens of thousands of faults; nobody reads so many.
-  private static let most = 100
+  /// A body may hold tens of thousands of faults; an answer lists no more than these.
+  private static let maximumFaults = 100
 
   private(set) var faults: [Problem.Fault] = []
 
   mutating func add(_ code: ErrorCode, at pointer: BodyPointer, limit: Int? = nil) {
-    guard faults.count < Self.most else { return }
+    guard faults.count < Self.maximumFaults else { return }
     faults.append(Problem.Fault(pointer: pointer.text, code: code, limit: limit))
   }
 
@@ -51,7 +51,7 @@ struct BodyFaults {
   }
 }
 
-/// The fields that several requests have in common. Each returns `nil`, and notes the fault, where the value won't do.
+/// The fields that several requests have in common. Each returns `nil`, and notes the fault, if the value is wrong.
 extension BodyFaults {
   mutating func boolean(_ value: borrowing JSONValue, at pointer: BodyPointer) -> Bool? {
     let flag = value.boolean
@@ -86,7 +86,7 @@ extension BodyFaults {
     return skus
   }
 
-  /// An integer within `range`; a real is none, even if it is whole.
+  /// An integer within `range`; a real is refused, even if it is whole.
   mutating func quantity(
     _ value: borrowing JSONValue, in range: ClosedRange<Int>, at pointer: BodyPointer
   ) -> Int? {

@@ -41,7 +41,7 @@ struct OrderBody {
     clientData = data
   }
 
-  /// An object, kept as canonical JSON; an empty one is none.
+  /// An object, kept as canonical JSON; `nil` for an empty one.
   private static func data(
     _ value: borrowing JSONValue, at pointer: BodyPointer, faults: inout BodyFaults
   ) -> [UInt8]? {

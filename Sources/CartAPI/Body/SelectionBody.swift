@@ -1,7 +1,7 @@
 import CartDomain
 import CartJSON
 
-/// The body of `PUT /v1/cart/selection`: a flag, and exactly one way to say which lines are meant.
+/// The body of `PUT /v1/cart/selection`: a flag, and exactly one way to name the lines.
 struct SelectionBody {
   let isSelected: Bool
   let filter: LineFilter
@@ -46,7 +46,7 @@ struct SelectionBody {
   }
 }
 
-/// The body of `POST /v1/cart/prices/acknowledge`: `{}` for every line, or the SKUs that are meant.
+/// The body of `POST /v1/cart/prices/acknowledge`: `{}` for every line, or these SKUs.
 struct AcknowledgementBody {
   let filter: LineFilter
 
@@ -71,10 +71,12 @@ struct AcknowledgementBody {
 /// The body of a request that needs none: nothing, or `{}`.
 enum EmptyBody {
   /// - Throws: everything that is wrong with the fields.
-  static func check(_ root: borrowing JSONValue) throws(Problem) {
+  static func check(_ call: Call) throws(Problem) {
+    if call.request.body.isEmpty { return }
+    let document = try call.document()
     var faults = BodyFaults()
-    if root.kind != .object { faults.add(.invalidField, at: .root) }
-    for name in root.memberNames { faults.add(.unknownField, at: .root.member(name)) }
+    if document.root.kind != .object { faults.add(.invalidField, at: .root) }
+    for name in document.root.memberNames { faults.add(.unknownField, at: .root.member(name)) }
     try faults.check()
   }
 }

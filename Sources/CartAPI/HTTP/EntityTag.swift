@@ -65,8 +65,7 @@ struct EntityTag {
     return digits > 0 ? version : nil
   }
 
-  /// What stands between the quotes of `"x"`, `W/"x"` and `"x-gzip"`, parted by commas; what is written otherwise is
-  /// left out.
+  /// What is between the quotes of `"x"`, `W/"x"` and `"x-gzip"`, separated by commas; anything else is left out.
   private static func opaqueTags(in header: String) -> [Substring.UTF8View] {
     header.utf8.split(separator: UInt8(ascii: ",")).compactMap { element in
       var tag = element.drop { $0 == 0x20 || $0 == 0x09 }

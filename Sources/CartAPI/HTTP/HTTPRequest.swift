@@ -40,11 +40,11 @@ package struct HTTPRequest: Sendable {
   package var cartUser: [UInt8]
   /// The web server's name of the request, at most 64 printable ASCII characters; empty for none.
   package var requestID: String
-  /// Empty where ``isBodyTooLarge``.
+  /// Empty if ``isBodyTooLarge``.
   package var body: [UInt8]
   package var isBodyTooLarge: Bool
 
-  /// By the position of each ``Header``; empty where the field is absent: a web server that passes parameters on
+  /// By the position of each ``Header``; empty if the field is absent: a web server that passes parameters on
   /// explicitly sends an absent field as an empty one.
   private var headers = [String](repeating: "", count: Header.allCases.count)
 
@@ -66,12 +66,12 @@ package struct HTTPRequest: Sendable {
   /// Reads the meta-variables of RFC 3875 §4.1, and those that the web server adds: `REQUEST_URI`, `REQUEST_SCHEME`
   /// (else `HTTPS`), `REQUEST_ID` and `CART_USER`.
   ///
-  /// - Parameter metaVariable: the bytes of the variable of that name, `nil` where it did not come.
+  /// - Parameter metaVariable: the bytes of the variable of that name, `nil` if it did not come.
   package init(metaVariable: (String) -> ArraySlice<UInt8>?, body: [UInt8], isBodyTooLarge: Bool) {
     func text(_ name: String) -> String {
       metaVariable(name).map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
-    // Not every web server names the scheme; most tell TLS by `HTTPS`.
+    // Not every web server names the scheme; most show TLS by `HTTPS`.
     var scheme = text("REQUEST_SCHEME")
     if scheme.isEmpty { scheme = text("HTTPS").lowercased() == "on" ? "https" : "http" }
     self.init(
@@ -81,7 +81,7 @@ package struct HTTPRequest: Sendable {
     for header in Header.allCases { headers[header.rawValue] = text(header.metaVariable) }
   }
 
-  /// The field's value; `nil` where it is absent or empty. Bytes that are not UTF-8 are replaced by U+FFFD.
+  /// The field's value; `nil` if it is absent or empty. Bytes that are not UTF-8 are replaced by U+FFFD.
   package subscript(header: Header) -> String? {
     let value = headers[header.rawValue]
     return value.isEmpty ? nil : value
@@ -89,5 +89,26 @@ package struct HTTPRequest: Sendable {
 
   private static func isPresentable(_ requestID: String) -> Bool {
     requestID.utf8.count <= 64 && requestID.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+  }
+}
+
+/// `Content-Type` (RFC 9110 §8.3).
+enum MediaType {
+  /// Whether a body is `application/json` in UTF-8, which is what JSON is always written in.
+  static func isJSON(_ header: String) -> Bool {
+    if header == "application/json" { return true }
+    let parts = header.lowercased().split(separator: ";", omittingEmptySubsequences: false).map(trimmed)
+    guard parts.first == "application/json" else { return false }
+    return parts.dropFirst().allSatisfy { parameter in
+      guard parameter.hasPrefix("charset=") else { return true }
+      let charset = parameter.dropFirst("charset=".count)
+      return charset == "utf-8" || charset == "\"utf-8\""
+    }
+  }
+
+  private static func trimmed(_ text: Substring) -> Substring {
+    var text = text.drop { $0 == " " || $0 == "\t" }
+    while let last = text.last, last == " " || last == "\t" { text.removeLast() }
+    return text
   }
 }

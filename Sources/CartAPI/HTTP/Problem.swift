@@ -20,7 +20,7 @@ struct Problem: Error {
   var detail: String
   /// What became of a guest's cart before; shown with the cart.
   var merge: MergeReading?
-  /// The cart as it is, where the shopper should see it.
+  /// The cart as it is, if the shopper should see it.
   var cart: CartView?
   /// The methods of the path, for 405.
   var allowed: String?
@@ -31,30 +31,22 @@ struct Problem: Error {
 
   var code: ErrorCode { faults[0].code }
 
-  init(_ fault: Fault, detail: String? = nil, cart: CartView? = nil) {
+  init(_ fault: Fault, _ detail: String? = nil) {
     self.faults = [fault]
     self.detail = detail ?? fault.code.explanation
-    self.cart = cart
   }
 
-  init(_ code: ErrorCode, _ detail: String? = nil, cart: CartView? = nil) {
-    self.init(Fault(code: code), detail: detail, cart: cart)
+  /// - Parameter causes: faults that say why.
+  init(_ code: ErrorCode, _ detail: String? = nil, causes: [Fault] = []) {
+    self.init(Fault(code: code), detail)
+    faults += causes
   }
 
-  /// Several faults at once; `nil` where there is none.
+  /// Several faults at once; `nil` if there is none.
   init?(_ faults: [Fault]) {
     guard let first = faults.first else { return nil }
     self.init(first)
     self.faults = faults
-  }
-
-  init(_ error: StoreError) {
-    if error.code == .overloaded {
-      self.init(.overloaded)
-      return
-    }
-    self.init(.storeUnavailable)
-    note = error.description
   }
 
   init(_: Cryptography.Failure) {
@@ -65,13 +57,38 @@ struct Problem: Error {
   init(_ error: JSONError) {
     self.init(.malformedJSON, "The body is not one JSON text: \(error).")
   }
+
+  init(_ error: StoreError) {
+    self.init(error.code == .overloaded ? .overloaded : .storeUnavailable)
+    if error.code != .overloaded { note = error.description }
+  }
+}
+
+/// What a store answers; the one place where its error becomes a problem.
+func stored<Answer>(_ answer: @autoclosure () throws(StoreError) -> Answer) throws(Problem) -> Answer {
+  do throws(StoreError) {
+    return try answer()
+  } catch {
+    throw Problem(error)
+  }
+}
+
+extension Problem.Fault {
+  /// A broken rule.
+  ///
+  /// - Parameter pointer: the place in the body that broke it; the whole body if there is none.
+  init(_ violation: Violation, at pointer: BodyPointer = .root) {
+    self.init(
+      pointer: pointer.text, code: ErrorCode(violation.code), sku: violation.sku?.text,
+      requested: violation.requested, available: violation.available, limit: violation.limit)
+  }
 }
 
 extension Problem {
   /// - Parameter lowStock: as in ``APIConfiguration``, for an embedded cart.
   func response(requestID: String, lowStock: Int) -> HTTPResponse {
-    var response = HTTPResponse(status: code.status, body: body(requestID: requestID, lowStock: lowStock))
-    response.add("Content-Type", "application/problem+json")
+    var response = HTTPResponse(
+      status: code.status, body: body(requestID: requestID, lowStock: lowStock), type: "application/problem+json")
     if let allowed { response.add("Allow", allowed) }
     if code == .badToken { response.add("WWW-Authenticate", "Bearer") }
     if [429, 503].contains(code.status) || code == .requestInProgress {
@@ -83,62 +100,41 @@ extension Problem {
 
   private func body(requestID: String, lowStock: Int) -> [UInt8] {
     var writer = JSONWriter()
-    writer.beginObject()
-    writer.key("type")
-    writer.string("about:blank")
-    writer.key("title")
-    writer.string(code.title)
-    writer.key("status")
-    writer.integer(code.status)
-    writer.key("code")
-    writer.string(code.rawValue)
-    writer.key("detail")
-    writer.string(detail)
-    writer.key("requestId")
-    writer.string(requestID)
-    writer.key("errors")
-    writer.beginArray()
-    for fault in faults { fault.write(to: &writer) }
-    writer.endArray()
-    if let cart {
-      writer.key("cart")
-      writer.cart(cart, lowStock: lowStock, merge: merge)
+    writer.object {
+      $0.field("type", "about:blank")
+      $0.field("title", code.title)
+      $0.field("status", code.status)
+      $0.field("code", code.rawValue)
+      $0.field("detail", detail)
+      $0.field("requestId", requestID)
+      $0.array("errors") {
+        for fault in faults { fault.write(to: &$0) }
+      }
+      if let cart {
+        $0.key("cart")
+        $0.cart(cart, lowStock: lowStock, merge: merge)
+      }
     }
-    writer.endObject()
     return writer.bytes
   }
 }
 
 extension Problem.Fault {
   fileprivate func write(to writer: inout JSONWriter) {
-    writer.beginObject()
-    writer.key("pointer")
-    writer.string(pointer)
-    writer.key("code")
-    writer.string(code.rawValue)
-    if let sku {
-      writer.key("sku")
-      writer.string(sku)
+    writer.object {
+      $0.field("pointer", pointer)
+      $0.field("code", code.rawValue)
+      if let sku { $0.field("sku", sku) }
+      $0.quantities(requested: requested, available: available, limit: limit)
     }
-    writer.quantities(requested: requested, available: available, limit: limit)
-    writer.endObject()
   }
 }
 
 extension JSONWriter {
   /// The numbers of a broken rule, those that are known.
   mutating func quantities(requested: Int?, available: Int?, limit: Int?) {
-    if let requested {
-      key("requested")
-      integer(requested)
-    }
-    if let available {
-      key("available")
-      integer(available)
-    }
-    if let limit {
-      key("limit")
-      integer(limit)
-    }
+    if let requested { field("requested", requested) }
+    if let available { field("available", available) }
+    if let limit { field("limit", limit) }
   }
 }

@@ -2,7 +2,7 @@
 struct Query {
   struct Parameter {
     let name: String
-    /// `nil` where it is not percent-encoded UTF-8.
+    /// `nil` if it is not percent-encoded UTF-8.
     let value: String?
   }
 
@@ -17,7 +17,7 @@ struct Query {
       let equals = pair.firstIndex(of: UInt8(ascii: "="))
       let name = PercentEncoding.decode(pair[..<(equals ?? pair.endIndex)], plusIsSpace: true)
       let value = equals.map { PercentEncoding.decode(pair[($0 + 1)...], plusIsSpace: true) } ?? ""
-      // A name that can't be read is none that anybody knows.
+      // A name that can't be read is unknown.
       return Parameter(name: name ?? "", value: value)
     }
   }
@@ -28,7 +28,7 @@ struct Query {
     case summary
   }
 
-  /// - Throws: `invalid_field` for a view that is none, and for several.
+  /// - Throws: `invalid_field` for an unknown view, and for several.
   func view() throws(Problem) -> View {
     let views = parameters.filter { $0.name == "view" }
     if views.isEmpty { return .whole }
@@ -38,7 +38,7 @@ struct Query {
     return .summary
   }
 
-  /// - Throws: `invalid_field` where something else stands in the query: in a request that deletes, a filter that is
+  /// - Throws: `invalid_field` if something else is in the query: in a request that deletes, a filter that is
   ///   misspelt must not become no filter.
   func allowOnly(_ names: String...) throws(Problem) {
     for parameter in parameters where !names.contains(parameter.name) {

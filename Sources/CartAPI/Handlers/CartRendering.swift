@@ -7,164 +7,135 @@ extension JSONWriter {
   /// - Parameters:
   ///   - lowStock: a counted stock up to this one is `low`.
   ///   - merge: what became of a guest's cart on the way.
-  package mutating func cart(_ view: CartView, lowStock: Int, merge: MergeReading? = nil) {
+  ///   - more: writes members that follow those of the API.
+  package mutating func cart(
+    _ view: CartView, lowStock: Int, merge: MergeReading? = nil, more: (inout JSONWriter) -> Void = { _ in }
+  ) {
     let cart = view.cart
-    beginObject()
-    key("version")
-    integer(cart.version)
-    key("owner")
-    string(cart.owner?.kind ?? "guest")
-    key("currency")
-    string(cart.currency?.code)
-    key("minorUnit")
-    integer(cart.currency?.minorUnit)
-    key("expiresAt")
-    // An empty cart has nothing that could be lost.
-    if let end = cart.expiresAt, !view.lines.isEmpty { timestamp(end) } else { null() }
-    key("lines")
-    beginArray()
-    for index in view.lines.indices { line(view.lines[index], currency: cart.currency, lowStock: lowStock) }
-    endArray()
-    key("merchants")
-    beginArray()
-    for merchant in view.merchants { self.merchant(merchant) }
-    endArray()
-    counts(view.counts)
-    totals(view.totals)
-    key("problems")
-    problems(view.problems)
-    if let merge { self.merge(merge) }
-    endObject()
-  }
-
-  /// The key `merge`, where there is something to tell.
-  private mutating func merge(_ reading: MergeReading) {
-    switch reading {
-    case .nothing: return
-    case .pending:
-      key("merge")
-      beginObject()
-      key("pending")
-      boolean(true)
-    case .merged(let strategy, let lines):
-      key("merge")
-      beginObject()
-      key("strategy")
-      string(strategy.rawValue)
-      key("lines")
-      beginArray()
-      for line in lines {
-        beginObject()
-        key("sku")
-        string(line.sku.text)
-        key("outcome")
-        string(line.outcome.rawValue)
-        key("quantity")
-        integer(line.quantity)
-        endObject()
+    object {
+      $0.field("version", cart.version)
+      $0.field("owner", cart.owner?.kind ?? "guest")
+      $0.field("currency", cart.currency?.code)
+      $0.field("minorUnit", cart.currency?.minorUnit)
+      // An empty cart has nothing that could be lost.
+      $0.field("expiresAt", view.lines.isEmpty ? nil : cart.expiresAt)
+      $0.array("lines") {
+        for index in view.lines.indices { $0.line(view.lines[index], currency: cart.currency, lowStock: lowStock) }
       }
-      endArray()
+      $0.array("merchants") {
+        for merchant in view.merchants { $0.merchant(merchant) }
+      }
+      $0.counts(view.counts)
+      $0.totals(view.totals)
+      $0.problems(view.problems)
+      if let merge { $0.merge(merge) }
+      more(&$0)
     }
-    endObject()
   }
 
   /// The three keys of `?view=summary`.
   mutating func summary(_ view: CartView) {
-    beginObject()
-    key("version")
-    integer(view.cart.version)
-    counts(view.counts)
-    totals(view.totals)
-    endObject()
+    object {
+      $0.field("version", view.cart.version)
+      $0.counts(view.counts)
+      $0.totals(view.totals)
+    }
   }
 
-  /// What stops an order, as an array.
+  /// The member `problems`: what stops an order.
   mutating func problems(_ violations: [Violation]) {
-    beginArray()
-    for violation in violations {
-      beginObject()
-      key("code")
-      string(violation.code.rawValue)
-      if let sku = violation.sku {
-        key("sku")
-        string(sku.text)
+    array("problems") {
+      for violation in violations {
+        $0.object {
+          $0.field("code", violation.code.rawValue)
+          if let sku = violation.sku { $0.field("sku", sku.text) }
+          $0.quantities(requested: violation.requested, available: violation.available, limit: violation.limit)
+        }
       }
-      quantities(requested: violation.requested, available: violation.available, limit: violation.limit)
-      endObject()
     }
-    endArray()
+  }
+
+  /// A member that is a time, or null.
+  package mutating func field(_ name: StaticString, _ time: Timestamp?) {
+    key(name)
+    guard let time else { return null() }
+    let text = time.rfc3339Bytes
+    plainString(text.span)
+  }
+
+  /// The member `merge`, if there was one.
+  private mutating func merge(_ reading: MergeReading) {
+    switch reading {
+    case .nothing: return
+    case .pending: object("merge") { $0.field("pending", true) }
+    case .merged(let strategy, let lines):
+      object("merge") {
+        $0.field("strategy", strategy.rawValue)
+        $0.array("lines") {
+          for line in lines {
+            $0.object {
+              $0.field("sku", line.sku.text)
+              $0.field("outcome", line.outcome.rawValue)
+              $0.field("quantity", line.quantity)
+            }
+          }
+        }
+      }
+    }
   }
 
   private mutating func line(_ view: LineView, currency: Currency?, lowStock: Int) {
     let line = view.line
-    beginObject()
-    key("sku")
-    string(line.sku.text)
-    key("merchantId")
-    string(line.merchantID.text)
-    key("quantity")
-    integer(line.quantity)
-    key("selected")
-    boolean(line.isSelected)
-    key("addedAt")
-    timestamp(line.addedAt)
-    key("snapshot")
-    snapshot(view)
-    key("current")
-    current(view, currency: currency)
-    key("priceChange")
-    if let (from, to) = view.changedPrice { priceChange(from: from, to: to) } else { null() }
-    key("extraData")
-    extraData(view, lowStock: lowStock)
-    key("lineTotal")
-    integer(view.lineTotal)
-    endObject()
+    object {
+      $0.field("sku", line.sku.text)
+      $0.field("merchantId", line.merchantID.text)
+      $0.field("quantity", line.quantity)
+      $0.field("selected", line.isSelected)
+      $0.field("addedAt", line.addedAt)
+      $0.snapshot(view)
+      $0.current(view, currency: currency)
+      $0.priceChange(view)
+      $0.object("extraData") { $0.extraData(view, lowStock: lowStock) }
+      $0.field("lineTotal", view.lineTotal)
+    }
   }
 
   private mutating func snapshot(_ view: LineView) {
-    // A revision that nobody knows any more leaves the price, which the line carries itself.
+    // A revision that is not known any more leaves the price, which the line carries itself.
     let revision = view.snapshot ?? view.current?.revision
-    beginObject()
-    key("name")
-    string(revision?.content.name ?? view.line.sku.text)
-    key("picture")
-    string(revision?.content.picture)
-    key("unitPrice")
-    integer(view.line.unitPrice)
-    endObject()
+    object("snapshot") {
+      $0.field("name", revision?.content.name ?? view.line.sku.text)
+      $0.field("picture", revision?.content.picture)
+      $0.field("unitPrice", view.line.unitPrice)
+    }
   }
 
-  /// Null also where the product is now sold in another currency: it has no current price in this cart's.
+  /// Null also if the product is now sold in another currency: it has no current price in this cart's.
   private mutating func current(_ view: LineView, currency: Currency?) {
+    key("current")
     guard let current = view.current, current.revision.content.unitPrice.currency == currency else { return null() }
-    beginObject()
-    key("unitPrice")
-    integer(current.revision.content.unitPrice.minorUnits)
-    key("purchasable")
-    boolean(view.isPurchasable)
-    key("availableQuantity")
-    integer(current.stock)
-    endObject()
+    object {
+      $0.field("unitPrice", current.revision.content.unitPrice.minorUnits)
+      $0.field("purchasable", view.isPurchasable)
+      $0.field("availableQuantity", current.stock)
+    }
   }
 
-  private mutating func priceChange(from: Int64, to: Int64) {
-    beginObject()
-    key("direction")
-    string(to > from ? "increase" : "decrease")
-    key("from")
-    integer(from)
-    key("to")
-    integer(to)
-    endObject()
+  private mutating func priceChange(_ view: LineView) {
+    key("priceChange")
+    guard let (from, to) = view.changedPrice else { return null() }
+    object {
+      $0.field("direction", to > from ? "increase" : "decrease")
+      $0.field("from", from)
+      $0.field("to", to)
+    }
   }
 
-  /// The server's own keys, each where it says something, then the client's.
+  /// The server's own keys, each if it says something, then the client's.
   private mutating func extraData(_ view: LineView, lowStock: Int) {
-    beginObject()
     if let product = view.current {
       if let stock = product.stock {
-        key("stock")
-        string(StockMark(stock: stock, quantity: view.line.quantity, low: lowStock).rawValue)
+        field("stock", StockMark(stock: stock, quantity: view.line.quantity, low: lowStock).rawValue)
       }
       let revision = product.revision
       limit("purchaseLimit", revision.content.purchaseLimit)
@@ -172,65 +143,39 @@ extension JSONWriter {
       // One piece, in steps of one, is what everybody expects.
       limit("minimumQuantity", revision.content.minimumQuantity, unless: 1)
       limit("quantityStep", revision.content.quantityStep, unless: 1)
-      if let start = revision.content.availableFrom {
-        key("availableFrom")
-        timestamp(start)
-      }
-      if let end = revision.content.availableUntil {
-        key("availableUntil")
-        timestamp(end)
-      }
+      if let start = revision.content.availableFrom { field("availableFrom", start) }
+      if let end = revision.content.availableUntil { field("availableUntil", end) }
     }
     if let data = view.line.clientData { members(of: data) }
-    endObject()
   }
 
   private mutating func limit(_ name: StaticString, _ value: Int?, unless plain: Int? = nil) {
-    guard let value, value != plain else { return }
-    key(name)
-    integer(value)
+    if let value, value != plain { field(name, value) }
   }
 
   private mutating func merchant(_ merchant: CartView.MerchantSummary) {
-    beginObject()
-    key("merchantId")
-    string(merchant.merchantID.text)
-    key("selection")
-    string(merchant.selection)
-    key("lines")
-    integer(merchant.lines)
-    key("selectedTotal")
-    integer(merchant.selectedTotal)
-    endObject()
+    object {
+      $0.field("merchantId", merchant.merchantID.text)
+      $0.field("selection", merchant.selection)
+      $0.field("lines", merchant.lines)
+      $0.field("selectedTotal", merchant.selectedTotal)
+    }
   }
 
   private mutating func counts(_ counts: CartView.Counts) {
-    key("counts")
-    beginObject()
-    key("lines")
-    integer(counts.lines)
-    key("quantity")
-    integer(counts.quantity)
-    key("selectedLines")
-    integer(counts.selectedLines)
-    key("selectedQuantity")
-    integer(counts.selectedQuantity)
-    endObject()
+    object("counts") {
+      $0.field("lines", counts.lines)
+      $0.field("quantity", counts.quantity)
+      $0.field("selectedLines", counts.selectedLines)
+      $0.field("selectedQuantity", counts.selectedQuantity)
+    }
   }
 
   private mutating func totals(_ totals: CartView.Totals) {
-    key("totals")
-    beginObject()
-    key("all")
-    integer(totals.all)
-    key("selected")
-    integer(totals.selected)
-    endObject()
-  }
-
-  private mutating func timestamp(_ time: Timestamp) {
-    let text = time.rfc3339Bytes
-    plainString(text.span)
+    object("totals") {
+      $0.field("all", totals.all)
+      $0.field("selected", totals.selected)
+    }
   }
 }
 

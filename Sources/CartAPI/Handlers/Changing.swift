@@ -19,58 +19,56 @@ enum RulePointer {
 }
 
 /// What became of a change, and the pass that the shopper must be handed with it.
-private struct CarriedOut {
+private struct ChangeResult {
   var outcome: ChangeReading.Outcome
   var cart: Cart
   var pass: GuestPass?
 }
 
 extension CartService {
-  /// Carries out a change for the shopper and answers the cart as it is then.
+  /// Runs a change for the shopper and answers the cart as it is then.
   func change(
     _ call: Call, _ change: CartChange, pointing: RulePointer = .single
   ) throws(Problem) -> HTTPResponse {
     let view = try call.query.view()
     let retryKey = try call.request.retryKey(target: call.target)
     let condition = call.request[.ifMatch].map(EntityTag.condition)
-    let result = try carryOut(change, for: call, retryKey: retryKey, condition: condition)
-    if let problem = try refusal(result, of: change, pointing: pointing) { throw problem }
-    var response = try cartResponse(joined(result.cart), view: view, call: call)
+    let result = try run(change, for: call, retryKey: retryKey, condition: condition)
+    if let problem = Self.problem(result.outcome, of: change, pointing: pointing) {
+      throw try refusal(problem, of: result.cart)
+    }
+    var response = try cartResponse(self.view(of: result.cart), view: view, call: call)
     if result.outcome == .replayed { response.add("Idempotent-Replayed", "true") }
     issue(result.pass, with: &response, to: call.request)
     return response
   }
 
-  private func carryOut(
+  private func run(
     _ change: CartChange, for call: Call, retryKey: RetryKey?, condition: VersionCondition?
-  ) throws(Problem) -> CarriedOut {
-    func ask(_ owner: CartOwner, isNewGuest: Bool) throws(Problem) -> ChangeReading {
-      do throws(StoreError) {
-        return try store.change(
-          ChangeRequest(
-            owner: owner, change: change, isNewGuest: isNewGuest, condition: condition, retryKey: retryKey,
-            requestID: call.request.requestID))
-      } catch {
-        throw Problem(error)
-      }
+  ) throws(Problem) -> ChangeResult {
+    func run(for owner: CartOwner, isNewGuest: Bool) throws(Problem) -> ChangeReading {
+      let request = ChangeRequest(
+        owner: owner, change: change, isNewGuest: isNewGuest, condition: condition, retryKey: retryKey,
+        requestID: call.request.requestID)
+      return try stored(store.change(request))
     }
     if let owner = call.shopper.owner {
-      let answer = try ask(owner, isNewGuest: false)
-      if !answer.reading.isSpent {
-        let pass = answer.reading.isCookieDue ? call.shopper.guest : nil
-        return CarriedOut(outcome: answer.outcome, cart: answer.reading.cart, pass: pass)
+      let answer = try run(for: owner, isNewGuest: false)
+      if !answer.reading.isGone {
+        return ChangeResult(
+          outcome: answer.outcome, cart: answer.reading.cart, pass: call.duePass(answer.reading))
       }
     }
-    // Nobody yet, or a guest whose id is spent: only an add makes a cart.
+    // No shopper yet, or a guest whose id is gone: only an add makes a cart.
     guard case .add = change else { return withoutCart(change, condition: condition) }
     let pass = try newPass()
-    let answer = try ask(.guest(pass.id), isNewGuest: true)
-    // An add changes the cart or is refused, and no refusal hands a pass out.
-    return CarriedOut(outcome: answer.outcome, cart: answer.reading.cart, pass: pass)
+    let answer = try run(for: .guest(pass.id), isNewGuest: true)
+    // An add changes the cart or is refused, and no refusal issues a pass.
+    return ChangeResult(outcome: answer.outcome, cart: answer.reading.cart, pass: pass)
   }
 
-  /// What a change comes to for somebody who has no cart: nothing that a store would have to know.
-  private func withoutCart(_ change: CartChange, condition: VersionCondition?) -> CarriedOut {
+  /// The result of a change for a shopper without a cart: no store needs to be asked.
+  private func withoutCart(_ change: CartChange, condition: VersionCondition?) -> ChangeResult {
     let cart = Cart(owner: nil)
     let outcome: ChangeReading.Outcome
     if let condition, !condition.holds(for: cart.version) {
@@ -80,7 +78,7 @@ extension CartService {
     } else {
       outcome = .unchanged
     }
-    return CarriedOut(outcome: outcome, cart: cart)
+    return ChangeResult(outcome: outcome, cart: cart)
   }
 
   private func newPass() throws(Problem) -> GuestPass {
@@ -91,33 +89,25 @@ extension CartService {
     }
   }
 
-  /// `nil` where the change was not refused.
-  private func refusal(
-    _ result: CarriedOut, of change: CartChange, pointing: RulePointer
-  ) throws(Problem) -> Problem? {
-    switch result.outcome {
+  /// `nil` if the change was not refused.
+  private static func problem(
+    _ outcome: ChangeReading.Outcome, of change: CartChange, pointing: RulePointer
+  ) -> Problem? {
+    switch outcome {
     case .changed, .unchanged, .replayed: return nil
     case .keyReused: return Problem(.idempotencyKeyReused)
-    case .versionMismatch: return Problem(.versionMismatch, cart: try joined(result.cart))
+    case .versionMismatch: return Problem(.versionMismatch)
     case .lineNotFound:
       var fault = Problem.Fault(code: .lineNotFound)
       if case .edit(let sku, _) = change { fault.sku = sku.text }
-      return Problem(fault, cart: try joined(result.cart))
+      return Problem(fault)
     case .limited(let seconds):
       var problem = Problem(.rateLimited)
       problem.retryAfter = seconds
       return problem
     case .refused(let violations):
-      let faults = violations.map { violation in
-        Problem.Fault(
-          pointer: pointing.pointer(to: violation).text, code: ErrorCode(violation.code), sku: violation.sku?.text,
-          requested: violation.requested, available: violation.available, limit: violation.limit)
-      }
-      guard var problem = Problem(faults) else {
-        return Problem(StoreError(.corrupt, "a change was refused without a reason"))
-      }
-      if faults.contains(where: \.code.concernsStockOrLimits) { problem.cart = try joined(result.cart) }
-      return problem
+      return Problem(violations.map { Problem.Fault($0, at: pointing.pointer(to: $0)) })
+        ?? Problem(StoreError(.corrupt, "a change was refused without a reason"))
     }
   }
 }

@@ -2,7 +2,7 @@ internal import CDocuments
 import CartDomain
 
 /// The files that a developer of a shop's pages needs, built into the server so that they are of its own version. No
-/// store is asked for them, and nobody has to be known.
+/// store is asked for them, and no shopper.
 extension CartService {
   /// `GET /v1/openapi.json`: this API, described.
   func readDescription(_ call: Call) throws(Problem) -> HTTPResponse {
@@ -15,16 +15,11 @@ extension CartService {
     documentResponse(unsafe Self.bytes(of: cdocuments_client), "text/javascript; charset=utf-8", to: call)
   }
 
-  /// Whoever has it asks whether it is still the one: a new server is never used by an old client for long.
+  /// A client asks at each use whether its copy is still the current one, so that a new server soon has no old clients.
   private func documentResponse(_ document: [UInt8], _ type: String, to call: Call) -> HTTPResponse {
     let tag = EntityTag(body: document)
-    var response: HTTPResponse
-    if let condition = call.request[.ifNoneMatch], tag.matches(ifNoneMatch: condition) {
-      response = HTTPResponse(status: 304)
-    } else {
-      response = HTTPResponse(status: 200, body: document)
-      response.add("Content-Type", type)
-    }
+    let isKnown = call.request[.ifNoneMatch].map(tag.matches(ifNoneMatch:)) ?? false
+    var response = isKnown ? HTTPResponse(status: 304) : HTTPResponse(body: document, type: type)
     response.add("ETag", tag.headerValue)
     response.add("Cache-Control", "public, no-cache")
     return response

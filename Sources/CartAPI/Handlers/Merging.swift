@@ -2,11 +2,10 @@ import CartDomain
 import CartJSON
 
 extension CartService {
-  /// Merges the cart of a guest that a user brings along, before the request itself. A login never fails because of it.
-  ///
-  /// - Returns: `nil` where there is none to merge, or where carts can't be changed at all: the request will tell.
+  /// Merges the cart that a user had as a guest, before the request itself. A login never fails because of it.
   ///
   /// - Parameter note: for the log.
+  /// - Returns: `nil` if there is none to merge, or if carts can't be changed at all: then the request itself fails.
   func merge(_ shopper: Shopper, _ call: Call, note: inout String?) -> MergeReading? {
     guard let user = shopper.user, let guest = shopper.guest else { return nil }
     do throws(StoreError) {
@@ -26,64 +25,46 @@ extension CartService {
     let check = try precheck(call, retryKey: retryKey)
     switch check?.outcome {
     case .keyReused: throw Problem(.idempotencyKeyReused)
-    case .versionMismatch: throw Problem(.versionMismatch, cart: try joined(cart(of: call.shopper)))
+    case .versionMismatch: throw try refusal(Problem(.versionMismatch), to: call)
     case .replayed:
-      var response = try cartResponse(joined(cart(of: call.shopper)), view: view, call: call)
+      var response = try mergeResponse(view, call)
       response.add("Idempotent-Replayed", "true")
       // The answer that cleared the cookie may be the one that was lost.
-      if try isSpent(call.shopper.guest) { response.add("Set-Cookie", GuestCookie.clearing) }
+      if let guest = call.shopper.guest, try cart(of: .guest(guest.id)).isGone {
+        response.add("Set-Cookie", GuestCookie.clearing)
+      }
       return response
     default: break
     }
     guard let user = call.shopper.user, let guest = call.shopper.guest else {
-      throw Problem(.nothingToMerge, cart: try joined(cart(of: call.shopper)))
+      throw try refusal(Problem(.nothingToMerge), to: call)
     }
-    let merge: MergeReading
-    do throws(StoreError) {
-      merge = try store.merge(
-        guest.id, into: user, by: strategy, retryKey: retryKey, requestID: call.request.requestID)
-    } catch {
-      throw Problem(error)
-    }
+    let merge = try stored(
+      store.merge(guest.id, into: user, by: strategy, retryKey: retryKey, requestID: call.request.requestID))
     switch merge {
     case .pending: throw Problem(StoreError(.unavailable, "a merge can't be recorded"))
     case .nothing:
-      var problem = Problem(.nothingToMerge, cart: try joined(cart(of: call.shopper)))
+      var problem = Problem(.nothingToMerge)
       problem.merge = merge
-      throw problem
+      throw try refusal(problem, to: call)
     case .merged:
-      var response = try cartResponse(joined(cart(of: call.shopper)), view: view, call: call, merge: merge)
+      var response = try mergeResponse(view, call, merge)
       response.add("Set-Cookie", GuestCookie.clearing)
       return response
     }
   }
 
+  private func mergeResponse(
+    _ view: Query.View, _ call: Call, _ merge: MergeReading? = nil
+  ) throws(Problem) -> HTTPResponse {
+    let cart = try cart(of: call.shopper.owner).cart
+    return try cartResponse(self.view(of: cart), view: view, call: call, merge: merge)
+  }
+
   private func precheck(_ call: Call, retryKey: RetryKey?) throws(Problem) -> ChangeReading? {
     guard let owner = call.shopper.owner else { return nil }
-    do throws(StoreError) {
-      return try store.precheck(
-        owner, retryKey: retryKey, condition: call.request[.ifMatch].map(EntityTag.condition))
-    } catch {
-      throw Problem(error)
-    }
-  }
-
-  private func isSpent(_ guest: GuestPass?) throws(Problem) -> Bool {
-    guard let guest else { return false }
-    do throws(StoreError) {
-      return try store.cart(of: .guest(guest.id)).isSpent
-    } catch {
-      throw Problem(error)
-    }
-  }
-
-  private func cart(of shopper: Shopper) throws(Problem) -> Cart {
-    guard let owner = shopper.owner else { return Cart(owner: nil) }
-    do throws(StoreError) {
-      return try store.cart(of: owner).cart
-    } catch {
-      throw Problem(error)
-    }
+    let condition = call.request[.ifMatch].map(EntityTag.condition)
+    return try stored(store.precheck(owner, retryKey: retryKey, condition: condition))
   }
 }
 

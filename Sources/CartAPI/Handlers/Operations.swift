@@ -5,7 +5,7 @@ import CartJSON
 package protocol Operations {
   /// Whether the stores can be reached now, or could a moment ago.
   func readiness() -> Readiness
-  /// The pool of workers for a program, in JSON; `nil` where nothing is known of one.
+  /// The pool of workers for a program, in JSON; `nil` if nothing is known of one.
   func statusJSON() -> [UInt8]?
   /// The pool for a person, in HTML.
   func statusPage() -> [UInt8]?
@@ -17,9 +17,9 @@ package protocol Operations {
 package struct Readiness: Equatable, Sendable {
   package var redis: Bool
   package var postgres: Bool
-  /// Why a change would be refused now; `nil` where it would be accepted.
+  /// Why a change would be refused now; `nil` if it would be accepted.
   package var refusal: String?
-  /// Whether Redis may be read: it is the one that speaks for the shop.
+  /// Whether Redis may be read: it is the shop's.
   package var isServed: Bool
 
   package init(redis: Bool, postgres: Bool, refusal: String? = nil, isServed: Bool = true) {
@@ -29,7 +29,7 @@ package struct Readiness: Equatable, Sendable {
     self.isServed = isServed
   }
 
-  /// Carts at work are Redis's: without it they are read from PostgreSQL's copies.
+  /// Carts are read from Redis, without it from PostgreSQL's copies.
   package var canRead: Bool { redis && isServed || postgres }
   package var canChange: Bool { redis && refusal == nil }
 }
@@ -37,7 +37,7 @@ package struct Readiness: Equatable, Sendable {
 extension CartService {
   /// `GET /ops/health`: the process answers. What it depends on is not asked.
   func reportHealth(_ call: Call) throws(Problem) -> HTTPResponse {
-    operationsResponse(Array(#"{"status":"ok"}"#.utf8), "application/json")
+    .json { $0.object { $0.field("status", "ok") } }
   }
 
   /// `GET /ops/ready`: 200 while carts can be read or changed.
@@ -46,23 +46,16 @@ extension CartService {
     if !readiness.canRead && !readiness.canChange {
       throw Problem(.storeUnavailable, "Carts can be neither read nor changed: Redis and PostgreSQL are away.")
     }
-    var writer = JSONWriter()
-    writer.beginObject()
-    writer.key("status")
-    writer.string("ready")
-    for (name, value) in [
-      ("read", readiness.canRead), ("change", readiness.canChange), ("redis", readiness.redis),
-      ("postgres", readiness.postgres),
-    ] {
-      writer.key(escaping: name)
-      writer.boolean(value)
+    return .json {
+      $0.object {
+        $0.field("status", "ready")
+        $0.field("read", readiness.canRead)
+        $0.field("change", readiness.canChange)
+        $0.field("redis", readiness.redis)
+        $0.field("postgres", readiness.postgres)
+        if let refusal = readiness.refusal { $0.field("reason", refusal) }
+      }
     }
-    if let refusal = readiness.refusal {
-      writer.key("reason")
-      writer.string(refusal)
-    }
-    writer.endObject()
-    return operationsResponse(writer.bytes, "application/json")
   }
 
   /// `GET /ops/status`: a page, or with `?format=json` JSON.
@@ -70,18 +63,12 @@ extension CartService {
     let isForProgram = call.query.parameters.contains { $0.name == "format" && $0.value == "json" }
     let body = isForProgram ? operations?.statusJSON() : operations?.statusPage()
     guard let body else { throw Problem(.notFound) }
-    return operationsResponse(body, isForProgram ? "application/json" : "text/html; charset=utf-8")
+    return HTTPResponse(body: body, type: isForProgram ? "application/json" : "text/html; charset=utf-8")
   }
 
   /// `GET /ops/metrics`: text exposition format 0.0.4.
   func reportMetrics(_ call: Call) throws(Problem) -> HTTPResponse {
     guard let body = operations?.metrics() else { throw Problem(.notFound) }
-    return operationsResponse(body, "text/plain; version=0.0.4; charset=utf-8")
-  }
-
-  private func operationsResponse(_ body: [UInt8], _ type: String) -> HTTPResponse {
-    var response = HTTPResponse(status: 200, body: body)
-    response.add("Content-Type", type)
-    return response
+    return HTTPResponse(body: body, type: "text/plain; version=0.0.4; charset=utf-8")
   }
 }

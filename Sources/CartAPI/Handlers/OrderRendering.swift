@@ -4,60 +4,40 @@ package import CartJSON
 extension JSONWriter {
   /// One order as the API shows it.
   ///
-  /// - Parameter owner: told where it is not the one who asks.
+  /// - Parameter owner: shown unless the owner is the one who asks.
   package mutating func order(_ order: Order, owner: CartOwner? = nil) {
-    beginObject()
-    if let owner {
-      key("owner")
-      string("\(owner.kind):\(owner.id)")
+    object {
+      if let owner { $0.field("owner", "\(owner.kind):\(owner.id)") }
+      $0.field("id", order.id.text)
+      $0.field("status", order.status.rawValue)
+      $0.field("currency", order.total.currency.code)
+      $0.field("minorUnit", order.total.currency.minorUnit)
+      $0.field("total", order.total.minorUnits)
+      $0.clientData("data", order.clientData)
+      $0.array("lines") {
+        for line in order.lines { $0.orderLine(line) }
+      }
+      $0.field("placedAt", order.placedAt)
+      $0.field("cartVersion", order.cartVersion)
     }
-    key("id")
-    string(order.id.text)
-    key("status")
-    string(order.status.rawValue)
-    key("currency")
-    string(order.total.currency.code)
-    key("minorUnit")
-    integer(order.total.currency.minorUnit)
-    key("total")
-    integer(order.total.minorUnits)
-    key("data")
-    clientData(order.clientData)
-    key("lines")
-    beginArray()
-    for line in order.lines { orderLine(line) }
-    endArray()
-    key("placedAt")
-    string(order.placedAt.rfc3339)
-    key("cartVersion")
-    if let version = order.cartVersion { integer(version) } else { null() }
-    endObject()
   }
 
   private mutating func orderLine(_ line: OrderLine) {
-    beginObject()
-    key("sku")
-    string(line.sku.text)
-    key("merchantId")
-    string(line.merchantID.text)
-    key("name")
-    string(line.name)
-    key("picture")
-    string(line.picture)
-    key("quantity")
-    integer(line.quantity)
-    key("unitPrice")
-    integer(line.unitPrice)
-    key("lineTotal")
-    integer(line.lineTotal)
-    key("extraData")
-    clientData(line.clientData)
-    endObject()
+    object {
+      $0.field("sku", line.sku.text)
+      $0.field("merchantId", line.merchantID.text)
+      $0.field("name", line.name)
+      $0.field("picture", line.picture)
+      $0.field("quantity", line.quantity)
+      $0.field("unitPrice", line.unitPrice)
+      $0.field("lineTotal", line.lineTotal)
+      $0.clientData("extraData", line.clientData)
+    }
   }
 
-  private mutating func clientData(_ data: [UInt8]?) {
-    beginObject()
-    if let data { members(of: data) }
-    endObject()
+  private mutating func clientData(_ name: StaticString, _ data: [UInt8]?) {
+    object(name) {
+      if let data { $0.members(of: data) }
+    }
   }
 }

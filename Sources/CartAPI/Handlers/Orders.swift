@@ -16,7 +16,7 @@ extension CartService {
       let request = OrderRequest(
         owner: owner, key: key, expectedTotal: body.expectedTotal, skus: body.skus, clientData: body.clientData,
         conditions: conditions, requestID: call.request.requestID)
-      outcome = try ask { book throws(StoreError) in try book.place(request) }
+      outcome = try stored(book().place(request))
     } else if !conditions.allSatisfy({ $0.holds(for: 0) }) {
       outcome = .versionMismatch
     } else {
@@ -36,37 +36,24 @@ extension CartService {
       response.add("Idempotent-Replayed", "true")
       return response
     case .keyReused: throw Problem(.idempotencyKeyReused)
-    case .inProgress: throw Problem(.requestInProgress, cart: try cartNow(of: call.shopper))
+    case .inProgress: throw try refusal(Problem(.requestInProgress), to: call)
     case .versionMismatch:
-      throw Problem(
-        .versionMismatch, "The cart has another version than cartVersion or If-Match names.",
-        cart: try cartNow(of: call.shopper))
+      let detail = "The cart has another version than cartVersion or If-Match names."
+      throw try refusal(Problem(.versionMismatch, detail), to: call)
     case .lineNotFound(let missing):
       let faults = missing.map { sku in
-        Problem.Fault(
-          pointer: BodyPointer.root.member("skus").element(skus.firstIndex(of: sku) ?? 0).text, code: .lineNotFound,
-          sku: sku.text)
+        let pointer = BodyPointer.root.member("skus").element(skus.firstIndex(of: sku) ?? 0)
+        return Problem.Fault(pointer: pointer.text, code: .lineNotFound, sku: sku.text)
       }
-      throw try refusal(faults, call)
-    case .nothingToOrder: throw Problem(.cartEmpty, cart: try cartNow(of: call.shopper))
+      throw try refusal(Problem(faults) ?? Problem(.lineNotFound), to: call)
+    case .nothingToOrder: throw try refusal(Problem(.cartEmpty), to: call)
     case .refused(let violations):
-      let faults = violations.map { violation in
-        Problem.Fault(
-          code: ErrorCode(violation.code), sku: violation.sku?.text, requested: violation.requested,
-          available: violation.available, limit: violation.limit)
-      }
-      throw try refusal([Problem.Fault(code: .cartNotReady)] + faults, call)
+      let faults = violations.map { Problem.Fault($0) }
+      throw try refusal(Problem(.cartNotReady, causes: faults), to: call)
     case .totalChanged(let total):
-      throw Problem(
-        Problem.Fault(pointer: BodyPointer.root.member("expectedTotal").text, code: .totalChanged),
-        detail: "The total is \(total) now.", cart: try cartNow(of: call.shopper))
+      let fault = Problem.Fault(pointer: BodyPointer.root.member("expectedTotal").text, code: .totalChanged)
+      throw try refusal(Problem(fault, "The total is \(total) now."), to: call)
     }
-  }
-
-  private func refusal(_ faults: [Problem.Fault], _ call: Call) throws(Problem) -> Problem {
-    guard var problem = Problem(faults) else { return Problem(.cartNotReady) }
-    problem.cart = try cartNow(of: call.shopper)
-    return problem
   }
 
   /// `GET /v1/orders`.
@@ -74,73 +61,59 @@ extension CartService {
     let limit = try call.query.limit()
     let before = try call.query.cursor()
     var page = OrderPage(orders: [], next: nil)
-    let reading = try liveOwner(of: call)
-    if let owner = reading.owner {
-      page = try ask { book throws(StoreError) in try book.orders(of: owner, before: before, limit: limit) }
+    let (owner, pass) = try liveOwner(of: call)
+    if let owner { page = try stored(book().orders(of: owner, before: before, limit: limit)) }
+    var response = HTTPResponse.json {
+      $0.object {
+        $0.array("orders") {
+          for order in page.orders { $0.order(order) }
+        }
+        $0.field("next", page.next?.text)
+      }
     }
-    var writer = JSONWriter()
-    writer.beginObject()
-    writer.key("orders")
-    writer.beginArray()
-    for order in page.orders { writer.order(order) }
-    writer.endArray()
-    writer.key("next")
-    writer.string(page.next?.text)
-    writer.endObject()
-    var response = HTTPResponse(status: 200, body: writer.bytes)
-    response.add("Content-Type", "application/json")
-    if reading.isCookieDue { issue(call.shopper.guest, with: &response, to: call.request) }
+    issue(pass, with: &response, to: call.request)
     return response
   }
 
   /// `GET /v1/orders/{id}`.
   func readOrder(_ call: Call) throws(Problem) -> HTTPResponse {
-    let reading = try liveOwner(of: call)
-    guard let owner = reading.owner, let id = call.argument.flatMap({ OrderID($0) }),
-      let order = try ask({ book throws(StoreError) in try book.order(id, of: owner) })
+    let (owner, pass) = try liveOwner(of: call)
+    guard let owner, let id = call.argument.flatMap({ OrderID($0) }),
+      let order = try stored(book().order(id, of: owner))
     else { throw Problem(.orderNotFound) }
     var response = orderResponse(order)
-    if reading.isCookieDue { issue(call.shopper.guest, with: &response, to: call.request) }
+    issue(pass, with: &response, to: call.request)
     return response
   }
 
   /// `POST /v1/orders/{id}/cancel`.
   func cancelOrder(_ call: Call) throws(Problem) -> HTTPResponse {
-    if !call.request.body.isEmpty { try EmptyBody.check(call.document().root) }
+    try EmptyBody.check(call)
     guard let owner = try liveOwner(of: call).owner, let id = call.argument.flatMap({ OrderID($0) }) else {
       throw Problem(.orderNotFound)
     }
-    switch try ask({ book throws(StoreError) in try book.cancel(id, of: owner) }) {
+    switch try stored(book().cancel(id, of: owner)) {
     case .done(let order): return orderResponse(order)
-    case .refused: throw Problem(.notCancellable, cart: try cartNow(of: call.shopper))
+    case .refused: throw try refusal(Problem(.notCancellable), to: call)
     case .unknown: throw Problem(.orderNotFound)
     }
   }
 
-  /// Whose orders the request may see. A guest's are seen as long as the cart lives: an id that is spent opens none.
-  private func liveOwner(of call: Call) throws(Problem) -> (owner: CartOwner?, isCookieDue: Bool) {
-    guard let owner = call.shopper.owner, owner.isGuest else { return (call.shopper.owner, false) }
-    let reading = try read(call.shopper)
-    return (reading.cart.owner, reading.isCookieDue)
+  /// Whose orders the request may see, and the pass that is due. A guest's are seen as long as the cart lives: an id
+  /// that is gone opens none.
+  private func liveOwner(of call: Call) throws(Problem) -> (owner: CartOwner?, pass: GuestPass?) {
+    guard let owner = call.shopper.owner, owner.isGuest else { return (call.shopper.owner, nil) }
+    let reading = try cart(of: owner)
+    return (reading.cart.owner, call.duePass(reading))
   }
 
-  private func cartNow(of shopper: Shopper) throws(Problem) -> CartView { try joined(read(shopper).cart) }
-
-  private func ask<Answer>(_ body: (any OrderBook) throws(StoreError) -> Answer) throws(Problem) -> Answer {
-    do throws(StoreError) {
-      guard let orders else { throw StoreError(.unavailable, "no orders without PostgreSQL") }
-      return try body(orders)
-    } catch {
-      throw Problem(error)
-    }
+  private func book() throws(StoreError) -> any OrderBook {
+    guard let orders else { throw StoreError(.unavailable, "no orders without PostgreSQL") }
+    return orders
   }
 
   private func orderResponse(_ order: Order, status: Int = 200) -> HTTPResponse {
-    var writer = JSONWriter()
-    writer.order(order)
-    var response = HTTPResponse(status: status, body: writer.bytes)
-    response.add("Content-Type", "application/json")
-    return response
+    .json(status: status) { $0.order(order) }
   }
 }
 

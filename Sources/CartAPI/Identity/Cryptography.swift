@@ -11,7 +11,7 @@ enum Cryptography {
     return digest
   }
 
-  /// Bytes that nobody can foresee.
+  /// Unpredictable bytes.
   static func random(_ count: Int) throws(Failure) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: count)
     guard unsafe RAND_bytes(&bytes, Int32(count)) == 1 else { throw Failure() }

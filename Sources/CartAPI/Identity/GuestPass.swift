@@ -11,7 +11,7 @@ struct GuestPass {
 }
 
 /// Issues and checks guest passes. A pass is 128 random bits in base64url, a dot, and 128 bits of HMAC-SHA-256 over
-/// them, in base64url too; only who knows the secret makes one that is known.
+/// them, in base64url too; without the secret none can be made that is accepted.
 final class GuestPassIssuer {
   private static let idBytes = 16
   private static let codeBytes = 16
@@ -60,5 +60,21 @@ final class GuestPassIssuer {
     for id: ArraySlice<UInt8>, by authenticator: MessageAuthenticator
   ) throws(Cryptography.Failure) -> [UInt8] {
     Base64URL.encode(try authenticator.code(for: purpose + id).prefix(codeBytes))
+  }
+}
+
+/// The cookie that carries a guest's pass (RFC 6265).
+enum GuestCookie {
+  static let name = "guestCartId"
+  /// Seconds: a guest's cart lives as long.
+  static let maximumAge = Cart.guestLifetimeMilliseconds / 1000
+
+  /// The value of `Set-Cookie` that makes a browser forget its pass.
+  static let clearing = "\(name)=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
+
+  /// The value of `Set-Cookie` that issues or renews `pass`. The path is the whole site's, also if the shop has a
+  /// base path: pages outside it may show the cart too.
+  static func issuing(_ pass: GuestPass, isSecure: Bool) -> String {
+    "\(name)=\(pass.value); Path=/; Max-Age=\(maximumAge); HttpOnly; SameSite=Lax\(isSecure ? "; Secure" : "")"
   }
 }

@@ -13,17 +13,17 @@ struct Origin: Hashable, Sendable {
       host: String(decoding: bytes[(colon + 3)...], as: UTF8.self))
   }
 
-  /// - Parameter host: with its port, if it has one; `nil` where a host can't be written so.
+  /// - Parameter host: with its port, if it has one; `nil` if it can't be a host.
   init?(scheme: String, host: String) {
     let scheme = scheme.lowercased()
     var host = host.lowercased()
     let defaultPort = scheme == "https" ? ":443" : scheme == "http" ? ":80" : nil
     if let defaultPort, host.hasSuffix(defaultPort) { host.removeLast(defaultPort.count) }
-    guard !scheme.isEmpty, !host.isEmpty, host.utf8.allSatisfy(Self.mayStandInHost) else { return nil }
+    guard !scheme.isEmpty, !host.isEmpty, host.utf8.allSatisfy(Self.isHostByte) else { return nil }
     text = scheme + "://" + host
   }
 
-  private static func mayStandInHost(_ byte: UInt8) -> Bool {
+  private static func isHostByte(_ byte: UInt8) -> Bool {
     byte > 0x20 && byte < 0x7F && !"/?#@\\".utf8.contains(byte)
   }
 }
@@ -33,7 +33,7 @@ struct CrossSiteCheck {
   let origins: Set<Origin>
 
   /// True for an `Origin` that is neither the request's own nor known; without one, for `Sec-Fetch-Site: cross-site`.
-  func isFromElsewhere(_ request: HTTPRequest) -> Bool {
+  func isCrossOrigin(_ request: HTTPRequest) -> Bool {
     guard let header = request[.origin] else { return request[.secFetchSite] == "cross-site" }
     guard let origin = Origin(header) else { return true }
     return origin != Origin(scheme: request.scheme, host: request.host) && !origins.contains(origin)

@@ -2,11 +2,10 @@
 enum SessionToken {
   static let cookieName = "cartSession"
 
-  /// The token, or what stands in its place; `nil` where there is none. A cookie without a value is none: so a logout
-  /// may leave it behind.
+  /// The token, or what was sent as one; `nil` if there is none. A cookie without a value is none, because a logout may
+  /// leave it behind.
   ///
-  /// - Throws: ``TokenFault/ambiguous`` for cookies that differ: which of them a sibling domain has planted, nobody can
-  ///   tell.
+  /// - Throws: ``TokenFault/ambiguous`` for cookies that differ: a sibling domain may have planted one of them.
   static func find(in request: HTTPRequest) throws(TokenVerifier.Refusal) -> [UInt8]? {
     if let field = request[.authorization], let token = bearer(field) { return token }
     guard let field = request[.cookie] else { return nil }

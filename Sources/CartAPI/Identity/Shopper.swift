@@ -1,11 +1,11 @@
 import CartDomain
 
-/// Who a request speaks for. A user that also carries a guest's pass has both; the user's cart is the one meant.
+/// Whose cart a request is about. A user that also carries a guest's pass has both: then it is the user's.
 struct Shopper {
   var user: UserID?
   var guest: GuestPass?
 
-  /// `nil` for somebody who has no cart yet.
+  /// `nil` for a shopper who has no cart yet.
   var owner: CartOwner? {
     if let user { return .user(user) }
     return guest.map { .guest($0.id) }
@@ -15,12 +15,12 @@ struct Shopper {
 /// Finds the shopper of a request.
 struct ShopperFinder {
   let issuer: GuestPassIssuer
-  /// `nil` where no tokens are configured: then they are not looked at.
+  /// `nil` if no tokens are configured: then they are not looked at.
   let tokens: TokenVerifier?
   let now: () -> Timestamp
 
-  /// - Throws: `bad_token` where the web server names a user that can't be one, and for a token that does not count:
-  ///   who shows one is never taken for a guest.
+  /// - Throws: `bad_token` if the web server names a user that can't be one, and for a token that does not count:
+  ///   a request with one is never taken for a guest's.
   func shopper(of request: HTTPRequest) throws(Problem) -> Shopper {
     Shopper(user: try user(of: request), guest: try guest(of: request))
   }

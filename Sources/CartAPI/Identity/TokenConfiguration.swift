@@ -2,7 +2,7 @@
 package struct TokenConfiguration: Sendable {
   /// How tokens are signed (RFC 7518 §3.1). One is in force: a token that names another is refused.
   package enum Algorithm: String, CaseIterable, Sendable {
-    /// HMAC with SHA-256: who can check a token can make one.
+    /// HMAC with SHA-256: the key that checks a token can also make one.
     case hs256 = "HS256"
     /// RSASSA-PKCS1-v1_5 with SHA-256.
     case rs256 = "RS256"
@@ -28,7 +28,7 @@ package struct TokenConfiguration: Sendable {
 
   let algorithm: Algorithm
   let keyFiles: [KeyFile]
-  /// What `aud` must hold, and `iss` be; empty where it does not matter.
+  /// What `aud` must hold, and `iss` be; empty if it does not matter.
   let audience: String
   let issuer: String
   /// Seconds by which the clocks may differ.
@@ -39,7 +39,7 @@ package struct TokenConfiguration: Sendable {
   ///   - audience: this shop's name in `aud`; empty not to look at it.
   ///   - issuer: the name in `iss`; empty not to look at it.
   ///   - leeway: seconds that a token counts longer and earlier than it says.
-  /// - Throws: where a key can't be used; the message names its file, not its contents.
+  /// - Throws: if a key can't be used; the message names its file, not its contents.
   package init(
     algorithm: Algorithm, keyFiles: [KeyFile], audience: String = "", issuer: String = "", leeway: Int = 0
   ) throws(APIConfiguration.Invalid) {

@@ -6,7 +6,7 @@ final class TokenKey {
   let name: String
   private let verifiers: [any SignatureVerifier]
 
-  /// - Throws: where the file does not hold a key for `algorithm`, or one that is too weak.
+  /// - Throws: if the file does not hold a key for `algorithm`, or one that is too weak.
   init(_ file: TokenConfiguration.KeyFile, for algorithm: TokenConfiguration.Algorithm) throws(APIConfiguration.Invalid)
   {
     name = file.name
@@ -36,7 +36,7 @@ final class TokenKey {
   fileprivate static let rsaBits: Int32 = 2048
 
   private static func secrets(_ contents: [UInt8]) throws(Unusable) -> [any SignatureVerifier] {
-    // Whoever has a public key could sign with it, were it taken for a secret.
+    // A public key taken for a secret would let everybody sign who has it.
     guard !contents.starts(with: "-----BEGIN ".utf8) else { throw Unusable(reason: "is in PEM: HS256 takes a secret") }
     var secret = contents
     if secret.last == UInt8(ascii: "\n") { secret.removeLast() }
@@ -99,7 +99,7 @@ private struct ECDSAVerifier: SignatureVerifier {
     return try key.verifies(try Self.encoded(signature), of: message)
   }
 
-  /// The two numbers, which stand side by side in a token, as libcrypto wants them: in DER.
+  /// The two numbers, one after the other in a token, in DER as libcrypto expects them.
   private static func encoded(_ signature: [UInt8]) throws(Cryptography.Failure) -> [UInt8] {
     guard let pair = unsafe ECDSA_SIG_new() else { throw Cryptography.Failure() }
     defer { unsafe ECDSA_SIG_free(pair) }
@@ -121,7 +121,7 @@ private struct ECDSAVerifier: SignatureVerifier {
   }
 }
 
-/// A public key in libcrypto's hands.
+/// A public key, as libcrypto has it.
 @safe private final class PublicKey {
   private let key: OpaquePointer
 

@@ -104,7 +104,7 @@ final class TokenVerifier {
     }
   }
 
-  /// A `NumericDate` (RFC 7519 §2): seconds, maybe with a fraction; `nil` where there is none.
+  /// A `NumericDate` (RFC 7519 §2): seconds, maybe with a fraction; `nil` if there is none.
   private static func seconds(_ value: consuming JSONValue?) throws(Refusal) -> Double? {
     guard let value else { return nil }
     guard let seconds = value.integer.map(Double.init) ?? value.real, seconds.isFinite else {

@@ -142,18 +142,8 @@ package final class CartMerger {
   ) throws(StoreError) -> CartMerge {
     let now = carts.connection.now
     let products = try catalogue.exactProducts(for: hash.cart.lines.map(\.sku))
-    var lines: [CartMerge.Line] = []
-    for (line, product) in zip(hash.cart.lines, products) {
-      var most: Int?
-      if let product, product.content.unitPrice.currency == hash.cart.currency {
-        let allowance = product.allowance(at: now)
-        if allowance.isPurchasable { most = allowance.maximum }
-      }
-      lines.append(CartMerge.Line(line: line, most: most))
-    }
     return CartMerge(
-      guest: guest, strategy: target.strategy, currency: hash.cart.currency, lines: lines,
-      ring: CartMerge.ring(of: key, hash.ring))
+      of: guest, hash.cart, products: products, by: target.strategy, at: now, key: key, hash.ring)
   }
 
   /// A guest's cart was merged, or never was. Where that was a moment ago, the user's cart may not have followed yet.

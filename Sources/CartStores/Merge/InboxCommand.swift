@@ -68,7 +68,7 @@ extension CartCommand {
       for entry in merge.lines {
         writer.beginObject()
         writer.key("most")
-        writer.integer(entry.most)
+        writer.integer(entry.maximum)
         writer.key("line")
         CartRow.write(entry.line, with: &writer)
         writer.endObject()
@@ -115,7 +115,7 @@ extension CartCommand {
     guard let most = value.member("most"), most.isNull || most.integer != nil, let member = value.member("line"),
       let line = CartRow.line(member)
     else { return nil }
-    return CartMerge.Line(line: line, most: most.integer)
+    return CartMerge.Line(line: line, maximum: most.integer)
   }
 }
 

@@ -41,13 +41,11 @@ struct ForgetCart: ParsableCommand {
       throw ExitCode.failure
     }
     let both = try BothStores(stores)
-    // Half of it would be left where the shop's Redis is another.
+    // Half of it would be left if the shop's Redis is another.
     _ = try both.histories.current()
     let report = try CartEraser(both.redis, archive: both.archive).erase(owner)
     if output.json {
-      var json = JSONWriter()
-      json.report(report, on: owner)
-      Terminal.print(json: json)
+      Terminal.printJSON { $0.report(report, on: owner) }
     } else {
       let places = [report.wasInRedis ? "Redis" : nil, report.wasInPostgres ? "PostgreSQL" : nil].compactMap { $0 }
       let text = places.isEmpty ? "neither store had a cart" : "deleted in " + places.joined(separator: " and ")
@@ -65,17 +63,12 @@ struct ForgetCart: ParsableCommand {
 
 extension JSONWriter {
   fileprivate mutating func report(_ report: CartEraser.Report, on owner: CartOwner) {
-    beginObject()
-    key("owner")
-    string(owner.text)
-    key("wasInRedis")
-    boolean(report.wasInRedis)
-    key("wasInPostgres")
-    boolean(report.wasInPostgres)
-    key("changes")
-    integer(report.changes)
-    key("commands")
-    integer(report.commands)
-    endObject()
+    object {
+      $0.field("owner", owner.text)
+      $0.field("wasInRedis", report.wasInRedis)
+      $0.field("wasInPostgres", report.wasInPostgres)
+      $0.field("changes", report.changes)
+      $0.field("commands", report.commands)
+    }
   }
 }

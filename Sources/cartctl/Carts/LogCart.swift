@@ -38,11 +38,11 @@ struct LogCart: ParsableCommand {
     let archive = PostgresCarts(try stores.postgres())
     let changes = try archive.changes(of: cart.owner, sku: sku, since: since, limit: limit)
     if output.json {
-      var json = JSONWriter()
-      json.beginArray()
-      for change in changes { json.change(change) }
-      json.endArray()
-      Terminal.print(json: json)
+      Terminal.printJSON {
+        $0.array {
+          for change in changes { $0.change(change) }
+        }
+      }
     } else if changes.isEmpty {
       Terminal.print("\(cart.owner.shown): nothing is recorded")
     } else {
@@ -95,40 +95,29 @@ extension Timestamp: ExpressibleByArgument {
 
 extension JSONWriter {
   fileprivate mutating func change(_ change: RecordedChange) {
-    beginObject()
-    let texts: KeyValuePairs<StaticString, String> = [
-      "at": change.at.rfc3339, "action": change.action, "sku": change.sku.text, "requestId": change.requestID,
-    ]
-    for (name, value) in texts {
-      key(name)
-      string(value)
+    object {
+      $0.field("at", change.at.rfc3339)
+      $0.field("action", change.action)
+      $0.field("sku", change.sku.text)
+      $0.field("requestId", change.requestID)
+      $0.field("epoch", change.epoch)
+      $0.field("version", change.version)
+      $0.state("before", change.before)
+      $0.state("after", change.after)
     }
-    key("epoch")
-    integer(change.epoch)
-    key("version")
-    integer(change.version)
-    key("before")
-    state(change.before)
-    key("after")
-    state(change.after)
-    endObject()
   }
 
-  private mutating func state(_ state: RecordedChange.State?) {
+  private mutating func state(_ name: StaticString, _ state: RecordedChange.State?) {
+    key(name)
     guard let state else { return null() }
-    beginObject()
-    key("selected")
-    boolean(state.isSelected)
-    // Of a line that a filter has selected or deselected nothing else is recorded.
-    guard let quantity = state.quantity else { return endObject() }
-    key("quantity")
-    integer(quantity)
-    key("unitPrice")
-    if let price = state.unitPrice { integer(price.minorUnits) } else { null() }
-    key("currency")
-    string(state.unitPrice?.currency.code)
-    key("extraData")
-    if let data = state.clientData { json(data[...]) } else { null() }
-    endObject()
+    object {
+      $0.field("selected", state.isSelected)
+      // Of a line that a filter has selected or deselected nothing else is recorded.
+      guard let quantity = state.quantity else { return }
+      $0.field("quantity", quantity)
+      $0.field("unitPrice", state.unitPrice?.minorUnits)
+      $0.field("currency", state.unitPrice?.currency.code)
+      $0.field("extraData", json: state.clientData)
+    }
   }
 }

@@ -36,15 +36,15 @@ struct RebuildCarts: ParsableCommand {
     let total = try both.archive.count(after: work.last)
     defer { progress.clear() }
     do throws(StoreError) {
-      while !interruption.isAsked, try step(&work, both) { progress.show(work.looked, "carts", of: total) }
+      while !interruption.isRequested, try step(&work, both) { progress.show(work.looked, "carts", of: total) }
     } catch {
       progress.clear()
-      tell(work.last)
+      printContinuation(work.last)
       throw error
     }
     progress.clear()
-    if !work.isThrough {
-      tell(work.last)
+    if !work.isDone {
+      printContinuation(work.last)
       throw ExitCode.interrupted
     }
     finish(work, seconds: progress.seconds)
@@ -56,7 +56,7 @@ struct RebuildCarts: ParsableCommand {
     var report = CartRestorer.Report()
     var looked = 0
     var missing = 0
-    var isThrough = false
+    var isDone = false
   }
 
   /// One batch.
@@ -65,7 +65,7 @@ struct RebuildCarts: ParsableCommand {
   private func step(_ work: inout Work, _ both: BothStores) throws(StoreError) -> Bool {
     let owners = try both.archive.owners(after: work.last, limit: Self.batch)
     guard let last = owners.last else {
-      work.isThrough = true
+      work.isDone = true
       return false
     }
     if dryRun {
@@ -78,7 +78,7 @@ struct RebuildCarts: ParsableCommand {
     return true
   }
 
-  private func tell(_ last: CartOwner?) {
+  private func printContinuation(_ last: CartOwner?) {
     guard let last else { return }
     Terminal.printError("cartctl: to go on: cartctl rebuild\(dryRun ? " --dry-run" : "") --after \(Self.quoted(last))")
   }
@@ -101,18 +101,14 @@ struct RebuildCarts: ParsableCommand {
         ]
       }
     if output.json {
-      var json = JSONWriter()
-      json.beginObject()
-      for (name, value) in counts {
-        json.key(name)
-        json.integer(value)
+      Terminal.printJSON {
+        $0.object {
+          for (name, value) in counts { $0.field(name, value) }
+          $0.array("refused") {
+            for owner in report.refused { $0.string(owner.text) }
+          }
+        }
       }
-      json.key("refused")
-      json.beginArray()
-      for owner in report.refused { json.string(owner.text) }
-      json.endArray()
-      json.endObject()
-      Terminal.print(json: json)
     } else {
       Terminal.print(counts.map { "\($0): \($1)" }.joined(separator: ", "))
       if seconds > 1 { Terminal.print("\(Int(Double(work.looked) / seconds)) carts a second") }
@@ -121,7 +117,7 @@ struct RebuildCarts: ParsableCommand {
   }
 }
 
-/// The wish to end: SIGINT and SIGTERM wait until somebody asks, so that the work ends between two steps.
+/// A request to end: SIGINT and SIGTERM stay pending until they are asked for, so that the work ends between two steps.
 private struct Interruption {
   init() {
     var signals = sigset_t()
@@ -131,7 +127,7 @@ private struct Interruption {
     unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
   }
 
-  var isAsked: Bool {
+  var isRequested: Bool {
     var pending = sigset_t()
     guard unsafe sigpending(&pending) == 0 else { return false }
     return unsafe sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1

@@ -21,14 +21,12 @@ struct RestoreCart: ParsableCommand {
     let report = try BothStores(stores).restorer.rebuild([cart.owner])
     let (word, text) = Self.outcome(report)
     if output.json {
-      var json = JSONWriter()
-      json.beginObject()
-      json.key("owner")
-      json.string(cart.owner.text)
-      json.key("outcome")
-      json.string(word)
-      json.endObject()
-      Terminal.print(json: json)
+      Terminal.printJSON {
+        $0.object {
+          $0.field("owner", cart.owner.text)
+          $0.field("outcome", word)
+        }
+      }
     } else {
       Terminal.print("\(cart.owner.shown): \(text)")
     }

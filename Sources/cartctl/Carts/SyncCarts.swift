@@ -59,14 +59,12 @@ struct SyncCarts: ParsableCommand {
         version == 0 ? "\(owner.shown): neither store has a cart" : "\(owner.shown): version \(version) is persisted")
       return
     }
-    var json = JSONWriter()
-    json.beginObject()
-    json.key("owner")
-    json.string(owner.text)
-    json.key("persistedVersion")
-    json.integer(version)
-    json.endObject()
-    Terminal.print(json: json)
+    Terminal.printJSON {
+      $0.object {
+        $0.field("owner", owner.text)
+        $0.field("persistedVersion", version)
+      }
+    }
   }
 
   private func syncAll(_ both: BothStores) throws {
@@ -97,19 +95,15 @@ struct SyncCarts: ParsableCommand {
   }
 
   private func print(_ remainder: Syncer.Remainder, carts: Int, changes: Int) {
-    var json = JSONWriter()
-    json.beginObject()
-    json.key("persisted")
-    json.integer(carts)
-    json.key("recorded")
-    json.integer(changes)
-    json.key("changesElsewhere")
-    json.integer(remainder.changesElsewhere)
-    json.key("refused")
-    json.beginArray()
-    for owner in remainder.refused { json.string(owner.text) }
-    json.endArray()
-    json.endObject()
-    Terminal.print(json: json)
+    Terminal.printJSON {
+      $0.object {
+        $0.field("persisted", carts)
+        $0.field("recorded", changes)
+        $0.field("changesElsewhere", remainder.changesElsewhere)
+        $0.array("refused") {
+          for owner in remainder.refused { $0.string(owner.text) }
+        }
+      }
+    }
   }
 }

@@ -10,9 +10,9 @@ struct CatalogueCommands: ParsableCommand {
 }
 
 extension RedisCatalogue {
-  /// Tells Redis, and with it the workers, what changed in PostgreSQL.
+  /// Publishes to Redis, and so to the workers, what changed in PostgreSQL.
   ///
-  /// - Returns: false where Redis could not be told; that was said on standard error.
+  /// - Returns: false if it could not be published to Redis; a message was printed on standard error.
   func publishOrTell() -> Bool {
     do throws(StoreError) {
       try publish()

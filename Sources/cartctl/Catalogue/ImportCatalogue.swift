@@ -73,7 +73,7 @@ extension ImportCatalogue {
     do throws(StoreError) {
       while true {
         let applied = try source.applyStockChanges(limit: 300)
-        // What Redis can't be told now the syncer tells it.
+        // What can't be published to Redis now, the syncer publishes.
         _ = try? catalogue.publishStock(applied.moved)
         if !applied.hasMore { return }
         if try source.isStockApplied(through: last) { return }
@@ -107,12 +107,10 @@ private struct ImportPrinter {
     Terminal.printJSON((isBegun ? "," : "{\"badLines\":[").utf8)
     isBegun = true
     var json = JSONWriter()
-    json.beginObject()
-    json.key("line")
-    json.integer(problem.line)
-    json.key("reason")
-    json.string(problem.reason)
-    json.endObject()
+    json.object {
+      $0.field("line", problem.line)
+      $0.field("reason", problem.reason)
+    }
     Terminal.printJSON(json.bytes)
   }
 
@@ -142,27 +140,20 @@ private struct ImportPrinter {
 
   private func endJSON(_ report: ImportReport, isPublished: Bool) {
     var json = JSONWriter()
-    json.beginObject()
-    let numbers: [(StaticString, Int)] = [
-      ("badLineCount", report.badLines), ("rows", report.rows), ("products", report.products),
-      ("added", report.added), ("changed", report.changed), ("unchanged", report.unchanged),
-    ]
-    json.key("imported")
-    json.boolean(report.isImported)
-    for (name, value) in numbers {
-      json.key(name)
-      json.integer(value)
+    json.object {
+      $0.field("imported", report.isImported)
+      $0.field("badLineCount", report.badLines)
+      $0.field("rows", report.rows)
+      $0.field("products", report.products)
+      $0.field("added", report.added)
+      $0.field("changed", report.changed)
+      $0.field("unchanged", report.unchanged)
+      $0.object("skipped") {
+        $0.field("cancellations", report.skipped.cancellations)
+        $0.field("notPositive", report.skipped.notPositive)
+      }
+      $0.field("published", isPublished)
     }
-    json.key("skipped")
-    json.beginObject()
-    json.key("cancellations")
-    json.integer(report.skipped.cancellations)
-    json.key("notPositive")
-    json.integer(report.skipped.notPositive)
-    json.endObject()
-    json.key("published")
-    json.boolean(isPublished)
-    json.endObject()
     // Its members follow the list that has been printed.
     Terminal.printJSON((isBegun ? "]," : "{\"badLines\":[],").utf8)
     Terminal.printJSON(json.bytes.dropFirst())

@@ -29,14 +29,12 @@ struct RetireProducts: ParsableCommand {
     case .done(let retired, _):
       let isPublished = catalogue.publishOrTell()
       if output.json {
-        var json = JSONWriter()
-        json.beginObject()
-        json.key("retired")
-        json.integer(retired)
-        json.key("published")
-        json.boolean(isPublished)
-        json.endObject()
-        Terminal.print(json: json)
+        Terminal.printJSON {
+          $0.object {
+            $0.field("retired", retired)
+            $0.field("published", isPublished)
+          }
+        }
       } else {
         Terminal.print("\(retired) retired, \(Set(skus).count - retired) were so before")
       }

@@ -26,9 +26,7 @@ struct ShowProduct: ParsableCommand {
       throw ExitCode.failure
     }
     if output.json {
-      var json = JSONWriter()
-      json.product(product)
-      Terminal.print(json: json)
+      Terminal.printJSON { $0.product(product) }
     } else {
       printTable(product)
     }
@@ -53,39 +51,24 @@ struct ShowProduct: ParsableCommand {
 }
 
 extension JSONWriter {
-  /// A product with the keys of a catalogue file, null where there is nothing.
+  /// A product with the keys of a catalogue file, null if there is nothing.
   fileprivate mutating func product(_ product: Product) {
     let content = product.content
-    let texts: [(StaticString, String?)] = [
-      ("sku", content.sku.text), ("merchantId", content.merchantID.text), ("name", content.name),
-      ("picture", content.picture),
-    ]
-    let numbers: [(StaticString, Int?)] = [
-      ("stock", product.stock), ("purchaseLimit", content.purchaseLimit), ("customerLimit", content.customerLimit),
-      ("minimumQuantity", content.minimumQuantity), ("quantityStep", content.quantityStep),
-    ]
-    let times: [(StaticString, Timestamp?)] = [
-      ("availableFrom", content.availableFrom), ("availableUntil", content.availableUntil),
-    ]
-    beginObject()
-    for (name, value) in texts {
-      key(name)
-      string(value)
+    object {
+      $0.field("sku", content.sku.text)
+      $0.field("merchantId", content.merchantID.text)
+      $0.field("name", content.name)
+      $0.field("picture", content.picture)
+      $0.field("unitPrice", content.unitPrice.minorUnits)
+      $0.field("currency", content.unitPrice.currency.code)
+      $0.field("stock", product.stock)
+      $0.field("purchaseLimit", content.purchaseLimit)
+      $0.field("customerLimit", content.customerLimit)
+      $0.field("minimumQuantity", content.minimumQuantity)
+      $0.field("quantityStep", content.quantityStep)
+      $0.field("availableFrom", content.availableFrom?.rfc3339)
+      $0.field("availableUntil", content.availableUntil?.rfc3339)
+      $0.field("active", content.isActive)
     }
-    key("unitPrice")
-    integer(content.unitPrice.minorUnits)
-    key("currency")
-    string(content.unitPrice.currency.code)
-    for (name, value) in numbers {
-      key(name)
-      integer(value)
-    }
-    for (name, value) in times {
-      key(name)
-      string(value?.rfc3339)
-    }
-    key("active")
-    boolean(content.isActive)
-    endObject()
   }
 }

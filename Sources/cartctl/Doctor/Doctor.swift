@@ -27,13 +27,13 @@ struct Doctor: ParsableCommand {
 
   func run() throws {
     let settings = try stores.settings()
-    let findings = try Consultation(BothStores(stores), settings).findings + Self.files(settings, nginx: nginx)
+    let findings = try Diagnosis(BothStores(stores), settings).findings + Self.files(settings, nginx: nginx)
     if output.json {
-      var json = JSONWriter()
-      json.beginArray()
-      for finding in findings { json.finding(finding) }
-      json.endArray()
-      Terminal.print(json: json)
+      Terminal.printJSON {
+        $0.array {
+          for finding in findings { $0.finding(finding) }
+        }
+      }
     } else {
       for finding in findings { Self.print(finding) }
     }
@@ -41,8 +41,8 @@ struct Doctor: ParsableCommand {
   }
 
   private static func print(_ finding: Finding) {
-    let weight = Terminal.toned(Table.padded(finding.weight.rawValue, 9), finding.weight.tone)
-    Terminal.print(weight + Table.padded(finding.subject, 22) + Terminal.escaped(finding.text))
+    let severity = Terminal.colored(Table.padded(finding.severity.rawValue, 9), finding.severity.color)
+    Terminal.print(severity + Table.padded(finding.subject, 22) + Terminal.escaped(finding.text))
     if let advice = finding.advice {
       Terminal.print(String(repeating: " ", count: 31) + "-> " + Terminal.escaped(advice))
     }
@@ -57,10 +57,10 @@ struct Doctor: ParsableCommand {
 
 /// One thing that was looked at.
 struct Finding {
-  enum Weight: String {
+  enum Severity: String {
     case ok, note, warning, failure
 
-    var tone: Terminal.Tone {
+    var color: Terminal.Color {
       switch self {
       case .ok: .good
       case .note, .warning: .doubtful
@@ -69,34 +69,31 @@ struct Finding {
     }
   }
 
-  var weight: Weight
+  var severity: Severity
   /// A few words: what was looked at.
   var subject: String
   /// What was found.
   var text: String
-  /// What to do; `nil` where nothing is.
+  /// What to do; `nil` if nothing is.
   var advice: String?
 
-  init(_ weight: Weight, _ subject: String, _ text: String, _ advice: String? = nil) {
-    self.weight = weight
+  init(_ severity: Severity, _ subject: String, _ text: String, _ advice: String? = nil) {
+    self.severity = severity
     self.subject = subject
     self.text = text
     self.advice = advice
   }
 
-  var isBad: Bool { weight == .warning || weight == .failure }
+  var isBad: Bool { severity == .warning || severity == .failure }
 }
 
 extension JSONWriter {
   fileprivate mutating func finding(_ finding: Finding) {
-    let texts: KeyValuePairs<StaticString, String?> = [
-      "weight": finding.weight.rawValue, "subject": finding.subject, "text": finding.text, "advice": finding.advice,
-    ]
-    beginObject()
-    for (name, value) in texts {
-      key(name)
-      string(value)
+    object {
+      $0.field("weight", finding.severity.rawValue)
+      $0.field("subject", finding.subject)
+      $0.field("text", finding.text)
+      $0.field("advice", finding.advice)
     }
-    endObject()
   }
 }

@@ -21,7 +21,7 @@ struct ShowStatus: ParsableCommand {
 
   func run() throws {
     let both = try BothStores(stores)
-    var status = Status(pool: PoolGlance(try stores.settings()))
+    var status = Status(pool: PoolSummary(try stores.settings()))
     do throws(StoreError) {
       status.redis = try both.redis.examine(rights: false)
       status.sync = try SyncState(of: both.redis)
@@ -35,22 +35,20 @@ struct ShowStatus: ParsableCommand {
     }
     status.eligibility = try? both.histories.eligibility()
     if output.json {
-      var json = JSONWriter()
-      json.status(status)
-      Terminal.print(json: json)
+      Terminal.printJSON { $0.status(status) }
     } else {
       for row in status.rows {
         let text = Terminal.escaped(row.text)
-        Terminal.print(Table.padded(row.name, 12) + (row.tone.map { Terminal.toned(text, $0) } ?? text))
+        Terminal.print(Table.padded(row.name, 12) + (row.color.map { Terminal.colored(text, $0) } ?? text))
       }
     }
     if status.isStoreAway { throw ExitCode.failure }
   }
 }
 
-/// What stands on the one screen.
+/// What is shown, on one screen.
 private struct Status {
-  var pool: PoolGlance
+  var pool: PoolSummary
   var redis: RedisExamination?
   var sync: SyncState?
   var eligibility: RedisEligibility?
@@ -63,15 +61,15 @@ private struct Status {
   struct Row {
     var name: String
     var text: String
-    /// Nil: nothing to be said for or against it.
-    var tone: Terminal.Tone?
+    /// `nil` if it is neither good nor bad.
+    var color: Terminal.Color?
   }
 
   var rows: [Row] {
     [
-      Row(name: "pool", text: pool.text, tone: pool.failure == nil ? .good : .doubtful),
-      Row(name: "redis", text: redisText, tone: redisFailure == nil ? .good : .bad),
-      Row(name: "postgres", text: postgresText, tone: postgresFailure == nil ? .good : .bad),
+      Row(name: "pool", text: pool.text, color: pool.failure == nil ? .good : .doubtful),
+      Row(name: "redis", text: redisText, color: redisFailure == nil ? .good : .bad),
+      Row(name: "postgres", text: postgresText, color: postgresFailure == nil ? .good : .bad),
     ] + historyRows + syncRows
   }
 
@@ -97,8 +95,8 @@ private struct Status {
 
   private var historyRows: [Row] {
     guard let eligibility else { return [] }
-    let tone: Terminal.Tone = eligibility.state == .newest ? .good : eligibility.state == .next ? .doubtful : .bad
-    return [Row(name: "history", text: eligibility.text, tone: tone)]
+    let color: Terminal.Color = eligibility.state == .newest ? .good : eligibility.state == .next ? .doubtful : .bad
+    return [Row(name: "history", text: eligibility.text, color: color)]
   }
 
   private var syncRows: [Row] {
@@ -109,15 +107,17 @@ private struct Status {
       rows.append(
         Row(
           name: "lag", text: "\(sync.lag) ms: \(sync.dirty) carts to persist, \(sync.waiting) changes to record",
-          tone: sync.lag < 5_000 ? nil : .doubtful))
+          color: sync.lag < 5_000 ? nil : .doubtful))
       rows.append(
-        Row(name: "refused", text: "\(sync.quarantined) carts", tone: sync.quarantined == 0 ? nil : .doubtful))
-      if sync.aside > 0 { rows.append(Row(name: "set aside", text: "changes of \(sync.aside) carts", tone: .doubtful)) }
+        Row(name: "refused", text: "\(sync.quarantined) carts", color: sync.quarantined == 0 ? nil : .doubtful))
+      if sync.aside > 0 {
+        rows.append(Row(name: "set aside", text: "changes of \(sync.aside) carts", color: .doubtful))
+      }
       let names = sync.syncers.map { "\($0.name) (\($0.idle) ms ago)" }
       rows.append(
         Row(
           name: "syncers", text: names.isEmpty ? "none" : names.joined(separator: ", "),
-          tone: sync.living.isEmpty ? .doubtful : nil))
+          color: sync.living.isEmpty ? .doubtful : nil))
     }
     if let postgres { rows.append(Row(name: "commands", text: "\(postgres.commands) wait for carts")) }
     return rows
@@ -126,84 +126,52 @@ private struct Status {
 
 extension JSONWriter {
   fileprivate mutating func status(_ status: Status) {
-    beginObject()
-    key("pool")
-    beginObject()
-    key("up")
-    boolean(status.pool.failure == nil)
-    key("error")
-    string(status.pool.failure)
-    for (name, value) in status.pool.counts {
-      key(name)
-      integer(value)
+    object {
+      $0.object("pool") {
+        $0.field("up", status.pool.failure == nil)
+        $0.field("error", status.pool.failure)
+        for (name, value) in status.pool.counts { $0.field(name, value) }
+      }
+      $0.object("redis") {
+        $0.field("up", status.redisFailure == nil)
+        $0.field("error", status.redisFailure)
+        $0.field("version", status.redis?.version)
+        $0.field("usedBytes", status.redis?.usedMemory)
+        $0.field("maximumBytes", status.redis?.maximumMemory)
+        $0.field("history", status.sync?.history)
+        $0.field("standing", status.eligibility?.state.rawValue)
+        $0.field("location", status.eligibility?.location)
+        $0.field("shopLocation", status.eligibility?.records.newest?.location)
+      }
+      $0.object("postgres") {
+        $0.field("up", status.postgresFailure == nil)
+        $0.field("error", status.postgresFailure)
+        $0.field("version", status.postgres?.version)
+        $0.field("pendingMigrations", status.postgres?.pending.count)
+        $0.field("carts", status.postgres?.carts)
+        $0.field("commands", status.postgres?.commands)
+      }
+      $0.key("sync")
+      if let sync = status.sync { $0.sync(sync) } else { $0.null() }
     }
-    endObject()
-    key("redis")
-    beginObject()
-    key("up")
-    boolean(status.redisFailure == nil)
-    key("error")
-    string(status.redisFailure)
-    key("version")
-    string(status.redis?.version)
-    key("usedBytes")
-    integer((status.redis?.usedMemory).map { Int($0) })
-    key("maximumBytes")
-    integer((status.redis?.maximumMemory).map { Int($0) })
-    key("history")
-    integer((status.sync?.history).map { Int($0) })
-    key("standing")
-    string(status.eligibility?.state.rawValue)
-    key("location")
-    string(status.eligibility?.location)
-    key("shopLocation")
-    string(status.eligibility?.records.newest?.location)
-    endObject()
-    key("postgres")
-    beginObject()
-    key("up")
-    boolean(status.postgresFailure == nil)
-    key("error")
-    string(status.postgresFailure)
-    key("version")
-    integer((status.postgres?.version).map { Int($0) })
-    key("pendingMigrations")
-    integer(status.postgres?.pending.count)
-    key("carts")
-    integer((status.postgres?.carts).map { Int($0) })
-    key("commands")
-    integer((status.postgres?.commands).map { Int($0) })
-    endObject()
-    key("sync")
-    if let sync = status.sync { self.sync(sync) } else { null() }
-    endObject()
   }
 
   private mutating func sync(_ sync: SyncState) {
-    beginObject()
-    key("active")
-    integer(sync.active)
-    key("lagMilliseconds")
-    integer(sync.lag)
-    key("dirty")
-    integer(sync.dirty)
-    key("waiting")
-    integer(sync.waiting)
-    key("refused")
-    integer(sync.quarantined)
-    key("aside")
-    integer(sync.aside)
-    key("syncers")
-    beginArray()
-    for syncer in sync.syncers {
-      beginObject()
-      key("name")
-      string(syncer.name)
-      key("idleMilliseconds")
-      integer(syncer.idle)
-      endObject()
+    object {
+      $0.field("active", sync.active)
+      $0.field("lagMilliseconds", sync.lag)
+      $0.field("dirty", sync.dirty)
+      $0.field("waiting", sync.waiting)
+      $0.field("refused", sync.quarantined)
+      $0.field("aside", sync.aside)
+      $0.array("syncers") {
+        for syncer in sync.syncers {
+          $0.object {
+            $0.field("name", syncer.name)
+            $0.field("idleMilliseconds", syncer.idle)
+          }
+        }
+      }
     }
-    endArray()
-    endObject()
   }
 }

@@ -76,7 +76,7 @@ struct CancelOrder: ParsableCommand {
     let connection = try stores.postgres()
     let (transition, moved) = try PostgresOrders(PostgresCarts(connection)).cancel(id, by: .shop)
     let order = try OrderPrinting.order(id, after: transition)
-    // Where Redis is away, the syncer tells it.
+    // If Redis is away, the syncer publishes it later.
     _ = try? stores.catalogue(connection).publishStock(moved)
     OrderPrinting.show(order, output)
   }
@@ -88,7 +88,7 @@ private enum OrderPrinting {
     return ExitCode.failure
   }
 
-  /// - Throws: where there is none, or where its status does not allow it; that was said.
+  /// - Throws: if there is none, or if its status does not allow it; a message was printed.
   static func order(_ id: OrderID, after transition: OrderTransition) throws -> Order {
     switch transition {
     case .done(let order): return order
@@ -101,9 +101,7 @@ private enum OrderPrinting {
 
   static func show(_ order: Order, _ output: OutputOptions) {
     if output.json {
-      var json = JSONWriter()
-      json.order(order, owner: order.owner)
-      Terminal.print(json: json)
+      Terminal.printJSON { $0.order(order, owner: order.owner) }
       return
     }
     func money(_ minorUnits: Int64) -> String { Money(minorUnits: minorUnits, currency: order.total.currency).text }

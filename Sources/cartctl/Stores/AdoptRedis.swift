@@ -33,8 +33,8 @@ struct AdoptRedis: ParsableCommand {
     if !output.json { for line in Self.lines(eligibility) { Terminal.print(Terminal.escaped(line)) } }
     switch eligibility.state {
     case .replica: return try fail("it is a replica: point CART_REDIS at its primary")
-    case .newest: return finish(eligibility, "adopted", "it speaks for the shop already; nothing was done")
-    case .next: return finish(eligibility, "adopted", "a running cartd takes it by itself; nothing was done")
+    case .newest: return finish(eligibility, "it speaks for the shop already; nothing was done")
+    case .next: return finish(eligibility, "a running cartd takes it by itself; nothing was done")
     case .superseded, .foreign: break
     }
     if !yes {
@@ -44,7 +44,7 @@ struct AdoptRedis: ParsableCommand {
     guard try both.histories.adopt(eligibility) else {
       return try fail("another Redis has been taken meanwhile; nothing was done")
     }
-    finish(eligibility, "adopted", "permitted: a cartd with this CART_REDIS takes it within a second or so")
+    finish(eligibility, "permitted: a cartd with this CART_REDIS takes it within a second or so")
   }
 
   private static func lines(_ eligibility: RedisEligibility) -> [String] {
@@ -72,17 +72,14 @@ struct AdoptRedis: ParsableCommand {
     throw ExitCode.failure
   }
 
-  private func finish(_ eligibility: RedisEligibility, _ name: StaticString, _ text: String) {
+  private func finish(_ eligibility: RedisEligibility, _ text: String) {
     guard output.json else { return Terminal.print(text) }
-    var json = JSONWriter()
-    json.beginObject()
-    json.key("location")
-    json.string(eligibility.location)
-    json.key("was")
-    json.string(eligibility.state.rawValue)
-    json.key(name)
-    json.boolean(true)
-    json.endObject()
-    Terminal.print(json: json)
+    Terminal.printJSON {
+      $0.object {
+        $0.field("location", eligibility.location)
+        $0.field("was", eligibility.state.rawValue)
+        $0.field("adopted", true)
+      }
+    }
   }
 }

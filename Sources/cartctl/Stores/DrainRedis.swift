@@ -29,16 +29,14 @@ struct DrainRedis: ParsableCommand {
     var isDrained = false
     if remainder.refused.isEmpty { isDrained = try both.histories.close(draining: true) }
     if output.json {
-      var json = JSONWriter()
-      json.beginObject()
-      json.key("drained")
-      json.boolean(isDrained)
-      json.key("refused")
-      json.beginArray()
-      for owner in remainder.refused { json.string(owner.text) }
-      json.endArray()
-      json.endObject()
-      Terminal.print(json: json)
+      Terminal.printJSON {
+        $0.object {
+          $0.field("drained", isDrained)
+          $0.array("refused") {
+            for owner in remainder.refused { $0.string(owner.text) }
+          }
+        }
+      }
     } else if isDrained {
       Terminal.print("PostgreSQL has all of it; the next Redis without carts is taken")
       if try !SyncState(of: both.redis).living.isEmpty {

@@ -156,7 +156,7 @@ import Testing
       func cart(of owner: CartOwner) throws(StoreError) -> CartReading {
         var cart = Cart(owner: owner)
         cart.version = 7
-        return CartReading(cart: cart, isSpent: true)
+        return CartReading(cart: cart, isGone: true)
       }
 
       func change(_ request: ChangeRequest) throws(StoreError) -> ChangeReading {

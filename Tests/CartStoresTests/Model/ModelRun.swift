@@ -70,7 +70,7 @@ struct Seen: Equatable {
   var outcome: ChangeReading.Outcome?
   var cart: Cart
   var hasEnd: Bool
-  var isSpent: Bool
+  var isGone: Bool
   var isCookieDue: Bool
   var isInOrder: Bool
 
@@ -82,7 +82,7 @@ struct Seen: Equatable {
   init(_ reading: CartReading) {
     cart = reading.cart
     hasEnd = cart.expiresAt != nil
-    isSpent = reading.isSpent
+    isGone = reading.isGone
     isCookieDue = reading.isCookieDue
     let stamps = cart.lines.map(\.born)
     isInOrder = zip(stamps, stamps.dropFirst()).allSatisfy(<) && (stamps.last ?? 0) <= cart.clock

@@ -81,7 +81,7 @@ struct ErasureTests {
     _ = try stores.persister.sync([guest, user])
     _ = try erase(guest, stores)
     _ = try erase(user, stores)
-    #expect(try stores.store.cart(of: guest).isSpent)
+    #expect(try stores.store.cart(of: guest).isGone)
     #expect(try stores.archive.sweep(after: nil, limit: 10).removed == 0)
     try stores.archive.connection.execute(
       "UPDATE carts SET updated_at = updated_at - interval '2 days', expires_at = expires_at - interval '2 days'",

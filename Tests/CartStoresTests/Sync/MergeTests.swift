@@ -50,11 +50,11 @@ struct MergeTests {
           ]))
     #expect(try quantities(stores, pair.target) == ["A": quantity, "G": 1, "U": 4])
     #expect(try stores.store.cart(of: pair.target).cart["A"]?.born == born)
-    #expect(try stores.store.cart(of: pair.owner).isSpent)
+    #expect(try stores.store.cart(of: pair.owner).isGone)
     #expect(try stores.store.merge(pair.guest, into: pair.user, by: strategy, retryKey: nil, requestID: "") == .nothing)
     try stores.expectEqual(pair.target)
     #expect(try stores.schema.rows("SELECT count(*) FROM cart_inbox") == [["0"]])
-    #expect(try stores.add(pair.owner, "A").reading.isSpent)
+    #expect(try stores.add(pair.owner, "A").reading.isGone)
   }
 
   @Test(
@@ -90,7 +90,7 @@ struct MergeTests {
     let reading = try stores.store.merge(pair.guest, into: pair.user, by: strategy, retryKey: nil, requestID: "r")
     #expect(reading == .merged(strategy, []))
     #expect(try quantities(stores, pair.target) == ["A": 5, "U": 1])
-    #expect(try stores.store.cart(of: pair.owner).isSpent)
+    #expect(try stores.store.cart(of: pair.owner).isGone)
   }
 
   @Test(
@@ -160,7 +160,7 @@ struct MergeTests {
     #expect(try stores.store.merge(pair.guest, into: stranger, by: .sum, retryKey: nil, requestID: "") == .nothing)
     #expect(try quantities(stores, pair.target) == ["A": 5])
     #expect(try stores.store.cart(of: .user(stranger)).cart.lines.isEmpty)
-    #expect(try stores.add(pair.owner, "A").reading.isSpent)
+    #expect(try stores.add(pair.owner, "A").reading.isGone)
   }
 
   @Test("Whoever ends a merge that another has recorded tells what became of the lines", arguments: [false, true])
@@ -173,7 +173,7 @@ struct MergeTests {
     hash.state = .merging
     let merge = CartMerge(
       guest: pair.guest, strategy: .sum, currency: hash.cart.currency,
-      lines: hash.cart.lines.map { CartMerge.Line(line: $0, most: 100) })
+      lines: hash.cart.lines.map { CartMerge.Line(line: $0, maximum: 100) })
     #expect(try stores.archive.record(merge, of: hash, into: pair.target, requestID: "", in: history) == .recorded)
     let reading = try stores.store.merge(pair.guest, into: pair.user, by: .sum, retryKey: nil, requestID: "")
     let outcome = CartMerge.Report(sku: "A", outcome: hasCart ? .summed : .added, quantity: hasCart ? 5 : 2)
@@ -192,12 +192,12 @@ struct MergeTests {
     hash.state = .merging
     let merge = CartMerge(
       guest: pair.guest, strategy: .sum, currency: hash.cart.currency,
-      lines: hash.cart.lines.map { CartMerge.Line(line: $0, most: 100) })
+      lines: hash.cart.lines.map { CartMerge.Line(line: $0, maximum: 100) })
     #expect(try stores.archive.record(merge, of: hash, into: pair.target, requestID: "", in: history) == .recorded)
     #expect(try stores.archive.record(merge, of: hash, into: pair.target, requestID: "", in: history) == .mergedBefore)
     try stores.redis.removeAll()
     #expect(try quantities(stores, pair.target) == ["A": 5])
-    #expect(try stores.store.cart(of: pair.owner).isSpent)
+    #expect(try stores.store.cart(of: pair.owner).isGone)
     #expect(
       try stores.store.merge(pair.guest, into: pair.user, by: .sum, retryKey: nil, requestID: "") == .nothing)
     #expect(try quantities(stores, pair.target) == ["A": 5])
@@ -263,7 +263,7 @@ struct MergeTests {
     try stores.redis.removeAll()
     #expect(try mergeAgain() == .nothing)
     #expect(try quantities(stores, pair.target) == ["A": 5])
-    #expect(try stores.store.cart(of: pair.owner).isSpent)
+    #expect(try stores.store.cart(of: pair.owner).isGone)
   }
 
   @Test("What is left of a merged guest's cart stays what it is when it is persisted")
@@ -274,7 +274,7 @@ struct MergeTests {
     #expect(try stores.store.sync(pair.owner) == 0)
     let hash = try #require(try stores.redis.hash(of: pair.owner))
     #expect(hash.state == .merged && hash.cart.lines.isEmpty && hash.mergedInto == nil && hash.cart.expiresAt != nil)
-    #expect(try stores.store.cart(of: pair.owner).isSpent)
+    #expect(try stores.store.cart(of: pair.owner).isGone)
   }
 
   @Test("Without PostgreSQL nothing is frozen")
@@ -329,7 +329,7 @@ struct MergeTests {
       hash.state = .merging
       let merge = CartMerge(
         guest: pair.guest, strategy: .sum, currency: hash.cart.currency,
-        lines: hash.cart.lines.map { CartMerge.Line(line: $0, most: 100) }, ring: CartMerge.ring(of: own, hash.ring))
+        lines: hash.cart.lines.map { CartMerge.Line(line: $0, maximum: 100) }, ring: CartMerge.ring(of: own, hash.ring))
       #expect(try stores.archive.record(merge, of: hash, into: pair.target, requestID: "", in: history) == .recorded)
       try stores.redis.removeAll()
     } else {

@@ -77,7 +77,7 @@ struct RetentionTests {
     try execute("UPDATE carts SET expires_at = expires_at - interval '31 days' WHERE owner_kind = 'guest'")
     #expect(try merge() == .nothing)
     try execute("DELETE FROM carts WHERE owner_kind = 'guest'")
-    #expect(try stores.store.cart(of: guest).isSpent)
+    #expect(try stores.store.cart(of: guest).isGone)
     #expect(try stores.store.cart(of: user).cart["A"]?.quantity == 2)
   }
 

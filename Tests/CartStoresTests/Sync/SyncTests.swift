@@ -41,12 +41,12 @@ struct SyncTests {
     try stores.expectEqual(guest)
     try stores.redis.removeAll()
     let after = try stores.store.cart(of: guest)
-    #expect(after.cart.expiresAt == before.expiresAt && after.cart.lines == before.lines && !after.isSpent)
+    #expect(after.cart.expiresAt == before.expiresAt && after.cart.lines == before.lines && !after.isGone)
     #expect(try stores.redis.run("EXPIRETIME", stores.key(of: guest)) == "\(before.expiresAt!.seconds)")
-    #expect(try stores.store.cart(of: .anyGuest()).isSpent)
+    #expect(try stores.store.cart(of: .anyGuest()).isGone)
     try stores.redis.removeAll()
     try stores.archive.connection.execute("UPDATE carts SET expires_at = now() - interval '1 s'", label: "test")
-    #expect(try stores.store.cart(of: guest).isSpent)
+    #expect(try stores.store.cart(of: guest).isGone)
   }
 
   @Test("A user without a cart is asked of PostgreSQL once, and then has one as from nothing")

@@ -61,7 +61,7 @@ package final class RedisCartStore: CartStore {
   private func archived(_ owner: CartOwner) -> CartReading? {
     guard let archive = restorer?.archive, let row = try? archive.row(of: owner) else { return nil }
     if row.hash.state == .merged || row.hash.cart.expiresAt.map({ $0 <= connection.now }) ?? false {
-      return CartReading(cart: Cart(owner: owner), isSpent: owner.isGuest, isFromArchive: true)
+      return CartReading(cart: Cart(owner: owner), isGone: owner.isGuest, isFromArchive: true)
     }
     var cart = row.hash.cart
     if row.lastCommand > row.hash.inboxNumber {
@@ -110,7 +110,7 @@ package final class RedisCartStore: CartStore {
 
   private func cartAtWork(of owner: CartOwner) throws(StoreError) -> CartReading {
     guard let hash = try read(owner), hash.state != .merged else {
-      return CartReading(cart: Cart(owner: owner), isSpent: owner.isGuest)
+      return CartReading(cart: Cart(owner: owner), isGone: owner.isGuest)
     }
     let renewed = hash.cookieRenewedSecond * 1000 + Cart.renewalIntervalMilliseconds
     guard owner.isGuest, connection.now.milliseconds >= renewed else { return CartReading(cart: hash.cart) }
@@ -284,6 +284,6 @@ extension RedisCartStore {
   }
 
   private static func spent(_ owner: CartOwner) -> ChangeReading {
-    ChangeReading(outcome: .unchanged, reading: CartReading(cart: Cart(owner: owner), isSpent: owner.isGuest))
+    ChangeReading(outcome: .unchanged, reading: CartReading(cart: Cart(owner: owner), isGone: owner.isGuest))
   }
 }

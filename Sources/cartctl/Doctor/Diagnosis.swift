@@ -3,49 +3,49 @@ import CartStores
 import FastCGIServer
 import Glibc
 
-/// Looks at both stores, and judges what it sees.
-struct Consultation {
+/// Looks at the pool and both stores, and says what is wrong and what to do.
+struct Diagnosis {
   private(set) var findings: [Finding] = []
 
   init(_ both: BothStores, _ settings: Settings) {
-    judge(PoolGlance(settings), settings)
+    check(PoolSummary(settings), settings)
     var redis: RedisExamination?
-    // PostgreSQL that is away, or has no tables yet, is told of below.
+    // PostgreSQL that is away, or has no tables yet, is a finding below.
     let eligibility = try? both.histories.eligibility()
     do throws(StoreError) {
       // Nothing is tried in a Redis that is not the shop's.
       let found = try both.redis.examine(rights: eligibility.map { $0.state == .newest || $0.state == .next } ?? true)
       redis = found
-      judge(found, settings)
+      check(found, settings)
     } catch {
       add(.failure, "Redis", error.message, "start Redis, or set CART_REDIS; carts can't be read without it")
     }
     do throws(PostgresError) {
       let found = try both.postgres.examine()
-      judge(found, schema: both.postgres.configuration.schema)
+      check(found, schema: both.postgres.configuration.schema)
     } catch {
       add(
         .failure, "PostgreSQL", error.message,
         "start PostgreSQL, or set CART_DATABASE; carts go on, but are not persisted")
     }
     guard redis != nil else { return }
-    if let eligibility { judge(eligibility) }
+    if let eligibility { check(eligibility) }
     do throws(StoreError) {
-      judge(try Self.steadyState(of: both.redis))
+      check(try Self.stateAfterRetries(of: both.redis))
     } catch {
       add(.failure, "sync", error.message, "see the rights of the Redis user")
     }
   }
 
-  private mutating func add(_ weight: Finding.Weight, _ subject: String, _ text: String, _ advice: String? = nil) {
-    findings.append(Finding(weight, subject, text, advice))
+  private mutating func add(_ severity: Finding.Severity, _ subject: String, _ text: String, _ advice: String? = nil) {
+    findings.append(Finding(severity, subject, text, advice))
   }
 
   // MARK: The pool
 
-  private mutating func judge(_ pool: PoolGlance, _ settings: Settings) {
+  private mutating func check(_ pool: PoolSummary, _ settings: Settings) {
     guard let failure = pool.failure else { return add(.ok, "pool", pool.text) }
-    // Workers that somebody else starts answer for themselves.
+    // Workers that run without a master answer for themselves.
     if let address = ListenAddress(settings[.listen]), (try? PoolClient.get("/ops/health", from: address)) != nil {
       return add(.note, "pool", "workers answer at \(address), without a master", "see that a syncer runs too")
     }
@@ -54,7 +54,7 @@ struct Consultation {
 
   // MARK: Redis
 
-  private mutating func judge(_ redis: RedisExamination, _ settings: Settings) {
+  private mutating func check(_ redis: RedisExamination, _ settings: Settings) {
     if let version = redis.version {
       let parts = version.split(separator: ".").map { Int($0) ?? 0 }
       let isRecent = (parts.first ?? 0) >= 7
@@ -67,8 +67,8 @@ struct Consultation {
     if redis.isReplica == true {
       add(.failure, "Redis role", "a replica", "point CART_REDIS at the primary: a replica serves no carts")
     }
-    judgeDurability(redis)
-    judgeMemory(redis, settings)
+    checkDurability(redis)
+    checkMemory(redis, settings)
     if redis.areKeysForbidden {
       add(
         .failure, "Redis rights", "this user may not use all keys behind the prefix",
@@ -83,16 +83,16 @@ struct Consultation {
       add(
         .failure, "Redis rights", "missing: \(redis.missingRights.joined(separator: " "))", "ACL SETUSER … \(names)")
     }
-    if abs(redis.clockAhead) > 1_000 { clock("Redis", redis.clockAhead) }
+    if abs(redis.clockAhead) > 1_000 { addClock("Redis", redis.clockAhead) }
   }
 
-  private mutating func clock(_ name: String, _ ahead: Int64) {
+  private mutating func addClock(_ name: String, _ ahead: Int64) {
     add(
       .warning, "clocks", "\(name)'s clock is \(abs(ahead)) ms \(ahead > 0 ? "ahead of" : "behind") this machine's",
       "run an NTP client on both")
   }
 
-  private mutating func judgeDurability(_ redis: RedisExamination) {
+  private mutating func checkDurability(_ redis: RedisExamination) {
     guard let isAppending = redis.isAppending else { return }
     if isAppending {
       let sync = redis.appendSync ?? "unknown"
@@ -111,15 +111,15 @@ struct Consultation {
     }
   }
 
-  private mutating func judgeMemory(_ redis: RedisExamination, _ settings: Settings) {
+  private mutating func checkMemory(_ redis: RedisExamination, _ settings: Settings) {
     guard let policy = redis.policy else { return }
     let isEvicting = policy != "noeviction"
     let accepts = settings[.redisEvicting] == "accept"
     let limit = redis.maximumMemory ?? 0
     // Without a limit nothing is thrown away.
-    let weight: Finding.Weight = !isEvicting ? .ok : limit == 0 ? .note : accepts ? .warning : .failure
+    let severity: Finding.Severity = !isEvicting ? .ok : limit == 0 ? .note : accepts ? .warning : .failure
     add(
-      weight, "Redis eviction", "maxmemory-policy \(policy)",
+      severity, "Redis eviction", "maxmemory-policy \(policy)",
       isEvicting ? "set maxmemory-policy noeviction: Redis may throw carts away that PostgreSQL has not yet" : nil)
     guard let used = redis.usedMemory else { return }
     let mebibytes = "\(used >> 20) MiB"
@@ -132,7 +132,7 @@ struct Consultation {
 
   // MARK: PostgreSQL
 
-  private mutating func judge(_ database: PostgresExamination, schema: String) {
+  private mutating func check(_ database: PostgresExamination, schema: String) {
     let isRecent = database.version >= 150_000
     add(
       isRecent ? .ok : .failure, "PostgreSQL", "version \(database.version / 10_000).\(database.version % 10_000)",
@@ -141,7 +141,7 @@ struct Consultation {
       add(.failure, "PostgreSQL role", "it can't be written", "point CART_DATABASE at the primary")
     }
     let ahead = database.time - Timestamp.machineTime.milliseconds
-    if abs(ahead) > 1_000 { clock("PostgreSQL", ahead) }
+    if abs(ahead) > 1_000 { addClock("PostgreSQL", ahead) }
     if let problem = database.migrationProblem {
       add(.failure, "migrations", problem.message, "run the cartctl that belongs to the schema")
     } else if !database.pending.isEmpty {
@@ -179,7 +179,7 @@ struct Consultation {
 
   // MARK: Between them
 
-  private mutating func judge(_ eligibility: RedisEligibility) {
+  private mutating func check(_ eligibility: RedisEligibility) {
     switch eligibility.state {
     case .newest: add(.ok, "history", "\(eligibility.records.newest?.number ?? 0), \(eligibility.text)")
     case .next:
@@ -200,10 +200,10 @@ struct Consultation {
       + "a cartd has served from there since \(newest.registeredAt.rfc3339); only if you know that it is gone, cartctl adopt"
   }
 
-  /// What a healthy second cures is not told: it is looked at again for a while.
-  private static func steadyState(of redis: RedisConnection) throws(StoreError) -> SyncState {
+  /// Looks again for a while at what may be over in a second.
+  private static func stateAfterRetries(of redis: RedisConnection) throws(StoreError) -> SyncState {
     var state = try SyncState(of: redis)
-    for _ in 0..<patience where isDoubtful(state) {
+    for _ in 0..<maximumRetries where isDoubtful(state) {
       usleep(pauseMicroseconds)
       state = try SyncState(of: redis)
     }
@@ -214,10 +214,10 @@ struct Consultation {
     state.lag > 60_000 || state.living.isEmpty
   }
 
-  private static let patience = 20
+  private static let maximumRetries = 20
   private static let pauseMicroseconds: UInt32 = 200_000
 
-  private mutating func judge(_ state: SyncState) {
+  private mutating func check(_ state: SyncState) {
     let isBehind = state.lag > 60_000
     add(
       isBehind ? .warning : .ok, "lag",
@@ -231,14 +231,14 @@ struct Consultation {
         isNeeded ? .warning : .note, "syncer", "none has said within half a minute that it lives",
         "start cartd, or cartd --syncer; without daemons have cron run cartctl sync --all")
     }
-    judge("refused carts", state.quarantined, state.quarantine, state)
-    judge("changes set aside", state.aside, state.asideOwners, state)
+    check("refused carts", state.quarantined, state.quarantine, state)
+    check("changes set aside", state.aside, state.asideOwners, state)
   }
 
   /// - Parameters:
-  ///   - count: of carts that are concerned.
+  ///   - count: how many carts it is.
   ///   - owners: some of them.
-  private mutating func judge(_ what: String, _ count: Int, _ owners: [CartOwner], _ state: SyncState) {
+  private mutating func check(_ what: String, _ count: Int, _ owners: [CartOwner], _ state: SyncState) {
     if count == 0 { return add(.ok, what, "none") }
     let some = owners.map { owner in owner.text + (state.reasons[owner].map { " (\($0))" } ?? "") }
     add(

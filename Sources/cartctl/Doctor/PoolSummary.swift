@@ -2,8 +2,8 @@ import CartJSON
 import CartStores
 import FastCGIServer
 
-/// The pool of workers, as its own status responder tells it.
-struct PoolGlance {
+/// The pool of workers, as its status responder reports it.
+struct PoolSummary {
   private(set) var counts: [(name: StaticString, value: Int?)] = []
   /// Why nothing is known.
   private(set) var failure: String?
