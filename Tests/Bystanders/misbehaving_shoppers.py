@@ -4,8 +4,11 @@ import contextlib
 import time
 
 from bystander import KINDS, WITHOUT_DATABASE
-from misbehaviours import SECONDS, demand, demand_record, expired_guest, misbehaviour
-from shop import IS_LONG, PRICE, background, pace, wire
+from harness import wire
+from harness.meanwhile import background, pace
+from harness.shop import IS_LONG, PRICE
+from harness.system import demand
+from misbehaviours import SECONDS, demand_record, expired_guest, misbehaviour
 
 TOGGLES_PER_SECOND = 16
 
@@ -154,7 +157,7 @@ def a_big_import(shop, bystander):
 def _copies(shop, count, name, fields=()):
     """Carts in Redis that are copies of one, under the names of users whom nobody knows. Their keys."""
     shop.add("p0", 2, user=name)
-    shop.must("POST", "/v1/cart/sync", user=name)
+    shop.kept(user=name)
     keys = [shop.key(("user", f"{name}-{number}")) for number in range(count)]
     with shop.redis_link() as redis:
         redis("COPY", shop.key(("user", name)), "template")

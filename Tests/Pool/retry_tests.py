@@ -2,18 +2,18 @@
 
 import contextlib
 import http.client
-import json
 import random
 import socket
 import threading
 import unittest
 
-import pool_system
-from pool_system import Cartd, Products, psql
+from harness.pool import Cartd, Products, instance
+from harness.shop import IS_LONG, LINES, product
+from harness.web import Exchange
 
 CLIENTS = 8
-ADDS = 400 if pool_system.IS_LONG else 60
-ORDERS = 100 if pool_system.IS_LONG else 10
+ADDS = 400 if IS_LONG else 60
+ORDERS = 100 if IS_LONG else 10
 
 
 class CuttingProxy:
@@ -68,8 +68,8 @@ class Retries(unittest.TestCase):
                 (self.shop, (proxy.port, f"retry-{number}", skus[number], replays, number)) for number in range(CLIENTS)
             ])
             for number in range(CLIENTS):
-                answer = pool.nginx.ask("GET", "/v1/cart", Cookie=f"demoUser=retry-{number}")
-                cart = json.loads(answer.body)
+                answer = pool.nginx.ask("GET", "/v1/cart", user=f"retry-{number}")
+                cart = answer.json
                 self.assertEqual((cart["version"], cart["counts"]["quantity"]), (ADDS, ADDS), f"seed {seed}")
             # The answer to a repetition may be cut as well.
             self.assertLessEqual(sum(replays), proxy.cuts, f"seed {seed}")
@@ -80,7 +80,7 @@ class Retries(unittest.TestCase):
         chance = random.Random(seed := random.randrange(1 << 32))
         sku = f"cut-{seed}"
         stock = CLIENTS * ORDERS + 7
-        Products.load([{"sku": sku, "name": "Cut", "unitPrice": 100, "currency": "GBP", "stock": stock}])
+        Products.load([product(sku, stock=stock)])
         with Cartd(workers=3) as pool:
             proxy = CuttingProxy(pool.nginx.port, chance)
             self.addCleanup(proxy.close)
@@ -88,13 +88,13 @@ class Retries(unittest.TestCase):
             replays = [0] * CLIENTS
             self.run_all([(self.order, (proxy.port, user, sku, replays, number)) for number, user in enumerate(users)])
             for user in users:
-                cart = json.loads(pool.nginx.ask("GET", "/v1/cart", Cookie=f"demoUser={user}").body)
+                cart = pool.nginx.ask("GET", "/v1/cart", user=user).json
                 self.assertEqual((cart["lines"], cart["version"]), ([], 2 * ORDERS), f"seed {seed}")
-            ordered = psql(f"""
+            ordered = instance().psql(f"""
                 SELECT count(*), count(DISTINCT order_id), sum(quantity), count(DISTINCT owner_id)
                 FROM cart_pool.orders JOIN cart_pool.order_lines USING (order_id) WHERE sku = '{sku}'""")
             self.assertEqual(ordered, "|".join(map(str, [CLIENTS * ORDERS] * 3 + [CLIENTS])), f"seed {seed}")
-            self.assertEqual(psql(f"SELECT stock FROM cart_pool.skus WHERE sku = '{sku}'"), "7", f"seed {seed}")
+            self.assertEqual(instance().psql(f"SELECT stock FROM cart_pool.skus WHERE sku = '{sku}'"), "7", f"seed {seed}")
             self.assertGreater(sum(replays), 0)
             print(f"{CLIENTS * ORDERS} orders, {proxy.cuts} answers cut, {sum(replays)} replays, seed {seed}")
 
@@ -118,37 +118,30 @@ class Retries(unittest.TestCase):
     @classmethod
     def shop(cls, port, user, sku, replays, number):
         for count in range(ADDS):
-            replays[number] += cls.insist(port, user, "/v1/cart/lines", {"sku": sku}, f"key-{count}")
+            replays[number] += cls.insist(port, user, LINES, {"sku": sku}, f"key-{count}")
 
     @classmethod
     def order(cls, port, user, sku, replays, number):
         for count in range(ORDERS):
-            cls.insist(port, user, "/v1/cart/lines", {"sku": sku}, f"add-{count}")
+            cls.insist(port, user, LINES, {"sku": sku}, f"add-{count}")
             replays[number] += cls.insist(port, user, "/v1/orders", {"expectedTotal": 100}, f"order-{count}")
 
     @staticmethod
     def insist(port, user, path, body, key):
         """Repeats a request until it has an answer, and tells whether that is a replay's."""
-        headers = {
-            "Cookie": f"demoUser={user}", "Content-Type": "application/json", "Idempotency-Key": key,
-            "Connection": "close",
-        }
         while True:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=pool_system.PATIENCE)
             try:
-                connection.request("POST", path, body=json.dumps(body), headers=headers)
-                answer = connection.getresponse()
-                text = answer.read()
+                url = f"http://127.0.0.1:{port}"
+                headers = {"Idempotency-Key": key, "Connection": "close"}
+                answer = Exchange(url, "POST", path, body, headers, user).finish()
             except (OSError, http.client.HTTPException):
                 continue
-            finally:
-                connection.close()
             # The first one may still be at it, on another connection.
-            if answer.status == 409 and json.loads(text)["code"] == "request_in_progress":
+            if answer.status == 409 and answer.code == "request_in_progress":
                 continue
             if answer.status not in (200, 201):
-                raise AssertionError(f"status {answer.status}: {text}")
-            return answer.headers.get("Idempotent-Replayed") == "true"
+                raise AssertionError(f"status {answer.status}: {answer.body}")
+            return answer.is_replayed
 
 
 if __name__ == "__main__":
