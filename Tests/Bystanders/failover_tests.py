@@ -149,6 +149,8 @@ class FailoverTests(WithReplicas):
                 shop.ask("POST", LINES, {"sku": "big1"}, user=user, listen=listen)
             time.sleep(NOTICED_WITHIN + 3)
         takes_changes = shop.ready().json["change"]
+        sources = {shop.ask("GET", "/v1/cart", user=user).headers.get("cart-source") for user in users}
+        self.assertEqual(sources, {"database"}, "the old side serves its own carts as if they were all")
         end(shop.master)
         shop.redis.kill()
         there = {}

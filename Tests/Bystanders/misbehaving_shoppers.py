@@ -114,15 +114,19 @@ def a_locked_product(shop, bystander):
     locker = shop.session()
     tables = set(shop.postgres.tables("sku", "stock") + ["products"])
     locker("BEGIN;" + "".join(f"SELECT FROM cart.{name} WHERE sku = 'hot2' FOR UPDATE;" for name in sorted(tables)))
-    with _buying(shop, "hot2") as answers, bystander.shopping():
+    with _buying(shop, "hot2") as answers, _buying(shop, "hot3", 1) as elsewhere, bystander.shopping():
         time.sleep(8)
     locker("ROLLBACK")
+    placed = sum(status == 201 for status, *_ in elsewhere)
+    demand(placed > len(elsewhere) / 2, f"orders of another product were told {elsewhere}")
     expected = (503, "overloaded", "1")
     others = {answer for answer in answers if answer != expected}
     demand(answers and not others, f"who would wait was told {others}, not {expected}")
     user = "buyer-hot2-0"
     answer = shop.order(user, "at last", 100 * PRICE, skus=["hot2"])
     demand(answer.status == 201, f"an order after that: {answer.status} {answer.json}")
+    left = shop.number("SELECT stock FROM cart.skus WHERE sku = 'hot2'")
+    demand(left == shop.STOCK - 100, f"{left} left after one order of 100")
 
 
 @misbehaviour

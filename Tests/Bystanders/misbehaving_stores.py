@@ -6,7 +6,7 @@ import time
 from harness import wire
 from harness.processes import end, wait_until
 from harness.servers import RedisServer
-from harness.shop import PRICE
+from harness.shop import PRICE, product
 from harness.system import demand
 from misbehaviours import TASK_SECONDS, SECONDS, await_removal, demand_record, expired_guest, misbehaviour
 
@@ -224,19 +224,22 @@ def _demand_readiness(shop):
 @misbehaviour
 def commands_with_a_stray_redis(shop, bystander):
     """Every command is run with the address of another, empty Redis"""
-    user = bystander.owners["user"][0][1]
-    commands = (
-        ["rebuild", "--dry-run"], ["rebuild"], ["show", f"user:{user}"], ["restore", f"user:{user}"],
-        ["sync", f"user:{user}"], ["sync", "--all"], ["log", f"user:{user}"], ["status"], ["doctor"],
-        ["forget", "user:nobody", "--yes"],
-    )  # fmt: skip
+    user = "user:" + bystander.owners["user"][0][1]
+    refused = ("rebuild --dry-run", "rebuild", f"restore {user}", f"sync {user}", "sync --all",
+               "forget user:nobody --yes", "drain")  # fmt: skip
+    others = (f"show {user}", f"log {user}", "status", "catalog show p1", "adopt", "doctor")
     with RedisServer(f"{shop.folder}/stray") as stray, bystander.shopping():
-        for command in commands:
-            shop.run_cartctl(*command, CART_REDIS=f"unix:{stray.socket}")
+        address = {"CART_REDIS": f"unix:{stray.socket}"}
+        said = {command: shop.run_cartctl(*command.split(), **address) for command in (*refused, *others)}
+        shop.run_import([product("p1")], **address)
         time.sleep(2)
-        found = stray.ask("KEYS", "cart:*:*")
+        found = stray.ask("KEYS", "*")
         _demand_readiness(shop)
-    demand(not found, f"carts were brought into the stray Redis: {found[:3]}")
+    for command in refused:
+        told = said[command]
+        demand(told.returncode == 1 and shop.redis.socket in told.stderr, f"{command}: {told}")
+    demand(shop.redis.socket in said["doctor"].stdout, f"the doctor does not name the shop's Redis: {said['doctor']}")
+    demand(not found, f"something was brought into the stray Redis: {found[:3]}")
     # Workers that have never met a restore as well.
     shop.reload()
     for number in range(40):

@@ -3,8 +3,8 @@
 
 Each proof makes products of its own and lets many clients order through nginx: more buyers than pieces; carts of the
 same five SKUs, added in every order; one key sent a hundred times; eight devices that order one cart; a cart that grows
-while it is ordered; a product whose stock somebody else has locked. In the end nothing was sold that was not there, every key has led to one order, and what was added
-was either ordered or is still in the cart, and other shoppers have not waited. Exits 1 if not.
+while it is ordered. In the end nothing was sold that was not there, every key has led to one order, and what was added
+was either ordered or is still in the cart. Exits 1 if not.
 """
 
 import argparse
@@ -12,10 +12,8 @@ import concurrent.futures
 import itertools
 import json
 import random
-import subprocess
 import sys
 import threading
-import time
 import uuid
 
 from harness.shop import LINES, STATE, URL, Instance, product, quantities, unique
@@ -44,19 +42,6 @@ class Market(Instance):
 
     def stock(self, sku):
         return json.loads(self.cartctl("catalog", "show", sku, "--json"))["stock"]
-
-    def hold(self, sku, seconds):
-        """Locks the stock of a product for so long, from now on, as somebody at PostgreSQL's own prompt may do it."""
-        lock = subprocess.Popen(
-            ["psql", "-Xqt", "-v", "ON_ERROR_STOP=1", "-d", self.variables["CART_DATABASE"]],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # fmt: skip
-        lock.stdin.write(
-            f"BEGIN; SELECT 'held' FROM cart.product_stock WHERE sku = '{sku}' FOR UPDATE;\n"
-            f"\\echo\nSELECT pg_sleep({seconds}); COMMIT;\n")  # fmt: skip
-        lock.stdin.close()
-        if "held" not in lock.stdout.readline():
-            raise RuntimeError("the stock can't be locked")
-        return lock
 
     def client(self, user=None, connections=1):
         return Client(self.url, user=user or uuid.uuid4().hex, connections=connections)
@@ -222,52 +207,6 @@ def prove_growth(shop, additions):
     return f"{additions} additions during {placed} orders: nothing lost, nothing twice"
 
 
-def prove_locked_stock(shop, seconds):
-    """Many want a product whose stock is locked for long: they are told so, and others shop and order as ever."""
-    locked, other = shop.sell(1_000, 1_000)
-    buyers = [shop.client() for _ in range(8)]
-    for buyer in buyers:
-        buyer.ok("POST", LINES, {"sku": locked})
-    lock = shop.hold(locked, seconds)
-    end = time.monotonic() + seconds - 0.5
-    answers = []
-
-    def buy(client):
-        while time.monotonic() < end:
-            answers.append(client.ask("POST", "/v1/orders", {"expectedTotal": 100}, Idempotency_Key=uuid.uuid4().hex))
-            time.sleep(0.05)
-
-    def timed(client, *request, **headers):
-        start = time.monotonic()
-        status = client.ask(*request, **headers).status
-        return status, time.monotonic() - start
-
-    shopper, looks, ordered = shop.client(), [], []
-    with concurrent.futures.ThreadPoolExecutor(len(buyers)) as pool:
-        for buyer in buyers:
-            pool.submit(buy, buyer)
-        while time.monotonic() < end:
-            looks.append(timed(shopper, "POST", LINES, {"sku": other}))
-            looks.append(timed(shopper, "GET", "/v1/cart"))
-            looks.append(timed(shop.client(), "GET", "/v1/cart"))
-            key = uuid.uuid4().hex
-            ordered.append(timed(shopper, "POST", "/v1/orders", {"expectedTotal": 100}, Idempotency_Key=key)[0])
-            if ordered[-1] != 201:
-                shopper.ok("DELETE", "/v1/cart")
-    lock.wait()
-    told = {(answer.status, answer.code, answer.headers.get("Retry-After")) for answer in answers}
-    check(told == {(503, "overloaded", "1")}, f"a locked stock: {told}")
-    check({status for status, _ in looks} == {200}, f"others while a stock is locked: {looks}")
-    late = sorted(seconds for _, seconds in looks)[int(len(looks) * 0.99)]
-    check(late < 0.2, f"others waited {late:.3f} s (p99) while a stock is locked")
-    check(ordered.count(201) > len(ordered) / 2, f"others' orders while a stock is locked: {ordered}")
-    for buyer in buyers:
-        check(order(buyer, 100).status == 201, "what was locked can't be ordered")
-    check(shop.stock(locked) == 1_000 - len(buyers), f"a locked stock: {shop.stock(locked)} left")
-    return (f"a stock locked for {seconds} s: {len(answers)} told so, others {late * 1000:.0f} ms (p99), "
-            f"{ordered.count(201)} of {len(ordered)} orders of theirs")  # fmt: skip
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--url", default=URL)
@@ -284,7 +223,6 @@ def main():
         lambda: prove_one_key(shop, 100 // part, options.threads),
         lambda: prove_devices(shop, 20 // part),
         lambda: prove_growth(shop, 300 // part),
-        lambda: prove_locked_stock(shop, 8 if options.long else 3),
     ):
         print(proof(), flush=True)
     for fault in FAULTS[:20]:

@@ -6,9 +6,7 @@ import unittest
 
 from harness.pool import Cartd, Products
 from harness.processes import PATIENCE, end, wait_until
-from harness.servers import RedisServer
-from harness.shop import LINES, product
-from harness.web import line_path
+from harness.shop import LINES
 
 SOMEONE = {"user": "someone"}
 
@@ -33,11 +31,6 @@ def keep(pool):
     assert pool.nginx.ask("POST", "/v1/cart/sync", **SOMEONE).status == 200
 
 
-def stray_redis(pool, follows=None):
-    """An empty Redis that has nothing to do with the shop, or one that copies its own."""
-    return RedisServer(pool.folder / "stray", follows, keeps=False)
-
-
 class Strays(unittest.TestCase):
     def assertIsWell(self, pool):
         """Twelve adds of a known user, four of new users and of new guests."""
@@ -45,26 +38,6 @@ class Strays(unittest.TestCase):
         self.assertEqual([add(pool, user=f"new{time.monotonic_ns()}") for _ in range(4)], [200] * 4)
         self.assertEqual([add(pool, Accept="*/*") for _ in range(4)], [200] * 4)
         self.assertTrue(ready(pool)["change"])
-
-    def test_every_command_with_the_wrong_redis_leaves_the_shop_as_it_was(self):
-        with Cartd(workers=2) as pool, stray_redis(pool) as stray:
-            self.assertIsWell(pool)
-            keep(pool)
-            address = {"CART_REDIS": f"unix:{stray.socket}"}
-            refused = ["sync user:someone", "sync --all", "restore user:someone", "rebuild", "rebuild --dry-run",
-                       "forget user:someone --yes", "drain"]  # fmt: skip
-            for command in refused:
-                done = pool.run_cartctl(*command.split(), **address)
-                self.assertEqual(done.returncode, 1, f"{command}: {done}")
-                self.assertIn(pool.redis.socket, done.stderr, command)
-            pool.run_import([product(Products.sku())], **address)
-            for command in ("show user:someone", "log user:someone", "status", "doctor",
-                            f"catalog show {Products.sku()}", "adopt"):  # fmt: skip
-                pool.run_cartctl(*command.split(), **address)
-            self.assertEqual(stray.ask("DBSIZE"), 0)
-            self.assertIsWell(pool)
-            self.assertEqual(cart(pool)[1], None)
-            self.assertIn(pool.redis.socket, pool.run_cartctl("doctor", **address).stdout)
 
     def test_a_cartd_with_the_wrong_redis_serves_copies_until_it_is_adopted(self):
         with Cartd(workers=2) as pool:
@@ -93,7 +66,7 @@ class Strays(unittest.TestCase):
                 self.assertLess(time.monotonic() - began, 3)
                 self.assertEqual([add(pool) for _ in range(8)], [503] * 8)
                 self.assertEqual({cart(pool)[1] for _ in range(8)}, {"database"})
-                self.assertFalse(wait_until(lambda: not ready(pool)["change"] and ready(pool), PATIENCE, "not ready")["change"])
+                wait_until(lambda: not ready(pool)["change"], PATIENCE, "readiness to say so")
                 self.assertIsWell(other)
                 self.assertEqual(cart(other)[1], None)
 
@@ -122,33 +95,11 @@ class Failover(unittest.TestCase):
             time.sleep(1.1)
             self.assertEqual([cart(pool)[:2] for _ in range(8)], [(200, "database")] * 8)
             self.assertEqual([add(pool) for _ in range(8)], [503] * 8)
-            self.assertFalse(wait_until(lambda: not ready(pool)["change"] and ready(pool), PATIENCE, "not ready")["change"])
+            wait_until(lambda: not ready(pool)["change"], PATIENCE, "readiness to say so")
             pool.redis.ask("REPLICAOF", "NO", "ONE")
             self.assertEqual([add(pool) for _ in range(8)], [200] * 8)
             self.assertEqual(cart(pool)[2]["version"], 9, "nothing was lost")
             wait_until(lambda: ready(pool)["change"], PATIENCE, "ready again")
-
-    def test_a_promoted_replica_takes_over_while_the_old_primary_is_written_to(self):
-        with Cartd(workers=2) as pool:
-            self.assertEqual(add(pool), 200)
-            keep(pool)
-            with stray_redis(pool, follows=pool.redis) as replica:
-                wait_until(lambda: replica.ask("HLEN", "pool:cart:user:someone"), PATIENCE, "the replica has the cart")
-                # From here on it lags behind: the old primary is cut off, and its clients with it.
-                replica.ask("REPLICAOF", "NO", "ONE")
-                lost = pool.nginx.ask("POST", LINES, {"sku": Products.sku()}, **SOMEONE).json["version"]
-                with Cartd(workers=2, beside=True, redis=replica) as other:
-                    wait_until(lambda: add(other) == 200, PATIENCE, "the promoted one serves by itself")
-                    began, told = time.monotonic(), 0
-                    while add(pool) == 200:
-                        told += 1
-                    seconds = time.monotonic() - began
-                    print(f"a deposed primary went on for {seconds:.1f} s and {told} changes")
-                    self.assertLess(seconds, 2)
-                    self.assertEqual({cart(pool)[1] for _ in range(8)}, {"database"})
-                    self.assertGreater(cart(other)[2]["version"], 1_000_000)
-                    answer = other.nginx.ask("DELETE", line_path(Products.sku()), If_Match=f'"{lost}"', **SOMEONE)
-                    self.assertEqual(answer.status, 412)
 
     def test_a_primary_that_wants_replicas_acknowledges_nothing_alone(self):
         with Cartd(workers=1) as pool:
@@ -162,17 +113,6 @@ class Failover(unittest.TestCase):
             pool.redis.ask("CONFIG", "SET", "min-replicas-to-write", 0)
             self.assertEqual(add(pool), 200)
             self.assertEqual(cart(pool)[2]["version"], 2)
-
-    def test_the_doctor_waits_a_moment_after_a_flush_and_a_rebuild(self):
-        with Cartd(workers=1) as pool:
-            self.assertEqual(add(pool), 200)
-            keep(pool)
-            pool.redis.ask("FLUSHALL")
-            self.assertEqual(pool.run_cartctl("rebuild").returncode, 0)
-            findings = json.loads(pool.run_cartctl("doctor", "--json").stdout)
-            bad = [finding for finding in findings if finding["weight"] in ("warning", "failure")]
-            # This Redis writes no file; nginx is not asked.
-            self.assertEqual([finding for finding in bad if finding["subject"] != "Redis durability"], [])
 
 
 if __name__ == "__main__":
