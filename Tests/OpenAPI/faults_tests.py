@@ -39,22 +39,34 @@ class Faults(unittest.TestCase):
             answers[method, target] = answer.status
         return answers
 
+    def ready(self, url, redis, postgres):
+        """What `/ops/ready` says, once it says so of both: it may be a second old."""
+
+        def is_so():
+            answer = ask("GET", "/ops/ready", url=url)
+            said = answer.json if answer.status == 200 else {"redis": False, "postgres": False}
+            return (said["redis"], said["postgres"]) == (redis, postgres) and answer
+
+        return wait_until(is_so, PATIENCE, f"readiness with Redis {redis}, PostgreSQL {postgres}")
+
     def test_stores_that_are_away(self):
         with Cartd(workers=1, gates=True, GUEST_CHECKOUT="off") as pool:
-            url, user = pool.nginx.url, unique("user")
+            url, user, workers = pool.nginx.url, unique("user"), pool.workers()
             guest = ask("POST", LINES, {"sku": Products.sku()}, url=url).headers["Guest-Cart-Id"]
             ask("POST", "/v1/cart/sync", url=url, guest=guest)
             refusal = ask("POST", "/v1/orders", {"expectedTotal": 1}, url=url, guest=guest, Idempotency_Key="1")
             self.assertEqual((refusal.status, refusal.code), (403, "guest_checkout_off"))
             ask("POST", LINES, {"sku": Products.sku()}, url=url, user=user)
             ask("POST", "/v1/cart/sync", url=url, user=user)
+            self.ready(url, redis=True, postgres=True)
 
             pool.redis_gate.shut()
-            copy = ask("GET", "/v1/cart", url=url, user=user, guest=guest)
-            self.assertEqual((copy.status, copy.headers["Cart-Source"], copy.headers["ETag"]), (200, "database", None))
-            self.assertEqual(
-                ask("GET", "/v1/cart?view=summary", url=url, guest=guest).headers["Cart-Source"], "database"
-            )
+            for target, who in (
+                ("/v1/cart", {"user": user, "guest": guest}), ("/v1/cart?view=summary", {"guest": guest}),
+            ):  # fmt: skip
+                copy = ask("GET", target, url=url, **who)
+                told = [copy.headers[name] for name in ("Cart-Source", "Cache-Control", "ETag")]
+                self.assertEqual((copy.status, told), (200, ["database", "no-store", None]))
             self.assertEqual(ask("POST", "/v1/cart/validate", url=url, user=user).headers["Cart-Source"], "database")
             answers = self.every(url, user=user)
             self.assertEqual(
@@ -62,17 +74,30 @@ class Faults(unittest.TestCase):
                 {("GET", "/v1/cart"), ("POST", "/v1/cart/validate"), ("GET", "/v1/orders"), ("GET", ORDER),
                  ("POST", f"{ORDER}/cancel")},
             )  # fmt: skip
-            self.assertEqual(ask("GET", "/ops/ready", url=url).json["change"], False)
+            ready = self.ready(url, redis=False, postgres=True).json
+            self.assertEqual((ready["read"], ready["change"]), (True, False))
+
             pool.postgres_gate.shut()
             self.assertEqual(set(self.every(url, user=user).values()), {503})
-            wait_until(lambda: ask("GET", "/ops/ready", url=url).status == 503, PATIENCE, "it is not ready")
+            unready = self.ready(url, redis=False, postgres=False)
+            self.assertEqual((unready.status, unready.code), (503, "store_unavailable"))
+            self.assertIn("Redis and PostgreSQL are away", unready.json["detail"])
+            self.assertTrue(unready.headers["Retry-After"])
 
             pool.redis_gate.open()
-            newcomer = wait_until(lambda: ask("POST", LINES, {"sku": Products.sku()}, url=url).headers["Guest-Cart-Id"], PATIENCE, "Redis is there")
+            self.ready(url, redis=True, postgres=False)
+            body = {"sku": Products.sku()}
+            newcomer = wait_until(
+                lambda: ask("POST", LINES, body, url=url).headers["Guest-Cart-Id"], PATIENCE, "Redis to be asked")
             pending = ask("GET", "/v1/cart", url=url, user=user, guest=newcomer)
-            self.assertEqual(pending.json["merge"], {"pending": True})
+            self.assertEqual((pending.json["merge"], pending.headers["Cart-Source"]), ({"pending": True}, None))
             self.assertIsNone(pending.headers["Set-Cookie"])
             self.assertEqual(ask("POST", "/v1/cart/merge", {}, url=url, user=user, guest=newcomer).status, 503)
+
+            pool.postgres_gate.open()
+            self.ready(url, redis=True, postgres=True)
+            self.assertEqual(ask("GET", "/ops/health", url=url).status, 200)
+            self.assertEqual(pool.workers(), workers)
 
     def test_a_request_past_its_deadline(self):
         with Cartd(workers=1, gates=True, REQUEST_DEADLINE=1) as pool:

@@ -29,59 +29,6 @@ def ask_store(pool):
     return pool.nginx.start("GET", "/v1/cart", user="someone")
 
 
-class Readiness(unittest.TestCase):
-    def ready(self, pool, is_so):
-        """The answer of `/ops/ready`, once it is so: it may be a second old."""
-
-        def ask():
-            answer = pool.nginx.ask("GET", "/ops/ready")
-            return answer if is_so(answer) else None
-
-        return wait_until(ask, PATIENCE, "ready says so")
-
-    def test_it_follows_the_stores_and_says_which_one_is_away(self):
-        with Cartd(workers=2, gates=True) as pool:
-            answer = self.ready(pool, lambda answer: answer.status == 200)
-            self.assertEqual(answer.headers["Content-Type"], "application/json")
-            self.assertEqual((answer.json["redis"], answer.json["postgres"]), (True, True))
-            body, someone = {"sku": Products.sku()}, {"user": "someone"}
-            self.assertEqual(pool.nginx.ask("POST", LINES, body, **someone).status, 200)
-            self.assertEqual(pool.nginx.ask("POST", "/v1/cart/sync", **someone).status, 200)
-
-            pool.postgres_gate.shut()
-            answer = self.ready(pool, lambda answer: answer.json.get("postgres") is not True)
-            self.assertEqual((answer.status, answer.json["redis"], answer.json["postgres"]), (200, True, False))
-            self.assertEqual(ask_store(pool).finish().status, 200)
-
-            pool.redis_gate.shut()
-            answer = self.ready(pool, lambda answer: answer.json.get("redis") is not True)
-            self.assertIsUnready(answer)
-            self.assertEqual(ask_store(pool).finish().status, 503)
-
-            pool.postgres_gate.open()
-            answer = self.ready(pool, lambda answer: answer.status == 200)
-            self.assertEqual((answer.json["redis"], answer.json["postgres"]), (False, True))
-            self.assertEqual((answer.json["read"], answer.json["change"]), (True, False))
-            # Workers leave a PostgreSQL alone for some seconds that has not answered.
-            answer = wait_until(lambda: (ask := ask_store(pool).finish()).status == 200 and ask, PATIENCE, "PostgreSQL's copy")
-            self.assertEqual(answer.headers["Cart-Source"], "database")
-            self.assertEqual(answer.headers["Cache-Control"], "no-store")
-            self.assertIsNone(answer.headers["ETag"])
-
-            pool.redis_gate.open()
-            answer = self.ready(pool, lambda answer: answer.json.get("redis") is True)
-            self.assertEqual((answer.status, answer.json["postgres"]), (200, True))
-            wait_until(lambda: "Cart-Source" not in ask_store(pool).finish().headers, PATIENCE, "carts at work again")
-            self.assertEqual(ask_store(pool).finish().status, 200)
-            self.assertEqual(pool.nginx.ask("GET", "/ops/health").status, 200)
-            self.assertEqual(len(pool.workers()), 2)
-
-    def assertIsUnready(self, answer):
-        self.assertEqual((answer.status, answer.code), (503, "store_unavailable"))
-        self.assertIn("Redis and PostgreSQL are away", answer.json["detail"])
-        self.assertTrue(answer.headers["Retry-After"])
-
-
 class Page(html.parser.HTMLParser):
     """The tags of a page, their attributes, and its text."""
 
