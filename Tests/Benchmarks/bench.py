@@ -18,8 +18,8 @@ import time
 
 import picture
 import report
+from harness.processes import private_bytes
 from measure import Bench, Cell, fill
-from processes import private_kilobytes
 from systems import missing_programs, start_all
 
 FULL = {"lines": (1, 20, 200), "connections": (8, 32, 64), "rounds": 5, "seconds": 2}
@@ -93,11 +93,19 @@ def run(chosen, folder, ending):
                      for name in ("rounds", "seconds", "workers", "seed", "lines", "connections")},
         "machine": machine,
         "cells": cells,
-        "memory": {name: {"workers": sorted(map(private_kilobytes, system.workers)),
-                          "others": sorted(map(private_kilobytes, system.others))} for name, system in systems.items()},
+        "memory": {name: {"workers": kilobytes(system.workers), "others": kilobytes(system.others)}
+                   for name, system in systems.items()},
         "redis_bytes": report.redis_bytes(shop, chosen.lines),
         "start_seconds": shop.seconds_to_start(folder, nginx.urls["starting"]),
     }
+
+
+def kilobytes(pids):
+    """Of memory that each process shares with no other. Without any it has ended, which is the end of this one, too."""
+    used = sorted(private_bytes(pid) // 1024 for pid in pids)
+    if 0 in used:
+        sys.exit("a process did not live until the end")
+    return used
 
 
 if __name__ == "__main__":

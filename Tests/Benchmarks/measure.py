@@ -6,10 +6,9 @@ import random
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
-from processes import PATH, cpu_microseconds
+from harness.processes import PATH, stat
 from systems import HERE, REFERENCE, request
 
 QUANTITY = 6
@@ -57,12 +56,17 @@ def product(sku):
     return {"sku": sku, "name": f"WHITE HANGING HEART {sku}", "picture": f"/p/{sku}.jpg", "unitPrice": 255}
 
 
+def cpu_microseconds(pids):
+    """What the processes have used so far, in user and kernel mode."""
+    fields = [stat(pid) for pid in pids]
+    if [] in fields:
+        sys.exit("a process ended while it was measured")
+    return sum(int(of[11]) + int(of[12]) for of in fields) * 1_000_000 / os.sysconf("SC_CLK_TCK")
+
+
 def fill(shop, systems, sizes):
     """The same lines into cartd's carts, by its own requests, and into those of the bare ones."""
-    with tempfile.NamedTemporaryFile("w", suffix=".ndjson") as file:
-        file.writelines(json.dumps(product(sku) | {"currency": "GBP"}) + "\n" for sku in skus(max(sizes)))
-        file.flush()
-        shop.cartctl("catalog", "import", file.name)
+    shop.import_products(product(sku) | {"currency": "GBP"} for sku in skus(max(sizes)))
     bare = {"merchantId": "main", "selected": True, "addedAt": "2026-11-22T10:00:00Z"}
     for size in sizes:
         shopper, lines, quantities = Cell("GET", size, 1).shopper, [], []
@@ -147,18 +151,21 @@ class Bench:
 
 
 def load(cell, system, seconds):
-    """wrk's figures; any error is the end."""
-    environment = os.environ | {"PATH": PATH, "BENCH_SHOPPER": cell.shopper}
-    if cell.kind == "add":
-        environment["BENCH_BODY"] = json.dumps({"sku": cell.sku, "quantity": 1})
-    command = ["wrk", "--threads", "1", "--connections", str(cell.connections), "--duration", f"{seconds}s",
-               "--timeout", "20s", "--script", str(HERE / "load.lua"),
-               system.lines if cell.kind == "add" else system.cart]
-    finished = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    line = next((line for line in finished.stdout.splitlines() if line.startswith("result ")), None)
-    if finished.returncode != 0 or line is None:
-        sys.exit(f"wrk failed:\n{finished.stdout}{finished.stderr}")
+    body = {"BENCH_BODY": json.dumps({"sku": cell.sku, "quantity": 1})} if cell.kind == "add" else {}
+    url = system.lines if cell.kind == "add" else system.cart
+    return wrk("load.lua", url, cell.connections, seconds, BENCH_SHOPPER=cell.shopper, **body)
+
+
+def wrk(script, url, connections, seconds, **variables):
+    """What wrk did: its requests, microseconds and latencies; any other answer than the one wanted is the end."""
+    command = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s",
+               "--timeout", "20s", "--script", str(HERE / script), url]
+    environment = os.environ | {"PATH": PATH} | variables
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    line = next((line for line in done.stdout.splitlines() if line.startswith("result ")), None)
+    if done.returncode != 0 or line is None:
+        sys.exit(f"wrk failed:\n{done.stdout}{done.stderr}")
     result = json.loads(line.removeprefix("result "))
     if result["errors"] or result["requests"] == 0:
-        sys.exit(f"{system.name}, {cell.kind}, {cell.lines} lines, {cell.connections} connections failed: {result}")
+        sys.exit(f"{url}, {connections} connections failed: {result}")
     return result

@@ -7,17 +7,14 @@ its own, and speaks to it directly: what the service may at most come to.
 """
 
 import argparse
-import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
-import uuid
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, os.pardir, "Load"))
-import cart_client  # noqa: E402
+from harness.shop import STATE, URL, Instance, product, unique
+from harness.wire import Redis
+from measure import wrk
 
 PRODUCTS = 1_000
 
@@ -107,35 +104,14 @@ DELETE FROM order_keys WHERE owner_id LIKE 'bench%';
 """
 
 
-def environment(state):
-    output = subprocess.run(
-        ["/bin/sh", "-c", 'set -a; . "$0"; env -0', os.path.join(state, "env")], check=True, capture_output=True, text=True
-    ).stdout
-    return dict(entry.split("=", 1) for entry in output.split("\0") if "=" in entry)
-
-
-def wrk(url, clients, seconds, **variables):
-    """What wrk did: its requests, microseconds and latencies; any other answer than the one wanted is the end."""
-    command = ["wrk", "--threads", "1", "--connections", str(clients), "--duration", f"{seconds}s", "--timeout", "20s",
-               "--script", os.path.join(HERE, "orders.lua"), url]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | variables)
-    result = next((line for line in done.stdout.splitlines() if line.startswith("result ")), None)
-    if result is None:
-        raise SystemExit(done.stdout + done.stderr)
-    result = json.loads(result.removeprefix("result "))
-    if result["errors"] or result["requests"] == 0:
-        raise SystemExit(f"wrk: {result}")
-    return result
-
-
 def http_side(url, variables, prefix, clients, seconds):
     """Orders a second, and wrk's other figures. The carts are filled before, for twice as long, and persisted."""
-    run = uuid.uuid4().hex[:8]
-    wrk(url, clients, 2 * seconds, BENCH_RUN=run, BENCH_SKU=prefix)
-    redis = ["redis-cli", "-s", variables["CART_REDIS"].removeprefix("unix:"), "ZCARD", "cart:dirty"]
-    while subprocess.run(redis, check=True, capture_output=True, text=True).stdout.strip() != "0":
-        time.sleep(0.05)
-    result = wrk(url, clients, seconds, BENCH_RUN=run)
+    run = unique("run")
+    wrk("orders.lua", url, clients, 2 * seconds, BENCH_RUN=run, BENCH_SKU=prefix)
+    with Redis(variables["CART_REDIS"].removeprefix("unix:")) as redis:
+        while redis("ZCARD", "cart:dirty"):
+            time.sleep(0.05)
+    result = wrk("orders.lua", url, clients, seconds, BENCH_RUN=run)
     return result["requests"] / result["microseconds"] * 1e6, result
 
 
@@ -158,18 +134,15 @@ def pgbench_side(variables, prefix, clients, seconds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--url", default=cart_client.default_url())
-    parser.add_argument("--state", default=os.environ.get("CART_TEST_STATE", ".state"))
+    parser.add_argument("--url", default=URL)
+    parser.add_argument("--state", default=STATE)
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    prefix = "OB" + uuid.uuid4().hex[:6] + "-"
-    cart_client.import_products(
-        options.state,
-        [{"sku": f"{prefix}{n}", "name": "x", "unitPrice": 1, "currency": "GBP", "stock": 1_000_000}
-         for n in range(PRODUCTS)])
-    variables = environment(options.state)
+    instance, prefix = Instance(options.state), unique("OB") + "-"
+    instance.import_products(product(f"{prefix}{n}", unitPrice=1, stock=1_000_000) for n in range(PRODUCTS))
+    variables = instance.variables
     for _ in range(options.rounds):
         bare = pgbench_side(variables, prefix, options.clients, options.seconds)
         rate, result = http_side(options.url, variables, prefix, options.clients, options.seconds)

@@ -7,8 +7,7 @@ import re
 import statistics
 
 from measure import Cell
-from processes import output
-from systems import LABELS, REFERENCE, BarePHP
+from systems import LABELS, REFERENCE, BarePHP, output
 
 
 def machine():

@@ -17,11 +17,9 @@ import sys
 import tempfile
 import time
 
-from processes import command_line
+from harness import wire
+from harness.processes import children_with
 from systems import Shop
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "Ledger"))
-import wire  # noqa: E402
 
 PRODUCTS = 1_000
 LINES = 5
@@ -101,7 +99,7 @@ class Measurement:
         return int(re.search(r"^used_memory:(\d+)", self.shop.redis_command("INFO", "memory"), re.MULTILINE)[1])
 
     def syncer(self):
-        return next(pid for pid in self.shop.others() if command_line(pid).endswith("--syncer"))
+        return children_with(self.shop.master, "--syncer")[0]
 
     def wait_for_rest(self):
         while self.shop.redis_command("XLEN", "cart:stream") != "0" or self.shop.redis_command("ZCARD", "cart:dirty") != "0":

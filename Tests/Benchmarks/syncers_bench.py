@@ -19,9 +19,11 @@ import time
 from stores_bench import LINES, PRODUCTS, fill, in_parallel, join
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "Ledger"))
-import wire  # noqa: E402
+from harness import wire  # noqa: E402
+from harness.processes import end, wait_until  # noqa: E402
+from harness.servers import ROLE  # noqa: E402
 from ledger import binaries  # noqa: E402
-from servers import ROLE, System, end, wait_until  # noqa: E402
+from servers import System  # noqa: E402
 
 # Of one backlog, in seconds.
 PATIENCE = 600
@@ -78,7 +80,7 @@ class Bench(System):
         listener.bind(self.listen)
         listener.listen(64)
         self.environment |= self.stores()
-        self.others = [self._cartd("--worker", stdin=listener) for _ in range(options.clients)]
+        self.others += [self.run_cartd("--worker", stdin=listener) for _ in range(options.clients)]
         self.distance = Distance(os.path.join(folder, "distance"), os.path.join(self.postgres.folder, ".s.PGSQL.5432"))
 
     def fill(self):
@@ -96,7 +98,7 @@ class Bench(System):
         with wire.Redis(self.redis.socket) as redis:
             changes, carts = redis("XLEN", "cart:stream"), redis("ZCARD", "cart:dirty")
             started = time.monotonic()
-            running = [self._cartd("--syncer", CART_DATABASE=database) for _ in range(syncers)]
+            running = [self.run_cartd("--syncer", CART_DATABASE=database) for _ in range(syncers)]
             try:
                 def is_through():
                     time.sleep(0.02)

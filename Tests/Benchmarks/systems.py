@@ -1,21 +1,23 @@
 """What is measured: cartd with its stores, the bare carts in C and PHP, and the one nginx before all of them."""
 
 import glob
-import json
 import os
 import pathlib
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
+import urllib.parse
 
-from processes import PATH, children, command_line, free_port, listening_socket, output, start, stop
+from harness.processes import PATH, children, children_with, command_line, end, free_port, start
+from harness.servers import ROOT
+from harness.shop import Instance
+from harness.web import Exchange
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
 
 # Pairs of a route and a keep-alive of nginx to it: each is one column. C once is what the others are compared with.
 REFERENCE = "c"
@@ -43,15 +45,34 @@ class System:
         self.most_connections = len(self.workers) if self.is_kept and not is_cartd else None
 
 
-def request(url, shopper, body=None, method=None):
-    headers = {"Shopper": shopper} | ({"Content-Type": "application/json"} if body is not None else {})
-    payload = json.dumps(body).encode() if body is not None else None
-    call = urllib.request.Request(url, data=payload, headers=headers, method=method)
-    try:
-        with urllib.request.urlopen(call, timeout=10) as answer:
-            return json.load(answer)
-    except urllib.error.HTTPError as error:
-        sys.exit(f"{url}: {error.code}: {error.read()[:500]!r}")
+def answer_to(url, shopper, body=None, method=None):
+    place = urllib.parse.urlsplit(url)
+    method = method or ("GET" if body is None else "POST")
+    return Exchange(url, method, place.path, body, {"Shopper": shopper}).finish()
+
+
+def request(*what):
+    """The JSON of the answer; any other answer than 200 is the end."""
+    answer = answer_to(*what)
+    if answer.status != 200:
+        sys.exit(f"{what[0]}: {answer.status}: {answer.body[:500]!r}")
+    return answer.json
+
+
+def output(*command):
+    """What a command prints; its failure is the end."""
+    finished = subprocess.run(
+        [str(word) for word in command], check=False, capture_output=True, text=True, env=os.environ | {"PATH": PATH})
+    if finished.returncode != 0:
+        sys.exit(f"{command[0]} failed ({finished.returncode}):\n{finished.stdout}{finished.stderr}")
+    return finished.stdout.strip()
+
+
+def begin(command, log, ending, how=signal.SIGTERM, **options):
+    """Starts a server, which `ending` stops."""
+    process = start(command, log, **options)
+    ending.callback(end, process, how, 60)
+    return process
 
 
 def until(is_there, process, log):
@@ -63,35 +84,33 @@ def until(is_there, process, log):
         time.sleep(0.02)
 
 
-def until_answered(url, process, shopper="nobody"):
+def until_answered(url, process):
     """Seconds until the URL answers 200 for the first time."""
     started = time.monotonic()
     while time.monotonic() - started < 60:
         if process.poll() is not None:
             sys.exit(f"{process.args} ended while starting (status {process.returncode})")
         try:
-            call = urllib.request.Request(url, headers={"Shopper": shopper})
-            with urllib.request.urlopen(call, timeout=10) as answer:
-                answer.read()
-            return time.monotonic() - started
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.005)
+            if answer_to(url, "nobody").status == 200:
+                return time.monotonic() - started
+        except OSError:
+            pass
+        time.sleep(0.005)
     sys.exit(f"{url} does not answer")
 
 
-class Shop:
+class Shop(Instance):
     """A running `nginx/up`: cartd, Redis and PostgreSQL. Its own nginx stays idle."""
 
     def __init__(self, folder, workers, ending):
-        self.state, log = folder / "state", folder / "up.log"
-        command = [ROOT / "nginx" / "up", "--empty", "--state", self.state, "--port", free_port(), "--workers", workers]
+        state, log = folder / "state", folder / "up.log"
+        command = [ROOT / "nginx" / "up", "--empty", "--state", state, "--port", free_port(), "--workers", workers]
         # Whatever is set outside: the defaults of cartd are measured, without an access log.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CART_")}
-        self.process = start(command, folder, "up", ending, stdout=subprocess.PIPE, text=True, env=environment)
+        self.process = begin(command, log, ending, stdout=subprocess.PIPE, text=True, env=environment)
         if not self.process.stdout.readline().startswith("ready"):
             sys.exit("nginx/up failed:\n" + log.read_text()[-2000:])
-        text = output("/bin/sh", "-c", 'set -a; . "$0"; env -0', self.state / "env")
-        self.variables = dict(entry.split("=", 1) for entry in text.split("\0") if "=" in entry)
+        super().__init__(state)
         self.redis_socket = self.variables["CART_REDIS"].removeprefix("unix:")
         self.master = int((self.state / "cartd.pid").read_text())
         self.redis = int(re.search(r"process_id:(\d+)", self.redis_command("INFO", "server"))[1])
@@ -109,26 +128,22 @@ class Shop:
         while "aof_rewrite_in_progress:1" in self.redis_command("INFO", "persistence"):
             time.sleep(0.05)
 
-    def cartctl(self, *arguments):
-        output(self.state / "bin" / "cartctl", *arguments, env=self.variables)
-
     def workers(self):
-        return [pid for pid in children(self.master) if command_line(pid).endswith("--worker")]
+        return children_with(self.master, "--worker")
 
     def others(self):
-        return [self.master] + [pid for pid in children(self.master) if not command_line(pid).endswith("--worker")]
+        return [self.master, *sorted(set(children(self.master)) - set(self.workers()))]
 
     def seconds_to_start(self, folder, url):
         """From the start of a cartd to its first answer, of five the one in the middle."""
         own = self.variables | {"CART_LISTEN": f"unix:{folder}/starting.sock", "CART_PID_FILE": str(folder / "pid")}
         times = []
-        with open(folder / "starting.log", "ab") as log:
-            for _ in range(5):
-                process = subprocess.Popen([self.state / "bin" / "cartd"], env=own, stdout=log, stderr=log)
-                try:
-                    times.append(until_answered(url + "/v1/cart", process))
-                finally:
-                    stop(process)
+        for _ in range(5):
+            process = start([self.binaries / "cartd"], folder / "starting.log", own)
+            try:
+                times.append(until_answered(url + "/v1/cart", process))
+            finally:
+                end(process, seconds=60)
         return sorted(times)[2]
 
 
@@ -136,13 +151,16 @@ class BareC:
     """A pool of bare_cart.c: as many processes as cartd has workers, around one listening socket."""
 
     def __init__(self, folder, name, shop, count, ending, connects=False):
-        self.listener = listening_socket(folder / f"{name}.sock")
+        # The processes inherit it.
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(folder / f"{name}.sock"))
+        listener.listen(1024)
         environment = os.environ | {"BARE_REDIS": shop.redis_socket} | ({"BARE_CONNECT": "1"} if connects else {})
         processes = [
-            start([folder / "bare_cart"], folder, name, ending, stdin=self.listener, env=environment)
+            begin([folder / "bare_cart"], folder / f"{name}.log", ending, stdin=listener, env=environment)
             for _ in range(count)
         ]
-        self.listener.close()
+        listener.close()
         self.pids = [process.pid for process in processes]
 
     @staticmethod
@@ -181,7 +199,7 @@ class BarePHP:
         # As root, its children stay root, like those of the other systems: they reach the same closed folder.
         options = ["--allow-to-run-as-root"] if os.geteuid() == 0 else []
         command = [self.program(), "--nodaemonize", "--fpm-config", folder / "fpm.conf", *options]
-        self.process = start(command, folder, "php-fpm", ending)
+        self.process = begin(command, folder / "php-fpm.log", ending)
         until(lambda: all(len(self.pool(name)) == count for name in names), self.process, folder / "php-fpm.log")
 
     @staticmethod
@@ -200,7 +218,7 @@ class BarePHP:
                      if module not in modules), None)
 
     def pool(self, name):
-        return [pid for pid in children(self.process.pid) if command_line(pid) == f"php-fpm: pool {name}"]
+        return [pid for pid in children(self.process.pid) if " ".join(command_line(pid)).strip() == f"php-fpm: pool {name}"]
 
 
 NGINX = """
@@ -259,7 +277,7 @@ class Nginx:
             folder=folder, user="user root;" if os.geteuid() == 0 else "", upstreams=upstreams,
             servers="".join(SERVER.format(port=ports[name], locations=text) for name, text in servers.items())))
         command = ["nginx", "-e", folder / "nginx-error.log", "-p", folder, "-c", folder / "nginx.conf"]
-        self.process = start(command, folder, "nginx", ending)
+        self.process = begin(command, folder / "nginx.log", ending)
         until_answered(self.urls["cartd"] + "/v1/cart", self.process)
         self.pids = [self.process.pid] + children(self.process.pid)
 

@@ -4,46 +4,21 @@
 pictures of what was seen; without it none are taken.
 """
 
-import itertools
-import json
 import os
 import pathlib
-import subprocess
-import tempfile
-import time
 import unittest
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.wait import WebDriverWait
 
-from shop_proxy import PATIENCE, ShopProxy
+from harness.processes import PATIENCE
+from harness.servers import ROOT
+from harness.shop import URL, Instance, unique
+from shop_proxy import ShopProxy
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 CLIENT = ROOT / "Sources" / "CartAPI" / "Client" / "cart.js"
-STATE = pathlib.Path(os.environ.get("CART_TEST_STATE", ""))
-URL = os.environ.get("CART_TEST_URL", "http://127.0.0.1:8080").rstrip("/")
-
-_numbers = itertools.count(1)
-
-
-def unique(name):
-    return f"{name}-{os.getpid()}-{time.time_ns():x}-{next(_numbers)}"
-
-
-def cartctl(*arguments):
-    """Runs the `cartctl` of the instance."""
-    command = 'set -a; . "$0"; exec "$@"'
-    program = ["/bin/sh", "-c", command, STATE / "env", STATE / "bin" / "cartctl", *arguments]
-    return subprocess.run(program, check=True, capture_output=True, text=True).stdout
-
-
-def import_products(*products):
-    with tempfile.NamedTemporaryFile("w", suffix=".ndjson", encoding="utf-8") as file:
-        for product in products:
-            file.write(json.dumps(product) + "\n")
-        file.flush()
-        cartctl("catalog", "import", file.name)
+INSTANCE = Instance()
 
 
 class Browser(webdriver.Chrome):

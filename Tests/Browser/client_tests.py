@@ -4,11 +4,13 @@ import gzip
 import json
 import re
 import unittest
-import urllib.request
 
 from selenium.webdriver.common.by import By
 
-from browser import CLIENT, ROOT, URL, BrowserTests, import_products, unique
+from browser import CLIENT, INSTANCE, BrowserTests
+from harness.servers import ROOT
+from harness.shop import URL, product, unique
+from harness.web import Exchange
 from shop_proxy import Cut, Hold, Refuse
 
 PAGE = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Bare</title><link rel="icon" href="data:,">
@@ -46,7 +48,7 @@ class ClientTests(BrowserTests):
     def setUpClass(cls):
         super().setUpClass()
         cls.sku = unique("plain")
-        import_products({"sku": cls.sku, "name": "Plain", "unitPrice": 100, "currency": "GBP"})
+        INSTANCE.import_products([product(cls.sku, name="Plain")])
 
     def setUp(self):
         super().setUp()
@@ -305,8 +307,8 @@ class Tabs(ClientTests):
 class Methods(ClientTests):
     def test_each_does_what_it_says(self):
         skus = [f"{self.sku} {part}" for part in ("ünï ✓", "a b/c?d&e+%20#%", ";x=1")]
-        import_products(*[{"sku": sku, "name": sku, "unitPrice": 250, "currency": "GBP", "merchantId": f"m{i % 2} &"}
-                          for i, sku in enumerate(skus)])
+        INSTANCE.import_products(
+            product(sku, unitPrice=250, merchantId=f"m{i % 2} &") for i, sku in enumerate(skus))
         self.open()
         self.assertEqual(self.browser.run("""
             const [skus] = args;
@@ -346,7 +348,7 @@ class Methods(ClientTests):
 
     def test_a_refusal_shows_the_cart_of_now(self):
         sku = unique("scarce")
-        import_products({"sku": sku, "name": "Scarce", "unitPrice": 100, "currency": "GBP", "stock": 2})
+        INSTANCE.import_products([product(sku, name="Scarce", stock=2)])
         self.open()
         error, quantity, changes = self.browser.run("""
             await fetch('/v1/cart/lines', { method: 'POST', body: JSON.stringify({ sku: args[0] }),
@@ -364,11 +366,10 @@ class Methods(ClientTests):
 
     def test_new_prices_are_accepted(self):
         sku = unique("dear")
-        product = {"sku": sku, "name": "Dear", "unitPrice": 100, "currency": "GBP"}
-        import_products(product)
+        INSTANCE.import_products([product(sku)])
         self.open()
         self.browser.run("await cart.add(args[0])", sku)
-        import_products(product | {"unitPrice": 120})
+        INSTANCE.import_products([product(sku, unitPrice=120)])
         change = self.browser.run("return (await cart.refresh()).lines[0].priceChange")
         self.assertEqual(change, {"direction": "increase", "from": 100, "to": 120})
         self.assertIsNone(self.browser.run("return (await cart.acknowledgePrices([args[0]])).lines[0].priceChange", sku))
@@ -430,7 +431,7 @@ class Orders(ClientTests):
 
     def test_some_lines(self):
         other = unique("other")
-        import_products({"sku": other, "name": "Other", "unitPrice": 70, "currency": "GBP"})
+        INSTANCE.import_products([product(other, name="Other", unitPrice=70)])
         self.open()
         total = self.browser.run("""
             await cart.addAll([{ sku: args[0] }, { sku: args[1], quantity: 2 }]);
@@ -517,9 +518,9 @@ class Readme(BrowserTests):
 
 class Server(unittest.TestCase):
     def test_serves_the_client(self):
-        with urllib.request.urlopen(f"{URL}/v1/cart.js") as answer:
-            self.assertEqual(answer.read(), CLIENT.read_bytes())
-            self.assertIn("text/javascript", answer.headers["Content-Type"])
+        answer = Exchange(URL, "GET", "/v1/cart.js").finish()
+        self.assertEqual((answer.status, answer.body), (200, CLIENT.read_bytes()))
+        self.assertIn("text/javascript", answer.headers["Content-Type"])
 
 
 class Size(unittest.TestCase):

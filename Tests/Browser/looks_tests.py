@@ -4,7 +4,7 @@ import importlib.util
 import pathlib
 import unittest
 
-from browser import ROOT
+from harness.servers import ROOT
 from shopper import ShopTests
 
 DEMO = ROOT / "nginx" / "demo"

@@ -2,16 +2,13 @@
 
 import contextlib
 import dataclasses
-import http.client
 import http.server
-import os
 import re
 import socket
 import threading
-import urllib.parse
 
-# The answers of one test may not be waited for longer than that.
-PATIENCE = float(os.environ.get("CART_TEST_PATIENCE", "20"))
+from harness.processes import PATIENCE
+from harness.web import Exchange
 
 
 @dataclasses.dataclass
@@ -78,7 +75,7 @@ class ShopProxy:
     """Before the shop at `url`, on a port of its own."""
 
     def __init__(self, url):
-        self.target = urllib.parse.urlsplit(url)
+        self.target = url
         self.pages = {}
         self.requests = []
         self.faults = []
@@ -138,14 +135,11 @@ class ShopProxy:
         return None
 
     def forward(self, request):
-        connection = http.client.HTTPConnection(self.target.hostname, self.target.port, timeout=PATIENCE)
-        headers = {name: value for name, value in request.headers.items() if name.lower() != "connection"}
-        connection.request(request.method, request.path, body=request.body or None, headers=headers)
-        answer = connection.getresponse()
-        body = answer.read()
-        connection.close()
+        headers = [(name, value) for name, value in request.headers.items() if name.lower() != "connection"]
+        answer = Exchange(self.target, request.method, request.path, request.body or None, headers).finish()
         left_out = {"connection", "transfer-encoding", "content-length"}
-        return answer.status, [(name, value) for name, value in answer.getheaders() if name.lower() not in left_out], body
+        kept = [(name, value) for name, value in answer.headers.items() if name.lower() not in left_out]
+        return answer.status, kept, answer.body
 
     def finish(self, request, status, answered_bytes):
         with self.changed:

@@ -6,8 +6,9 @@ from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from browser import BrowserTests, import_products, unique
-from shop_proxy import PATIENCE
+from browser import INSTANCE, BrowserTests
+from harness.processes import PATIENCE
+from harness.shop import product, unique
 
 
 class Shopper:
@@ -101,16 +102,15 @@ class ShopTests(BrowserTests):
 
     def sell(self, name, price=1000, **more):
         """A new product in the shop and in its list; returns its SKU."""
-        product = {"sku": unique("shop"), "name": name, "unitPrice": price, "currency": "GBP", "merchantId": "larkfield"}
-        product |= more
-        import_products(product)
-        self.products.append(product)
+        sold = product(unique("shop"), name=name, unitPrice=price, merchantId="larkfield") | more
+        INSTANCE.import_products([sold])
+        self.products.append(sold)
         self.proxy.pages["/catalog.json"] = "application/json", json.dumps(self.products).encode()
-        return product["sku"]
+        return sold["sku"]
 
     def change(self, sku, **values):
         """What the shop says of a product from now on, while the list stays."""
-        import_products({"sku": sku, **values})
+        INSTANCE.import_products([{"sku": sku, **values}])
 
     def tearDown(self):
         """A picture of how it ended; and nothing that the page did was an error of its own, or against its policy."""

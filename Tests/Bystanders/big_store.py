@@ -13,7 +13,9 @@ import sys
 import time
 
 from bystander import Bystander
-from shop import PRICE, Shop, wire
+from harness import wire
+from harness.shop import LINES, PRICE
+from shop import Shop
 
 LONGEST_TURN = 0.5
 METRIC = "sync_turn_seconds"
@@ -43,10 +45,9 @@ def copy_rows(shop, table, where, first, count, changes):
 def make_template(shop, lines):
     """A user's cart that both stores have. (the name, what Redis holds of it)"""
     skus = [{"sku": f"p{number}", "quantity": 2} for number in range(lines)]
-    shop.must("POST", "/v1/cart/lines", {"lines": skus}, user="template")
-    shop.must("POST", "/v1/cart/sync", user="template")
-    with shop.redis_link() as redis:
-        return redis("DUMP", shop.key(("user", "template"))).encode("latin-1")
+    shop.must("POST", LINES, {"lines": skus}, user="template")
+    shop.kept(user="template")
+    return shop.redis.ask("DUMP", shop.key(("user", "template"))).encode("latin-1")
 
 
 def fill_redis(shop, count, dump):

@@ -7,7 +7,9 @@ import math
 import threading
 import time
 
-from shop import background, wire
+from harness import wire
+from harness.meanwhile import background
+from harness.shop import LINES, quantities
 
 # Seconds, of 99 in 100.
 ANSWERED_WITHIN = 0.2
@@ -79,7 +81,7 @@ class Bystander:
             self.owners["user"].append(self.found(user=f"{name}-{number}"))
             self.owners["guest"].append(self.found())
         for owner in self.owners["user"] + self.owners["guest"]:
-            shop.must("POST", "/v1/cart/sync", **self.identities[owner])
+            shop.kept(**self.identities[owner])
 
     def found(self, **identity):
         """Makes a cart that changes are then made to."""
@@ -123,7 +125,7 @@ class Bystander:
         """One change."""
         deed = Deed(kind, due or time.monotonic())
         sku = f"p{number % self.PRODUCTS + 1}"
-        identity, method, uri, body = {}, "POST", "/v1/cart/lines", {"sku": sku}
+        identity, method, uri, body = {}, "POST", LINES, {"sku": sku}
         if kind == "new user":
             identity = {"user": f"{self.name}-new-{number}"}
         elif kind != "new guest":
@@ -267,7 +269,7 @@ class Bystander:
             if answer.status != 200 or "cart-source" in answer.headers:
                 found.append(f"{owner} can't be read: {answer.status} {answer.headers}")
                 continue
-            lines = {line["sku"]: line["quantity"] for line in answer.json["lines"]}
+            lines = quantities(answer.json)
             carts[owner] = answer.json["version"], lines
             self.note(owner, answer.json["version"], answer.headers["etag"])
             for sku in self.sent[owner] | lines:

@@ -2,64 +2,25 @@
 and that no version comes twice."""
 
 import collections
-import contextlib
 import os
-import socket
 import threading
 import time
 import unittest
 
-from shop import PRICE, RedisServer, Shop, background, end, pace, wait_until, wire
+from harness import wire
+from harness.meanwhile import background, pace
+from harness.processes import end, wait_until
+from harness.servers import Gate, RedisServer
+from harness.shop import LINES, PRICE, quantities
+from shop import Shop
 
 # A demoted or deposed Redis is noticed within.
 NOTICED_WITHIN = 2.0
 SKUS = [f"p{number}" for number in range(Shop.PLAIN)]
 
 
-class Cable:
-    """What a replica reaches its primary through: cut, it carries nothing any more, and nobody is told."""
-
-    def __init__(self, port):
-        self.target = port
-        self.is_cut = threading.Event()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.links = []
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                near, _ = self.listener.accept()
-                far = socket.create_connection(("127.0.0.1", self.target))
-                self.links += [near, far]
-                for source, sink in ((near, far), (far, near)):
-                    threading.Thread(target=self.carry, args=(source, sink), daemon=True).start()
-
-    def carry(self, source, sink):
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                if self.is_cut.is_set():
-                    # Both ends still hold their connection.
-                    continue
-                sink.sendall(data)
-
-    def cut(self):
-        self.is_cut.set()
-
-    def close(self):
-        for link in [self.listener, *self.links]:
-            with contextlib.suppress(OSError):
-                link.shutdown(socket.SHUT_RDWR)
-            link.close()
-
-
 def info(redis, name):
     return int(redis("INFO", "replication").partition(f"{name}:")[2].split("\r\n")[0])
-
-
-def lines_of(cart):
-    return {line["sku"]: line["quantity"] for line in cart["lines"]}
 
 
 class WithReplicas(unittest.TestCase):
@@ -70,9 +31,8 @@ class WithReplicas(unittest.TestCase):
     def follow(self, primary):
         """A replica that has all that its primary has."""
         replica = RedisServer(f"{self.shop.folder}/replica{len(self.shop.others)}-{primary.port}", follows=primary)
-        self.addCleanup(lambda: replica.process.poll() is None and end(replica.process))
-        with wire.Redis(replica.socket) as link:
-            wait_until(lambda: "master_link_status:up" in link("INFO", "replication"), 10, "the replica")
+        self.addCleanup(replica.stop)
+        wait_until(lambda: "master_link_status:up" in replica.ask("INFO", "replication"), 10, "the replica")
         return replica
 
     def promote_without(self, change):
@@ -103,22 +63,20 @@ class FailoverTests(WithReplicas):
         people = [{"user": f"u{number}"} for number in range(6)] + [{"guest": guest}]
         for person in people:
             shop.add("p1", **person)
-            shop.must("POST", "/v1/cart/sync", **person)
-        with shop.redis_link() as redis:
-            redis("REPLICAOF", "127.0.0.1", "1")
+            shop.kept(**person)
+        shop.redis.ask("REPLICAOF", "127.0.0.1", "1")
         demoted = time.monotonic()
         marked, refused = [], []
         while time.monotonic() < demoted + NOTICED_WITHIN + 4:
             for person in people:
                 at = time.monotonic() - demoted
                 read = shop.ask("GET", "/v1/cart", **person)
-                change = shop.ask("POST", "/v1/cart/lines", {"sku": "p2"}, **person)
+                change = shop.ask("POST", LINES, {"sku": "p2"}, **person)
                 marked.append((at, read.status, read.headers.get("cart-source")))
                 refused.append((at, change.status))
             time.sleep(0.05)
         ready = shop.ready()
-        with shop.redis_link() as redis:
-            redis("REPLICAOF", "NO", "ONE")
+        shop.redis.ask("REPLICAOF", "NO", "ONE")
         promoted = time.monotonic()
         late = [entry for entry in marked if entry[0] > NOTICED_WITHIN and entry[1:] != (200, "database")]
         self.assertEqual(late, [], f"{len(late)} of {len(marked)} reads")
@@ -127,7 +85,7 @@ class FailoverTests(WithReplicas):
         self.assertEqual((ready.status, ready.json["change"]), (200, False), "readiness while changes are refused")
 
         def is_back():
-            return all(shop.ask("POST", "/v1/cart/lines", {"sku": "p3"}, **person).status == 200 for person in people)
+            return all(shop.ask("POST", LINES, {"sku": "p3"}, **person).status == 200 for person in people)
 
         wait_until(is_back, 20, "changes to be taken again")
         print(f"\ndemoted: all noticed; taken again after {time.monotonic() - promoted:.2f} s", flush=True)
@@ -147,19 +105,16 @@ class FailoverTests(WithReplicas):
         """Clients go on at the old primary while its replica, which it can't reach, is promoted, and another cartd
         begins there. (how many acknowledged adds are gone, by when they were made; how long after the new side served the
         last was acknowledged; whether the old one says in the end that it takes changes)"""
-        shop, folder = self.shop, self.shop.folder
-        cable = Cable(shop.redis.port)
-        self.addCleanup(cable.close)
-        replica = RedisServer(os.path.join(folder, "replica"), follows=cable)
-        self.addCleanup(lambda: replica.process.poll() is None and end(replica.process))
-        with wire.Redis(replica.socket) as link, shop.redis_link() as redis:
-            wait_until(lambda: "master_link_status:up" in link("INFO", "replication"), 10, "the replica")
-            if needs_replica:
-                redis("CONFIG", "SET", "min-replicas-max-lag", 1)
-                redis("CONFIG", "SET", "min-replicas-to-write", 1)
+        shop = self.shop
+        cable = Gate(shop.redis.port)
+        self.addCleanup(cable.shut)
+        replica = self.follow(cable)
+        if needs_replica:
+            shop.redis.ask("CONFIG", "SET", "min-replicas-max-lag", 1)
+            shop.redis.ask("CONFIG", "SET", "min-replicas-to-write", 1)
         users = [f"u{number}" for number in range(8)]
         for user in users:
-            wait_until(lambda: shop.ask("POST", "/v1/cart/lines", {"sku": "big0"}, user=user).status == 200, 10, "an add")
+            wait_until(lambda: shop.ask("POST", LINES, {"sku": "big0"}, user=user).status == 200, 10, "an add")
         acknowledged, others, skus, lock = [], [], iter(SKUS), threading.Lock()
 
         def write(stopping, number):
@@ -167,7 +122,7 @@ class FailoverTests(WithReplicas):
                 with lock:
                     sku = next(skus)
                 try:
-                    status = shop.ask("POST", "/v1/cart/lines", {"sku": sku}, user=users[number]).status
+                    status = shop.ask("POST", LINES, {"sku": sku}, user=users[number]).status
                 except wire.Cut as error:
                     status = str(error)
                 entry = (time.monotonic(), users[number], sku, status)
@@ -176,32 +131,33 @@ class FailoverTests(WithReplicas):
         with background(write, len(users)):
             time.sleep(1.5)
             self.assertEqual(others, [])
-            cable.cut()
+            cable.hold()
             cut = time.monotonic()
             if needs_replica:
                 # A sentinel waits for longer than the old primary needs to see that it is alone.
                 wait_until(lambda: others, 10, "the old primary to refuse changes")
             time.sleep(1.5)
-            with wire.Redis(replica.socket) as link:
-                link("REPLICAOF", "NO", "ONE")
+            replica.ask("REPLICAOF", "NO", "ONE")
             promoted = time.monotonic()
             listen = shop.second_cartd(replica)
             wait_until(
-                lambda: shop.ask("POST", "/v1/cart/lines", {"sku": "big1"}, user="new", listen=listen).status == 200,
+                lambda: shop.ask("POST", LINES, {"sku": "big1"}, user="new", listen=listen).status == 200,
                 20, "the new side to serve",
             )  # fmt: skip
             registered = time.monotonic()
             for user in users[:4]:
-                shop.ask("POST", "/v1/cart/lines", {"sku": "big1"}, user=user, listen=listen)
+                shop.ask("POST", LINES, {"sku": "big1"}, user=user, listen=listen)
             time.sleep(NOTICED_WITHIN + 3)
         takes_changes = shop.ready().json["change"]
+        sources = {shop.ask("GET", "/v1/cart", user=user).headers.get("cart-source") for user in users}
+        self.assertEqual(sources, {"database"}, "the old side serves its own carts as if they were all")
         end(shop.master)
         shop.redis.kill()
         there = {}
         for user in users:
             answer = shop.must("GET", "/v1/cart", user=user, listen=listen)
             self.assertNotIn("cart-source", answer.headers)
-            there[user] = lines_of(answer.json)
+            there[user] = quantities(answer.json)
         gone = [entry for entry in acknowledged if entry[2] not in there[entry[1]]]
         counts = collections.Counter(
             "before the partition" if at < cut else "before the promotion" if at < promoted
@@ -241,7 +197,7 @@ class FailoverTests(WithReplicas):
 
         for sku in ("p0", "p1", "p2"):
             note(shop.add(sku, **person))
-        shop.must("POST", "/v1/cart/sync", **person)
+        shop.kept(**person)
         shop.await_rest()
         with shop.without_syncer():
             lost = lose_tail(lambda: note(shop.add("p3", **person)))
@@ -253,11 +209,11 @@ class FailoverTests(WithReplicas):
         wait_until(is_read, 20, "the cart to be served")
         answer = is_read()
         note(answer)
-        self.assertNotIn("p3", lines_of(answer.json), "nothing was lost: the test is wrong")
+        self.assertNotIn("p3", quantities(answer.json), "nothing was lost: the test is wrong")
         note(shop.add("p4", **person))
         answer = shop.ask("DELETE", "/v1/cart/lines/p4", None, HTTP_IF_MATCH=lost, **person)
         self.assertEqual(answer.status, 412, "the condition of a lost state holds")
-        self.assertEqual(lines_of(shop.must("GET", "/v1/cart", **person).json), dict.fromkeys(("p0", "p1", "p2", "p4"), 1))
+        self.assertEqual(quantities(shop.must("GET", "/v1/cart", **person).json), dict.fromkeys(("p0", "p1", "p2", "p4"), 1))
         shop.await_rest()
 
     def kill_without_tail(self, change):
@@ -296,8 +252,7 @@ class FailoverTests(WithReplicas):
     def test_no_version_comes_twice_after_redis_was_emptied(self):
         def empty(change):
             lost = change()
-            with self.shop.redis_link() as redis:
-                redis("FLUSHALL")
+            self.shop.redis.ask("FLUSHALL")
             return lost
 
         self.lose({"user": "u"}, empty)
@@ -319,7 +274,7 @@ class GuestTests(WithReplicas):
             return answer.status == 200 and "cart-source" not in answer.headers
 
         wait_until(is_read, 20, "the cart to be served")
-        return lines_of(answer.json)
+        return quantities(answer.json)
 
     def test_a_refused_order_brings_nothing_back(self):
         shop, guest = self.shop, self.guest()
@@ -328,8 +283,7 @@ class GuestTests(WithReplicas):
         shop.must("DELETE", "/v1/cart/lines/p0", **guest)
         shop.add("p1", 4, **guest)
         shop.await_rest()
-        with shop.redis_link() as redis:
-            redis("FLUSHALL")
+        shop.redis.ask("FLUSHALL")
         self.assertIn(self.cart(guest), ({}, {"p1": 4}))
 
     def test_what_was_ordered_does_not_come_back_with_a_replica(self):
@@ -355,7 +309,7 @@ class GuestTests(WithReplicas):
         shop.restart_redis()
         for guest in guests:
             self.cart(guest)
-            shop.ask("POST", "/v1/cart/lines", {"sku": "p1"}, **guest)
+            shop.ask("POST", LINES, {"sku": "p1"}, **guest)
         shop.await_rest()
         endless = "SELECT count(*) FROM cart.carts WHERE owner_kind = 'guest' AND expires_at IS NULL"
         self.assertEqual(shop.number(endless), 0, "guests' rows that never end")

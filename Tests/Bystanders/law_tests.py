@@ -79,10 +79,9 @@ class TheLawItselfTests(unittest.TestCase):
         self.shop.await_rest()
         self.assertEqual(bystander.differences(), [])
         kind, name = bystander.owners["user"][0]
-        with self.shop.redis_link() as redis:
-            key = self.shop.key((kind, name))
-            line = redis("HGET", key, "=p0").split("|", 1)
-            redis("HSET", key, "=p0", f"{int(line[0]) + 1}|{line[1]}")
+        key = self.shop.key((kind, name))
+        line = self.shop.redis.ask("HGET", key, "=p0").split("|", 1)
+        self.shop.redis.ask("HSET", key, "=p0", f"{int(line[0]) + 1}|{line[1]}")
         found = " ".join(bystander.differences())
         self.assertIn(f"('{kind}', '{name}') p0: 1001, not 1000 to 1000", found)
         self.assertIn("in PostgreSQL", found)

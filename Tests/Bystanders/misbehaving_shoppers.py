@@ -4,8 +4,11 @@ import contextlib
 import time
 
 from bystander import KINDS, WITHOUT_DATABASE
-from misbehaviours import SECONDS, demand, demand_record, expired_guest, misbehaviour
-from shop import IS_LONG, PRICE, background, pace, wire
+from harness import wire
+from harness.meanwhile import background, pace
+from harness.shop import IS_LONG, PRICE
+from harness.system import demand
+from misbehaviours import SECONDS, demand_record, expired_guest, misbehaviour
 
 TOGGLES_PER_SECOND = 16
 
@@ -111,15 +114,19 @@ def a_locked_product(shop, bystander):
     locker = shop.session()
     tables = set(shop.postgres.tables("sku", "stock") + ["products"])
     locker("BEGIN;" + "".join(f"SELECT FROM cart.{name} WHERE sku = 'hot2' FOR UPDATE;" for name in sorted(tables)))
-    with _buying(shop, "hot2") as answers, bystander.shopping():
+    with _buying(shop, "hot2") as answers, _buying(shop, "hot3", 1) as elsewhere, bystander.shopping():
         time.sleep(8)
     locker("ROLLBACK")
+    placed = sum(status == 201 for status, *_ in elsewhere)
+    demand(placed > len(elsewhere) / 2, f"orders of another product were told {elsewhere}")
     expected = (503, "overloaded", "1")
     others = {answer for answer in answers if answer != expected}
     demand(answers and not others, f"who would wait was told {others}, not {expected}")
     user = "buyer-hot2-0"
     answer = shop.order(user, "at last", 100 * PRICE, skus=["hot2"])
     demand(answer.status == 201, f"an order after that: {answer.status} {answer.json}")
+    left = shop.number("SELECT stock FROM cart.skus WHERE sku = 'hot2'")
+    demand(left == shop.STOCK - 100, f"{left} left after one order of 100")
 
 
 @misbehaviour
@@ -154,7 +161,7 @@ def a_big_import(shop, bystander):
 def _copies(shop, count, name, fields=()):
     """Carts in Redis that are copies of one, under the names of users whom nobody knows. Their keys."""
     shop.add("p0", 2, user=name)
-    shop.must("POST", "/v1/cart/sync", user=name)
+    shop.kept(user=name)
     keys = [shop.key(("user", f"{name}-{number}")) for number in range(count)]
     with shop.redis_link() as redis:
         redis("COPY", shop.key(("user", name)), "template")

@@ -1,11 +1,14 @@
 """What rows, tables, stores, commands and nodes do to everybody."""
 
 import contextlib
-import os
 import time
 
-from misbehaviours import TASK_SECONDS, SECONDS, await_removal, demand, demand_record, expired_guest, misbehaviour
-from shop import PRICE, RedisServer, end, wait_until, wire
+from harness import wire
+from harness.processes import end, wait_until
+from harness.servers import RedisServer
+from harness.shop import PRICE, product
+from harness.system import demand
+from misbehaviours import TASK_SECONDS, SECONDS, await_removal, demand_record, expired_guest, misbehaviour
 
 # --- tables -----------------------------------------------------------------------------------------------------------
 
@@ -35,7 +38,7 @@ def an_unreadable_row(shop, bystander):
     """A row in PostgreSQL can't be read, and the copy in Redis is of another history"""
     owner = ("user", "unreadable-row")
     shop.add("p0", user=owner[1])
-    shop.must("POST", "/v1/cart/sync", user=owner[1])
+    shop.kept(user=owner[1])
     lines = shop.sql(f"SELECT lines FROM cart.carts WHERE owner_id = '{owner[1]}'")[0][0]
     where = f"WHERE owner_id = '{owner[1]}'"
     with bystander.excused(), shop.without_syncer():
@@ -65,9 +68,8 @@ def an_unreadable_hash(shop, bystander):
         answer = shop.order(user, "k", PRICE, skus=["hot1"])
         demand(answer.status == 201, f"an order: {answer.status} {answer.json}")
         key = shop.key(("user", user))
-        with shop.redis_link() as redis:
-            redis("HSET", key, "=p0", "not a line", "#l", "1")
-            redis("HDEL", key, "#i")
+        shop.redis.ask("HSET", key, "=p0", "not a line", "#l", "1")
+        shop.redis.ask("HDEL", key, "#i")
     demand(shop.number("SELECT count(*) FROM cart.cart_inbox") == 1, "no command waits")
     # Until its sender counts as dead.
     time.sleep(1.5)
@@ -76,8 +78,7 @@ def an_unreadable_hash(shop, bystander):
     with bystander.shopping():
         time.sleep(SECONDS)
     await_removal(shop, ended)
-    with shop.redis_link() as redis:
-        redis("DEL", key)
+    shop.redis.ask("DEL", key)
     wait_until(lambda: shop.lines(user=user) == {"p0": 1}, TASK_SECONDS, "the cart to come back")
 
 
@@ -86,16 +87,15 @@ def a_merge_into_an_unreadable_cart(shop, bystander):
     """A guest is being merged into a user's cart that can't be read"""
     user = "unreadable-user"
     shop.add("p0", user=user)
-    shop.must("POST", "/v1/cart/sync", user=user)
+    shop.kept(user=user)
     key = shop.key(("user", user))
     guest = shop.add("p1").headers["guest-cart-id"]
     owner = ("guest", guest.partition(".")[0])
-    shop.must("POST", "/v1/cart/sync", guest=guest)
-    with shop.redis_link() as redis:
-        redis("HSET", key, "=p0", "not a line")
-        # As whoever has begun the merge has left it when he died.
-        redis("HSET", shop.key(owner), "#s", "1", "#o", f"sum {user}")
-        redis("ZADD", "cart:dirty", int(time.time() * 1000), shop.key(owner))
+    shop.kept(guest=guest)
+    shop.redis.ask("HSET", key, "=p0", "not a line")
+    # As whoever has begun the merge has left it when he died.
+    shop.redis.ask("HSET", shop.key(owner), "#s", "1", "#o", f"sum {user}")
+    shop.redis.ask("ZADD", "cart:dirty", int(time.time() * 1000), shop.key(owner))
     wait_until(lambda: shop.number("SELECT count(*) FROM cart.carts WHERE state = 1"), 10, "the merge to be seen")
     shop.ask("GET", "/v1/cart", user=user, guest=guest)
     ended = expired_guest(shop, 3)
@@ -105,8 +105,7 @@ def a_merge_into_an_unreadable_cart(shop, bystander):
     with bystander.shopping():
         time.sleep(SECONDS)
     await_removal(shop, ended)
-    with shop.redis_link() as redis:
-        redis("DEL", key)
+    shop.redis.ask("DEL", key)
     shop.ask("GET", "/v1/cart", user=user, guest=guest)
     wait_until(lambda: shop.lines(user=user) == {"p0": 1, "p1": 1}, TASK_SECONDS, "the merge")
 
@@ -195,10 +194,9 @@ def redis_without_memory(shop, bystander):
         with shop.syncer_stopped():
             shop.postgres.start()
             shop.sql = shop.session()
-            with shop.redis_link() as redis:
-                used = int(redis("INFO", "memory").partition("used_memory:")[2].split("\r\n")[0])
-                redis("CONFIG", "SET", "maxmemory", used // 2)
-                demand(shop.offer({"p2999": None}, price=1234) == 3, "Redis was told of a new price")
+            used = int(shop.redis.ask("INFO", "memory").partition("used_memory:")[2].split("\r\n")[0])
+            shop.redis.ask("CONFIG", "SET", "maxmemory", used // 2)
+            demand(shop.offer({"p2999": None}, price=1234) == 3, "Redis was told of a new price")
         ending.pop_all()
     refused = shop.ask("POST", "/v1/cart/lines", {"sku": "p9"}, user=user)
     demand(refused.status == 503, f"an add was told {refused.status}: there is memory")
@@ -218,16 +216,6 @@ def redis_without_memory(shop, bystander):
 # --- commands and nodes -----------------------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def _stray(shop, name):
-    """A Redis that is not the shop's."""
-    stray = RedisServer(os.path.join(shop.folder, name))
-    try:
-        yield stray
-    finally:
-        end(stray.process)
-
-
 def _demand_readiness(shop):
     answer = shop.ready()
     demand(answer.status == 200 and answer.json["change"], f"/ops/ready: {answer.status} {answer.json}")
@@ -236,20 +224,22 @@ def _demand_readiness(shop):
 @misbehaviour
 def commands_with_a_stray_redis(shop, bystander):
     """Every command is run with the address of another, empty Redis"""
-    user = bystander.owners["user"][0][1]
-    commands = (
-        ["rebuild", "--dry-run"], ["rebuild"], ["show", f"user:{user}"], ["restore", f"user:{user}"],
-        ["sync", f"user:{user}"], ["sync", "--all"], ["log", f"user:{user}"], ["status"], ["doctor"],
-        ["forget", "user:nobody", "--yes"],
-    )  # fmt: skip
-    with _stray(shop, "stray") as stray, bystander.shopping():
-        for command in commands:
-            shop.run_cartctl(*command, CART_REDIS=f"unix:{stray.socket}")
+    user = "user:" + bystander.owners["user"][0][1]
+    refused = ("rebuild --dry-run", "rebuild", f"restore {user}", f"sync {user}", "sync --all",
+               "forget user:nobody --yes", "drain")  # fmt: skip
+    others = (f"show {user}", f"log {user}", "status", "catalog show p1", "adopt", "doctor")
+    with RedisServer(f"{shop.folder}/stray") as stray, bystander.shopping():
+        address = {"CART_REDIS": f"unix:{stray.socket}"}
+        said = {command: shop.run_cartctl(*command.split(), **address) for command in (*refused, *others)}
+        shop.run_import([product("p1")], **address)
         time.sleep(2)
-        with wire.Redis(stray.socket) as redis:
-            found = redis("KEYS", "cart:*:*")
+        found = stray.ask("KEYS", "*")
         _demand_readiness(shop)
-    demand(not found, f"carts were brought into the stray Redis: {found[:3]}")
+    for command in refused:
+        told = said[command]
+        demand(told.returncode == 1 and shop.redis.socket in told.stderr, f"{command}: {told}")
+    demand(shop.redis.socket in said["doctor"].stdout, f"the doctor does not name the shop's Redis: {said['doctor']}")
+    demand(not found, f"something was brought into the stray Redis: {found[:3]}")
     # Workers that have never met a restore as well.
     shop.reload()
     for number in range(40):
@@ -259,7 +249,7 @@ def commands_with_a_stray_redis(shop, bystander):
 @misbehaviour
 def a_cartd_with_a_stray_redis(shop, bystander):
     """Another cartd runs for some seconds with the address of another, empty Redis"""
-    with _stray(shop, "stray-of-cartd") as stray, bystander.shopping():
+    with RedisServer(f"{shop.folder}/stray-of-cartd") as stray, bystander.shopping():
         listen = shop.second_cartd(stray)
         statuses = set()
         began = time.monotonic()
@@ -282,7 +272,6 @@ def an_emptied_redis(shop, bystander):
     with bystander.shopping():
         for _ in range(2):
             time.sleep(SECONDS / 2)
-            with shop.redis_link() as redis:
-                redis("FLUSHALL")
+            shop.redis.ask("FLUSHALL")
             bystander.lose()
         time.sleep(SECONDS / 2)

@@ -4,7 +4,9 @@ says by an AssertionError what else it should not have done. A new one is a new 
 
 import time
 
-from shop import IS_LONG, wait_until
+from harness.processes import wait_until
+from harness.shop import IS_LONG
+from harness.system import demand
 
 # Name → function; what is printed of it is its first line.
 MISBEHAVIOURS = {}
@@ -17,11 +19,6 @@ TASK_SECONDS = 20
 def misbehaviour(function):
     MISBEHAVIOURS[function.__name__] = function
     return function
-
-
-def demand(condition, text):
-    if not condition:
-        raise AssertionError(text)
 
 
 def demand_record(shop, user):

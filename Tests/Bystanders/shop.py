@@ -1,29 +1,22 @@
-"""A whole system for one test: Redis, PostgreSQL and cartd as the ledger starts them, without proxies between them."""
+"""A whole shop for one test, and what goes on in it meanwhile."""
 
 import contextlib
-import json
 import os
 import shutil
 import signal
-import sys
 import tempfile
-import threading
-import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "Tests", "Ledger"))
+from harness import wire
+from harness.processes import command_line, signal_own, wait_until
+from harness.servers import ROLE, ROOT
+from harness.shop import LINES
+from harness.system import System, Violation, demand
 
-import wire  # noqa: E402
-from proxies import signal_own  # noqa: E402
-from servers import ROLE, RedisServer, System, command_line, end, wait_until  # noqa: E402, F401
-
-IS_LONG = bool(os.environ.get("CART_TEST_LONG"))
 BINARIES = os.environ.get("CART_TEST_BINARIES") or os.path.join(ROOT, ".build", "release")
 WORKERS = 4
 # The most lines that a cart may have, and that one request may add.
 MOST_LINES, MOST_ADDED = 2000, 100
 SECONDS_TO_REST = 60
-PRICE = 100
 
 
 class Shop(System):
@@ -31,71 +24,33 @@ class Shop(System):
 
     PLAIN, HOT, STOCK = 3000, 10, 1_000_000
 
-    def __init__(self, is_direct=True, **settings):
-        super().__init__(tempfile.mkdtemp(prefix="cart-bystander-", dir="/tmp"), BINARIES, WORKERS, 0)
-        self.environment |= settings
-        self.others = []
+    def __init__(self):
+        super().__init__(tempfile.mkdtemp(prefix="cart-bystander-", dir="/tmp"), BINARIES, WORKERS)
         self.sessions = []
         try:
             stocks = {f"big{number}": None for number in range(MOST_LINES)}
             stocks |= {f"p{number}": None for number in range(self.PLAIN)}
             self.offer(stocks | {f"hot{number}": self.STOCK for number in range(self.HOT)})
-            self.start_cartd(is_direct)
+            self.start_cartd()
             self.sql = self.session()
         except BaseException:
             self.close()
             raise
 
-    def offer(self, stocks, price=PRICE):
-        """Imports products with these stocks; the exit code of the import."""
-        path = os.path.join(self.folder, "catalog.ndjson")
-        with open(path, "w", encoding="utf-8") as file:
-            for sku, stock in stocks.items():
-                product = {"sku": sku, "name": sku, "unitPrice": price, "currency": "GBP", "stock": stock}
-                file.write(json.dumps(product) + "\n")
-        return self.run_cartctl("catalog", "import", path).returncode
-
     def close(self):
         for session in self.sessions:
             session.close()
-        for process in self.others:
-            end(process)
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
-    def ask(self, method, uri, body=None, user=None, guest=None, key=None, listen=None, seconds=15, **params):
-        """One request. Throws `wire.Cut` where there is no answer."""
-        params |= {"CART_USER": user or ""}
-        if guest:
-            params["HTTP_GUEST_CART_ID"] = guest
-        if key:
-            params["HTTP_IDEMPOTENCY_KEY"] = key
-        return wire.request(listen or self.listen, method, uri, body, seconds, **params)
-
-    def must(self, method, uri, body=None, **identity):
-        answer = self.ask(method, uri, body, **identity)
-        if answer.status not in (200, 201):
-            raise AssertionError(f"{method} {uri}: {answer.status} {answer.json}")
-        return answer
-
-    def add(self, sku, quantity=1, **identity):
-        return self.must("POST", "/v1/cart/lines", {"sku": sku, "quantity": quantity}, **identity)
-
-    def lines(self, **identity):
-        """SKU → quantity in the cart."""
-        answer = self.must("GET", "/v1/cart", **identity)
-        if "cart-source" in answer.headers:
-            raise AssertionError("the cart is read from PostgreSQL")
-        return {line["sku"]: line["quantity"] for line in answer.json["lines"]}
-
     def fill(self, user, lines=MOST_LINES):
         """Makes a cart of so many lines, which PostgreSQL has too."""
         for start in range(0, lines, MOST_ADDED):
             skus = [{"sku": f"big{number}"} for number in range(start, start + MOST_ADDED)]
-            self.must("POST", "/v1/cart/lines?view=summary", {"lines": skus}, user=user)
-        self.must("POST", "/v1/cart/sync", user=user)
+            self.must("POST", f"{LINES}?view=summary", {"lines": skus}, user=user)
+        self.kept(user=user)
 
     def select_all(self, user, is_selected):
         return self.ask(
@@ -110,16 +65,6 @@ class Shop(System):
         return wire.request(self.listen + ".ops", "GET", "/ops/ready", None, 5)
 
     # --- processes ----------------------------------------------------------------------------------------------------
-
-    def cartds(self):
-        return [*super().cartds(), *getattr(self, "others", [])]
-
-    def second_cartd(self, redis):
-        """Another cartd on the same PostgreSQL with another Redis; the path at which it listens."""
-        listen = os.path.join(self.folder, f"cartd{len(self.others)}.sock")
-        self.others.append(self._cartd(CART_REDIS=f"unix:{redis.socket}", CART_LISTEN=f"unix:{listen}"))
-        wait_until(lambda: os.path.exists(listen), 20, "the other cartd")
-        return listen
 
     def signal(self, pids, number):
         for pid in pids:
@@ -147,7 +92,7 @@ class Shop(System):
         with self.stopped([self.master.pid]):
             pids = self.syncers()
             self.signal(pids, signal.SIGTERM)
-            wait_until(lambda: not any(any(command_line(pid)) for pid in pids), 15, "the syncer's end")
+            wait_until(lambda: not any(command_line(pid) for pid in pids), 15, "the syncer's end")
             yield
 
     def reload(self):
@@ -188,8 +133,8 @@ class Shop(System):
 
     def unfinished(self):
         """What there is still to be done, by what it waits in."""
-        with self.redis_link() as redis:
-            left = {"changes": redis("XLEN", "cart:stream"), "dirty carts": redis("ZCARD", "cart:dirty")}
+        ask = self.redis.ask
+        left = {"changes": ask("XLEN", "cart:stream"), "dirty carts": ask("ZCARD", "cart:dirty")}
         left["commands"] = self.number("SELECT count(*) FROM cart.cart_inbox")
         left["merges"] = self.number("SELECT count(*) FROM cart.carts WHERE state = 1")
         return {name: count for name, count in left.items() if count}
@@ -199,7 +144,7 @@ class Shop(System):
         try:
             wait_until(lambda: not self.unfinished(), seconds, "rest")
         except TimeoutError as error:
-            raise AssertionError(f"never at rest: {self.unfinished()}") from error
+            raise Violation(f"never at rest: {self.unfinished()}") from error
 
     def record(self, user):
         """Version → how many lines its change has in the record, for each row of it: one too often is seen."""
@@ -208,8 +153,7 @@ class Shop(System):
             f" WHERE (owner_kind, owner_id) = ('user', '{user}') GROUP BY version"
         )
         for version, count, different in rows:
-            if count != different:
-                raise AssertionError(f"version {version} of {user} is recorded more than once: {count} of {different}")
+            demand(count == different, f"version {version} of {user} is recorded twice: {count} of {different}")
         return {int(version): int(count) for version, count, _ in rows}
 
     def copy_rows(self, table, where, count, changes, first=1):
@@ -227,35 +171,3 @@ class Shop(System):
             f"INSERT INTO cart.{table} ({', '.join(columns)}) SELECT {values}"
             f" FROM cart.{table} AS t, generate_series({first}, {first + count - 1}) AS n WHERE {where}"
         )
-
-
-@contextlib.contextmanager
-def background(body, threads=1):
-    """Runs `body(stopping, number)` in threads of its own until the block ends; what one throws is thrown here."""
-    stopping, failures = threading.Event(), []
-
-    def run(number):
-        try:
-            body(stopping, number)
-        except Exception as error:  # it must not go unnoticed
-            failures.append(error)
-
-    running = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(threads)]
-    for thread in running:
-        thread.start()
-    try:
-        yield
-    finally:
-        stopping.set()
-        for thread in running:
-            thread.join(60)
-    if failures:
-        raise failures[0]
-
-
-def pace(stopping, per_second):
-    """Yields so often until it is to stop; who is late is not hurried."""
-    while not stopping.is_set():
-        began = time.monotonic()
-        yield
-        stopping.wait(max(0.0, began + 1 / per_second - time.monotonic()))

@@ -3,7 +3,7 @@
 import collections
 
 import audit_orders
-import wire
+from harness import wire
 
 LINE = ("quantity", "selected", "born", "version", "merchant", "price", "revision")
 STATES = {None: 0, "1": 1, "2": 2}

@@ -2,7 +2,7 @@
 
 import collections
 
-import wire
+from harness import wire
 
 ORDERS = """
 SELECT k.key, k.owner_id AS key_owner, o.order_id, o.owner_kind, o.owner_id, o.status, o.total,

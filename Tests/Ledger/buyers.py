@@ -1,7 +1,7 @@
 """What a shopper does beside filling carts: he orders, sends an order again, cancels it, logs in."""
 
-import wire
 from books import Wish, now
+from harness import wire
 
 REFUSALS = {"cart_empty", "cart_not_ready", "total_changed", "line_not_found"}
 MOST_NAMED = 5

@@ -5,9 +5,9 @@ import shutil
 import struct
 import subprocess
 
-import wire
 from fleet import Violation, demand
-from servers import end
+from harness import wire
+from harness.processes import end
 
 HOUR = 3600
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clock.c")

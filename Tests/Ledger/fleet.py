@@ -8,31 +8,24 @@ import socket
 import tempfile
 
 import audit
-import wire
-from servers import System, end, wait_until
+from harness.processes import end, wait_until
+from harness.shop import PRICE, quantities
+from harness.system import Served, Violation, demand
+from servers import System
 
 SECONDS_TO_REST = 30
 # A request that is held, or waits for one that is.
 SECONDS = 20
 
 
-class Violation(Exception):
-    """The rule that a schedule watches was broken."""
-
-
-def demand(condition, text):
-    if not condition:
-        raise Violation(text)
-
-
-class Worker:
+class Worker(Served):
     """One process; killed, it is there again for the next request."""
 
     def __init__(self, fleet, name):
         self.fleet = fleet
-        self.path = os.path.join(fleet.folder, f"{name}.sock")
+        self.listen = os.path.join(fleet.folder, f"{name}.sock")
         self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(self.path)
+        self.listener.bind(self.listen)
         self.listener.listen(64)
         self.process = None
         self.tend()
@@ -46,70 +39,34 @@ class Worker:
         """After something has killed it: a request before that would wait for nobody."""
         self.process.wait(SECONDS)
 
-    def ask(self, method, uri, body=None, user=None, guest=None, key=None, condition=None):
-        """One request. `wire.Cut` where the answer is lost."""
+    def ask(self, *request, condition=None, **identity):
         self.tend()
-        params = {"CART_USER": user or ""}
-        if guest:
-            params["HTTP_GUEST_CART_ID"] = guest
-        if key:
-            params["HTTP_IDEMPOTENCY_KEY"] = key
-        if condition:
-            params["HTTP_IF_MATCH"] = condition
-        return wire.request(self.path, method, uri, body, SECONDS, **params)
-
-    def must(self, *request, **identity):
-        """One request that must be answered with 200 or 201."""
-        answer = self.ask(*request, **identity)
-        demand(answer.status in (200, 201), f"{request[:2]}: {answer.status} {answer.json}")
-        return answer
-
-    def lines(self, **identity):
-        """SKU → quantity in the cart."""
-        answer = self.must("GET", "/v1/cart", **identity)
-        demand("cart-source" not in answer.headers, "the cart is read from PostgreSQL")
-        return {line["sku"]: line["quantity"] for line in answer.json["lines"]}
-
-    def add(self, sku, quantity=1, **identity):
-        return self.must("POST", "/v1/cart/lines", {"sku": sku, "quantity": quantity}, **identity)
-
-    def kept(self, **identity):
-        """Has the cart persisted."""
-        return self.must("POST", "/v1/cart/sync", **identity)
+        params = {"HTTP_IF_MATCH": condition} if condition else {}
+        return super().ask(*request, seconds=SECONDS, **identity, **params)
 
 
 class Fleet(System):
     """Two workers, and a syncer only where a schedule starts one."""
 
-    PRICE = 100
+    PRICE = PRICE
     STOCK = 1_000_000
 
     def __init__(self, binaries, products, seed=0):
         folder = tempfile.mkdtemp(prefix="cart-fleet-", dir="/tmp")
         self.pool = concurrent.futures.ThreadPoolExecutor(8)
-        self.processes = []
         self.products = 0
         self.people = 0
         super().__init__(folder, binaries, 1, seed)
         self.offer({f"p{number}": self.STOCK for number in range(products)})
-        self.go_through_proxies()
         self.first, self.second = Worker(self, "first"), Worker(self, "second")
 
     def offer(self, stocks):
-        """Imports products with these stocks."""
-        catalogue = os.path.join(self.folder, "catalog.ndjson")
-        with open(catalogue, "w", encoding="utf-8") as file:
-            for sku, stock in stocks.items():
-                file.write(f'{{"sku":"{sku}","name":"{sku}","unitPrice":{self.PRICE},"currency":"GBP","stock":{stock}}}\n')
-        self.cartctl("catalog", "import", catalogue)
+        demand(super().offer(stocks) == 0, "an import has failed")
 
     def start_worker(self, listener):
-        process = self._cartd("--worker", stdin=listener)
-        self.processes = [other for other in self.processes if other.poll() is None] + [process]
+        process = self.run_cartd("--worker", stdin=listener)
+        self.others = [other for other in self.others if other.poll() is None] + [process]
         return process
-
-    def cartds(self):
-        return [*super().cartds(), *self.processes]
 
     def user(self):
         self.people += 1
@@ -121,9 +78,6 @@ class Fleet(System):
         return [f"p{number}" for number in range(self.products - count, self.products)]
 
     # --- time -----------------------------------------------------------------------------------------------------------
-
-    def proxy(self, store):
-        return self.redis_proxy if store == "redis" else self.postgres_proxy
 
     def strike(self, store, step, side, action):
         """What is to happen when that step is next reached."""
@@ -164,18 +118,13 @@ class Fleet(System):
     # --- faults -----------------------------------------------------------------------------------------------------------
 
     def flush(self):
-        with wire.Redis(self.redis.socket) as redis:
-            redis("FLUSHALL")
-
-    def start_syncer(self):
-        self.syncer = self._cartd("--syncer")
-        self.tell_victims()
+        self.redis.ask("FLUSHALL")
 
     def other_syncer(self):
         """One more, which whoever starts it ends."""
-        self.processes.append(self._cartd("--syncer"))
+        self.others.append(self.run_cartd("--syncer"))
         self.tell_victims()
-        return self.processes[-1]
+        return self.others[-1]
 
     def stop_syncer(self):
         end(self.syncer)
@@ -186,7 +135,7 @@ class Fleet(System):
     def orders(self, user):
         """What a user has ordered: one dictionary of SKU → quantity for each order."""
         answer = self.first.must("GET", "/v1/orders?limit=100", user=user)
-        return [{line["sku"]: line["quantity"] for line in order["lines"]} for order in answer.json["orders"]]
+        return [quantities(order) for order in answer.json["orders"]]
 
     def stock(self, sku):
         return int(self.postgres.psql(f"SELECT stock FROM cart.skus WHERE sku = '{sku}'"))
@@ -198,8 +147,8 @@ class Fleet(System):
         left = {}
 
         def is_at_rest():
-            with wire.Redis(self.redis.socket) as redis:
-                left["in Redis"] = [redis("ZCARD", "cart:dirty"), redis("XLEN", "cart:stream"), redis("ZCARD", "cart:quarantine")]
+            sizes = (("ZCARD", "cart:dirty"), ("XLEN", "cart:stream"), ("ZCARD", "cart:quarantine"))
+            left["in Redis"] = [self.redis.ask(*words) for words in sizes]
             left["commands"] = self.postgres.psql("SELECT owner_kind, owner_id, action FROM cart.cart_inbox").split()
             return not any(left["in Redis"]) and not left["commands"]
 
@@ -220,9 +169,6 @@ class Fleet(System):
 
     def stop(self):
         self.spare()
-        for process in self.processes:
-            if process.poll() is None:
-                end(process)
         super().stop()
         self.pool.shutdown(wait=False)
         shutil.rmtree(self.folder, ignore_errors=True)

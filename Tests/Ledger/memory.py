@@ -2,9 +2,9 @@
 
 import time
 
-import wire
-from fleet import demand
-from servers import end, wait_until
+from harness import wire
+from harness.processes import end, wait_until
+from harness.system import demand
 
 ROOM = 6 << 20
 LINES = 10

@@ -6,11 +6,11 @@ import signal
 import time
 
 import audit
-import wire
 from books import Loss, Setback, now
+from harness import wire
+from harness.processes import signal_own, wait_until
+from harness.servers import RedisServer
 from nuisances import NUISANCES, Nuisances
-from proxies import signal_own
-from servers import RedisServer, wait_until
 from steps import CANCEL_STEPS, MERGE_STEPS, ORDER_STEPS, POSTGRES_STEPS, REDIS_STEPS
 
 # Redis loses what it has.

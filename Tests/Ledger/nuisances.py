@@ -5,9 +5,10 @@ import os
 import threading
 import time
 
-import wire
 from books import now
-from servers import ROLE, RedisServer, end
+from harness import wire
+from harness.processes import end
+from harness.servers import ROLE, RedisServer
 
 NUISANCES = ("toggles", "stray", "reader", "locked-product", "demotion")
 LINES_A_REQUEST = 100

@@ -15,6 +15,7 @@ import struct
 import threading
 import time
 
+from harness.processes import signal_own
 from steps import PostgresWatcher, RedisWatcher
 
 WATCHERS = {"redis": RedisWatcher, "postgres": PostgresWatcher}
@@ -24,36 +25,6 @@ def peer(link):
     """The process at the other end of a unix socket; of a listener's, the one that listens."""
     data = link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     return struct.unpack("3i", data)[0]
-
-
-def signal_own(pid, number, ancestors):
-    """Sends a signal to a process that is one of `ancestors` or descends from one, and to nobody else: a pid may be
-    another's by now, and 0 or -1 would be everybody."""
-    if not isinstance(pid, int) or pid <= 1:
-        return
-    try:
-        handle = os.pidfd_open(pid)
-    except OSError:
-        return
-    try:
-        if _descends(pid, ancestors):
-            signal.pidfd_send_signal(handle, number)
-    except ProcessLookupError:
-        pass
-    finally:
-        os.close(handle)
-
-
-def _descends(pid, ancestors):
-    while pid > 1:
-        if pid in ancestors:
-            return True
-        try:
-            with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
-                pid = int(file.read().rpartition(")")[2].split()[1])
-        except (OSError, IndexError, ValueError):
-            return False
-    return False
 
 
 class Proxy:

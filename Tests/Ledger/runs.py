@@ -8,10 +8,11 @@ import time
 
 import audit
 import audit_orders
-import wire
 from books import Books, Setback, now
+from harness import wire
+from harness.processes import wait_until
 from nemesis import Nemesis
-from servers import System, wait_until
+from servers import System
 from shoppers import Market, Products, Shopper
 
 PRINTED_FAULTS = 8

@@ -6,9 +6,9 @@ import threading
 import time
 import urllib.parse
 
-import wire
 from books import Sighting, now
 from buyers import Buying
+from harness import wire
 
 SHARED_LINES = 90
 OWN_LINES = 40

@@ -4,9 +4,9 @@ request is sent again, from the same device and from another."""
 import itertools
 import time
 
-import wire
-from fleet import demand
-from servers import wait_until
+from harness import wire
+from harness.processes import wait_until
+from harness.system import demand
 from steps import CANCEL_STEPS, MERGE_STEPS, ORDER_STEPS
 
 SIDES = ("before", "after")

@@ -3,23 +3,21 @@
 
 Each proof makes products of its own and lets many clients order through nginx: more buyers than pieces; carts of the
 same five SKUs, added in every order; one key sent a hundred times; eight devices that order one cart; a cart that grows
-while it is ordered; a product whose stock somebody else has locked. In the end nothing was sold that was not there, every key has led to one order, and what was added
-was either ordered or is still in the cart, and other shoppers have not waited. Exits 1 if not.
+while it is ordered. In the end nothing was sold that was not there, every key has led to one order, and what was added
+was either ordered or is still in the cart. Exits 1 if not.
 """
 
 import argparse
 import concurrent.futures
 import itertools
 import json
-import os
 import random
-import subprocess
 import sys
 import threading
-import time
 import uuid
 
-import cart_client
+from harness.shop import LINES, STATE, URL, Instance, product, quantities, unique
+from harness.web import Client, Unexpected
 
 FAULTS = []
 
@@ -29,50 +27,32 @@ def check(condition, text):
         FAULTS.append(text)
 
 
-class Shop:
-    def __init__(self, url, state):
-        self.url = url
-        self.state = state
-        self.prefix = "CO" + uuid.uuid4().hex[:8]
-        self.numbers = itertools.count()
+class Market(Instance):
+    """A running instance, in which products are sold to buyers who all are users of their own."""
 
-    def sell(self, *stocks, price=100, **more):
+    def __init__(self, url, state):
+        super().__init__(state)
+        self.url = url
+
+    def sell(self, *stocks, **more):
         """Sells one product for each stock, and returns their SKUs."""
-        products = []
-        for stock in stocks:
-            sku = f"{self.prefix}-{next(self.numbers)}"
-            products.append(
-                {"sku": sku, "name": sku, "unitPrice": price, "currency": "GBP", "stock": stock, **more})
-        cart_client.import_products(self.state, products)
-        return [product["sku"] for product in products]
+        products = [product(unique("CO"), stock=stock, **more) for stock in stocks]
+        self.import_products(products)
+        return [one["sku"] for one in products]
 
     def stock(self, sku):
-        return json.loads(cart_client.cartctl(self.state, "catalog", "show", sku, "--json").stdout)["stock"]
-
-    def hold(self, sku, seconds):
-        """Locks the stock of a product for so long, from now on, as somebody at PostgreSQL's own prompt may do it."""
-        script = 'set -a; . "$0"; exec psql -Xqt -v ON_ERROR_STOP=1 -d "$CART_DATABASE"'
-        lock = subprocess.Popen(
-            ["/bin/sh", "-c", script, os.path.join(self.state, "env")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            text=True)  # fmt: skip
-        lock.stdin.write(
-            f"BEGIN; SELECT 'held' FROM cart.product_stock WHERE sku = '{sku}' FOR UPDATE;\n"
-            f"\\echo\nSELECT pg_sleep({seconds}); COMMIT;\n")  # fmt: skip
-        lock.stdin.close()
-        if "held" not in lock.stdout.readline():
-            raise RuntimeError("the stock can't be locked")
-        return lock
+        return json.loads(self.cartctl("catalog", "show", sku, "--json"))["stock"]
 
     def client(self, user=None, connections=1):
-        return cart_client.Client(self.url, user=user or uuid.uuid4().hex, connections=connections)
+        return Client(self.url, user=user or uuid.uuid4().hex, connections=connections)
 
 
 def order(client, total, key=None, patience=200, **body):
     """Orders, again as long as nobody can tell, and returns the answer."""
     key = key or uuid.uuid4().hex
     for _ in range(patience):
-        answer = client.send("POST", "/v1/orders", {"expectedTotal": total, **body}, Idempotency_Key=key)
-        busy = answer.status == 409 and answer.json["code"] == "request_in_progress"
+        answer = client.ask("POST", "/v1/orders", {"expectedTotal": total, **body}, Idempotency_Key=key)
+        busy = answer.status == 409 and answer.code == "request_in_progress"
         if answer.status not in (502, 503, 504) and not busy:
             return answer
     return answer
@@ -94,11 +74,11 @@ def prove_last_pieces(shop, buyers, threads):
     def fill(number):
         client = shop.client()
         entries = orders[number % len(orders)]
-        client.ok("POST", "/v1/cart/lines", {"lines": [{"sku": sku} for sku in entries]})
+        client.ok("POST", LINES, {"lines": [{"sku": sku} for sku in entries]})
         return client
 
     clients = at_once(threads, fill, range(buyers))
-    cart_client.import_products(shop.state, [{"sku": sku, "stock": pieces} for sku in skus])
+    shop.import_products([{"sku": sku, "stock": pieces} for sku in skus])
     answers = at_once(threads, lambda client: order(client, 500, patience=1), clients)
     placed = sum(answer.status == 201 for answer in answers)
     statuses = {}
@@ -123,7 +103,7 @@ def prove_balance(shop, buyers, threads):
         client = shop.client()
         entries = random.sample(skus, random.randint(1, 5))
         lines = [{"sku": sku, "quantity": random.randint(1, 5)} for sku in entries]
-        client.ok("POST", "/v1/cart/lines", {"lines": lines})
+        client.ok("POST", LINES, {"lines": lines})
         total = 100 * sum(line["quantity"] for line in lines)
         answer = order(client, total, patience=1)
         if answer.status == 201:
@@ -135,7 +115,7 @@ def prove_balance(shop, buyers, threads):
     def attempt(number):
         try:
             return buy(number)
-        except cart_client.Unexpected as error:
+        except Unexpected as error:
             # The last pieces are gone.
             return 409 if "stock" in str(error) else 500
 
@@ -151,7 +131,7 @@ def prove_one_key(shop, times, threads):
     """One key, many times at once and again: one order, one movement of stock, the same answer."""
     [sku] = shop.sell(1_000)
     user = uuid.uuid4().hex
-    shop.client(user).ok("POST", "/v1/cart/lines", {"sku": sku, "quantity": 3})
+    shop.client(user).ok("POST", LINES, {"sku": sku, "quantity": 3})
     key = uuid.uuid4().hex
     answers = at_once(threads, lambda _: order(shop.client(user), 300, key), range(times))
     answers += at_once(threads, lambda _: order(shop.client(user), 300, key), range(times))
@@ -159,7 +139,7 @@ def prove_one_key(shop, times, threads):
     check(sorted(set(statuses)) == [200, 201], f"answers to one key: {sorted(set(statuses))}")
     check(statuses.count(201) == 1, f"{statuses.count(201)} orders of one key")
     check(len({str(answer.json) for answer in answers}) == 1, "one key has led to different answers")
-    check(all(answer.replayed for answer in answers if answer.status == 200), "a replay that does not say so")
+    check(all(answer.is_replayed for answer in answers if answer.status == 200), "a replay that does not say so")
     check(shop.stock(sku) == 997, f"one key: {shop.stock(sku)} left of 1000")
     return f"one key {2 * times} times: 1 order"
 
@@ -170,11 +150,11 @@ def prove_devices(shop, rounds):
     for _ in range(rounds):
         user = uuid.uuid4().hex
         devices = [shop.client(user) for _ in range(8)]
-        devices[0].ok("POST", "/v1/cart/lines", {"sku": sku, "quantity": 2})
+        devices[0].ok("POST", LINES, {"sku": sku, "quantity": 2})
         answers = at_once(8, lambda device: order(device, 200), devices)
         statuses = sorted(answer.status for answer in answers)
         check(statuses == [201] + [409] * 7, f"eight devices: {statuses}")
-        codes = {answer.json["code"] for answer in answers if answer.status != 201}
+        codes = {answer.code for answer in answers if answer.status != 201}
         check(codes == {"cart_empty"}, f"eight devices: {codes}")
     check(shop.stock(sku) == 100_000 - 2 * rounds, "eight devices: stock")
     return f"eight devices, {rounds} rounds: one order each"
@@ -193,7 +173,7 @@ def prove_growth(shop, additions):
         for _ in range(additions):
             sku = random.choice(skus)
             quantity = random.randint(1, 3)
-            client.ok("POST", "/v1/cart/lines", {"sku": sku, "quantity": quantity})
+            client.ok("POST", LINES, {"sku": sku, "quantity": quantity})
             added[sku] += quantity
         done.set()
 
@@ -203,7 +183,7 @@ def prove_growth(shop, additions):
         while not done.is_set():
             total = client.ok("GET", "/v1/cart?view=summary")["totals"]["selected"]
             answer = order(client, total, patience=1)
-            if answer.status == 409 and answer.json["code"] == "total_changed":
+            if answer.status == 409 and answer.code == "total_changed":
                 total = answer.json["cart"]["totals"]["selected"]
                 answer = order(client, total, patience=1)
             if answer.status == 201:
@@ -219,7 +199,7 @@ def prove_growth(shop, additions):
         counts = [pool.submit(buy, number) for number in range(2)]
         growing.result()
         placed = sum(count.result() for count in counts)
-    left = {line["sku"]: line["quantity"] for line in shop.client(user).ok("GET", "/v1/cart")["lines"]}
+    left = quantities(shop.client(user).ok("GET", "/v1/cart"))
     for sku in skus:
         found = ordered[sku] + left.get(sku, 0)
         check(found == added[sku], f"{sku}: {added[sku]} added, {ordered[sku]} ordered, {left.get(sku, 0)} left")
@@ -227,69 +207,22 @@ def prove_growth(shop, additions):
     return f"{additions} additions during {placed} orders: nothing lost, nothing twice"
 
 
-def prove_locked_stock(shop, seconds):
-    """Many want a product whose stock is locked for long: they are told so, and others shop and order as ever."""
-    locked, other = shop.sell(1_000, 1_000)
-    buyers = [shop.client() for _ in range(8)]
-    for buyer in buyers:
-        buyer.ok("POST", "/v1/cart/lines", {"sku": locked})
-    lock = shop.hold(locked, seconds)
-    end = time.monotonic() + seconds - 0.5
-    answers = []
-
-    def buy(client):
-        while time.monotonic() < end:
-            answers.append(client.send("POST", "/v1/orders", {"expectedTotal": 100}, Idempotency_Key=uuid.uuid4().hex))
-            time.sleep(0.05)
-
-    def timed(client, *request, **headers):
-        start = time.monotonic()
-        status = client.send(*request, **headers).status
-        return status, time.monotonic() - start
-
-    shopper, looks, ordered = shop.client(), [], []
-    with concurrent.futures.ThreadPoolExecutor(len(buyers)) as pool:
-        for buyer in buyers:
-            pool.submit(buy, buyer)
-        while time.monotonic() < end:
-            looks.append(timed(shopper, "POST", "/v1/cart/lines", {"sku": other}))
-            looks.append(timed(shopper, "GET", "/v1/cart"))
-            looks.append(timed(shop.client(), "GET", "/v1/cart"))
-            key = uuid.uuid4().hex
-            ordered.append(timed(shopper, "POST", "/v1/orders", {"expectedTotal": 100}, Idempotency_Key=key)[0])
-            if ordered[-1] != 201:
-                shopper.ok("DELETE", "/v1/cart")
-    lock.wait()
-    told = {(answer.status, answer.json["code"], answer.headers.get("Retry-After")) for answer in answers}
-    check(told == {(503, "overloaded", "1")}, f"a locked stock: {told}")
-    check({status for status, _ in looks} == {200}, f"others while a stock is locked: {looks}")
-    late = sorted(seconds for _, seconds in looks)[int(len(looks) * 0.99)]
-    check(late < 0.2, f"others waited {late:.3f} s (p99) while a stock is locked")
-    check(ordered.count(201) > len(ordered) / 2, f"others' orders while a stock is locked: {ordered}")
-    for buyer in buyers:
-        check(order(buyer, 100).status == 201, "what was locked can't be ordered")
-    check(shop.stock(locked) == 1_000 - len(buyers), f"a locked stock: {shop.stock(locked)} left")
-    return (f"a stock locked for {seconds} s: {len(answers)} told so, others {late * 1000:.0f} ms (p99), "
-            f"{ordered.count(201)} of {len(ordered)} orders of theirs")  # fmt: skip
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--url", default=cart_client.default_url())
-    parser.add_argument("--state", default=os.environ.get("CART_TEST_STATE", ".state"))
+    parser.add_argument("--url", default=URL)
+    parser.add_argument("--state", default=STATE)
     parser.add_argument("--buyers", type=int, default=500)
     parser.add_argument("--threads", type=int, default=24)
     parser.add_argument("--long", action="store_true", help="the full counts; without it a fifth of them")
     options = parser.parse_args()
     part = 1 if options.long else 5
-    shop = Shop(options.url, options.state)
+    shop = Market(options.url, options.state)
     for proof in (
         lambda: prove_last_pieces(shop, options.buyers // part, options.threads),
         lambda: prove_balance(shop, options.buyers // part, options.threads),
         lambda: prove_one_key(shop, 100 // part, options.threads),
         lambda: prove_devices(shop, 20 // part),
         lambda: prove_growth(shop, 300 // part),
-        lambda: prove_locked_stock(shop, 8 if options.long else 3),
     ):
         print(proof(), flush=True)
     for fault in FAULTS[:20]:

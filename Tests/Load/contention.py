@@ -15,7 +15,8 @@ import sys
 import time
 import uuid
 
-import cart_client
+from harness.shop import LINES, URL, Instance, product, quantities, unique
+from harness.web import Client, Unexpected, line_path
 
 SHARED_LINES = 3
 # So many that no sum of decrements empties a shared line.
@@ -29,7 +30,7 @@ class Shopper:
 
     def __init__(self, url, user, number, names, seed, keys):
         self.randomness = random.Random(seed)
-        self.client = cart_client.Client(url, user=user, randomness=self.randomness)
+        self.client = Client(url, user=user, randomness=self.randomness)
         self.merchant = f"client{number}"
         self.own = names["own"][number]
         self.shared = names["shared"]
@@ -63,7 +64,7 @@ class Shopper:
                     line[1] = True
             return True
 
-        return "POST", "/v1/cart/lines", body, book
+        return "POST", LINES, body, book
 
     def move_shared(self):
         sku = self.randomness.choice(self.shared)
@@ -73,7 +74,7 @@ class Shopper:
             self.moved[sku] += delta
             return True
 
-        return "PATCH", cart_client.line_path(sku), {"delta": delta}, book
+        return "PATCH", line_path(sku), {"delta": delta}, book
 
     def patch_own(self):
         sku = self.randomness.choice(self.own)
@@ -100,7 +101,7 @@ class Shopper:
                 del self.lines[sku]
             return line != before
 
-        return "PATCH", cart_client.line_path(sku), body, book
+        return "PATCH", line_path(sku), body, book
 
     def remove_own(self):
         sku = self.randomness.choice(self.own)
@@ -108,7 +109,7 @@ class Shopper:
         def book():
             return self.lines.pop(sku, None) is not None
 
-        return "DELETE", cart_client.line_path(sku), None, book
+        return "DELETE", line_path(sku), None, book
 
     def remove_all_own(self):
         def book():
@@ -116,7 +117,7 @@ class Shopper:
             self.lines.clear()
             return had_some
 
-        return "DELETE", f"/v1/cart/lines?merchantId={self.merchant}", None, book
+        return "DELETE", f"{LINES}?merchantId={self.merchant}", None, book
 
     def select_own(self):
         flag = self.randomness.random() < 0.5
@@ -141,9 +142,9 @@ class Shopper:
             self.send_twice(*request)
         elif chance < 0.25:
             condition = "*" if self.randomness.random() < 0.3 else f'"{self.seen}-x"'
-            self.settle(self.client.send(*request[:3], If_Match=condition), request[3], is_conditional=True)
+            self.settle(self.client.ask(*request[:3], If_Match=condition), request[3], is_conditional=True)
         else:
-            self.settle(self.client.send(*request[:3]), request[3])
+            self.settle(self.client.ask(*request[:3]), request[3])
 
     def send_twice(self, method, path, body, book):
         key = uuid.uuid4().hex
@@ -153,7 +154,7 @@ class Shopper:
                 for connection in self.client.connections
             ]
             answers = [self.client.finish(connection) for connection in started]
-        first = [answer for answer in answers if not answer.replayed]
+        first = [answer for answer in answers if not answer.is_replayed]
         if len(first) != 1 or any(answer.status != 200 for answer in answers):
             self.faults.append(f"{method} {path} sent twice with a key: {[answer.status for answer in answers]}")
         self.counts["replayed"] += 1
@@ -202,7 +203,7 @@ def work(shopper, count, results):
             break
         try:
             shopper.step()
-        except (cart_client.Unexpected, OSError, KeyError) as error:
+        except (Unexpected, OSError, KeyError) as error:
             shopper.faults.append(repr(error))
             break
     results.put((shopper.own, shopper.lines, shopper.moved, shopper.versions, shopper.counts, shopper.faults,
@@ -210,18 +211,15 @@ def work(shopper, count, results):
 
 
 def make_products(state, clients):
-    prefix = "load-" + uuid.uuid4().hex[:8]
+    prefix = unique("load")
     names = {
         "own": [[f"{prefix}-{number}-{line}" for line in range(OWN_LINES)] for number in range(clients)],
         "shared": [f"{prefix}-shared-{line}" for line in range(SHARED_LINES)],
     }
     products = [
-        {"sku": sku, "name": sku, "unitPrice": 1, "currency": "GBP", "merchantId": f"client{number}"}
-        for number, skus in enumerate(names["own"])
-        for sku in skus
+        product(sku, merchantId=f"client{number}") for number, skus in enumerate(names["own"]) for sku in skus
     ]
-    products += [{"sku": sku, "name": sku, "unitPrice": 2, "currency": "GBP"} for sku in names["shared"]]
-    cart_client.import_products(state, products)
+    Instance(state).import_products(products + [product(sku) for sku in names["shared"]])
     return names
 
 
@@ -230,24 +228,24 @@ def audit(cart, outcomes, names, first_version):
     faults = [text for outcome in outcomes for text in outcome[5]]
     for own, lines, *_ in outcomes:
         faults += differences(cart, own, lines)
-    quantities = {line["sku"]: line["quantity"] for line in cart["lines"]}
+    found = quantities(cart)
     for sku in names["shared"]:
         expected = SHARED_START + sum(outcome[2][sku] for outcome in outcomes)
-        if quantities.get(sku) != expected:
-            faults.append(f"{sku}: {quantities.get(sku)}, the ledgers say {expected}")
+        if found.get(sku) != expected:
+            faults.append(f"{sku}: {found.get(sku)}, the ledgers say {expected}")
     versions = sorted(version for outcome in outcomes for version in outcome[3])
     if versions != list(range(first_version + 1, first_version + 1 + len(versions))):
         faults.append(f"the versions of {len(versions)} changes have gaps or repetitions")
     if cart["version"] != first_version + len(versions):
         faults.append(f"version {cart['version']} after {len(versions)} changes on top of {first_version}")
-    if sum(quantities.values()) != cart["counts"]["quantity"]:
+    if sum(found.values()) != cart["counts"]["quantity"]:
         faults.append("the counts are not those of the lines")
     return faults
 
 
 def main():
     parser = argparse.ArgumentParser(description="Many clients change one cart at once, and keep a ledger.")
-    parser.add_argument("--url", default=cart_client.default_url(), help="default: CART_TEST_URL")
+    parser.add_argument("--url", default=URL, help="default: CART_TEST_URL")
     parser.add_argument("--state", required=True, help="the instance's folder, for its cartctl")
     parser.add_argument("--clients", type=int, default=24)
     parser.add_argument("--changes", type=int, default=10_000, help="requests, over all clients")
@@ -256,10 +254,10 @@ def main():
 
     print(f"seed {options.seed}")
     names = make_products(options.state, options.clients)
-    user = "contention-" + uuid.uuid4().hex
-    owner = cart_client.Client(options.url, user=user)
+    user = unique("contention")
+    owner = Client(options.url, user=user)
     lines = [{"sku": sku, "quantity": SHARED_START} for sku in names["shared"]]
-    first_version = owner.ok("POST", "/v1/cart/lines", {"lines": lines})["version"]
+    first_version = owner.ok("POST", LINES, {"lines": lines})["version"]
 
     keys = multiprocessing.Lock()
     results = multiprocessing.Queue()

@@ -19,7 +19,8 @@ import random
 import sys
 import time
 
-import cart_client
+from harness.shop import LINES, URL, Instance
+from harness.web import Client, Unexpected
 
 PRINTED_MISMATCHES = 20
 
@@ -135,7 +136,7 @@ def compare(data, lines, cart, version, owner):
 
 def replay_shopper(url, data, customer, invoices, randomness):
     """All invoices of one customer, or one guest's only one. Returns the requests, and the mismatches as texts."""
-    client = cart_client.Client(url, user=customer or None, randomness=randomness)
+    client = Client(url, user=customer or None, randomness=randomness)
     mismatches = []
     try:
         for number, lines in invoices:
@@ -145,7 +146,7 @@ def replay_shopper(url, data, customer, invoices, randomness):
                 version = client.ok("DELETE", "/v1/cart")["version"]
             for chunk in chunks(lines, randomness):
                 entries = [{"sku": sku, "quantity": quantity} for sku, quantity in chunk]
-                cart = client.ok("POST", "/v1/cart/lines", entries[0] if len(chunk) == 1 else {"lines": entries})
+                cart = client.ok("POST", LINES, entries[0] if len(chunk) == 1 else {"lines": entries})
                 version += 1
                 if cart["version"] != version:
                     mismatches.append(f"invoice {number}: version {cart['version']} after an add, not {version}")
@@ -153,7 +154,7 @@ def replay_shopper(url, data, customer, invoices, randomness):
             cart = client.ok("GET", "/v1/cart")
             owner = "user" if customer else "guest"
             mismatches += [f"invoice {number}: {text}" for text in compare(data, lines, cart, version, owner)]
-    except (cart_client.Unexpected, OSError, KeyError) as error:
+    except (Unexpected, OSError, KeyError) as error:
         mismatches.append(f"customer {customer or 'none'}: {error!r}")
     finally:
         client.close()
@@ -190,7 +191,7 @@ def chosen_shoppers(data, count, randomness):
 def main():
     parser = argparse.ArgumentParser(description="Replays the Online Retail invoices as carts.")
     parser.add_argument("file", help="the CSV, also as .gz")
-    parser.add_argument("--url", default=cart_client.default_url(), help="default: CART_TEST_URL")
+    parser.add_argument("--url", default=URL, help="default: CART_TEST_URL")
     parser.add_argument("--clients", type=int, default=8, help="shoppers at the same time")
     parser.add_argument("--invoices", type=int, default=0, help="how many, the longest among them; default all")
     parser.add_argument("--state", help="the instance's folder: import the catalogue first")
@@ -200,7 +201,7 @@ def main():
     print(f"seed {options.seed}")
     if options.state:
         started = time.monotonic()
-        cart_client.cartctl(options.state, "catalog", "import", "--format", "online-retail", options.file)
+        Instance(options.state).cartctl("catalog", "import", "--format", "online-retail", options.file)
         print(f"imported in {time.monotonic() - started:.1f} s")
     data = Data(options.file)
     shoppers = chosen_shoppers(data, options.invoices, random.Random(options.seed))

@@ -1,12 +1,11 @@
 """Answers of the running system are what the description says, in every situation that can be brought about."""
 
-import os
 import unittest
 
 from description import Description
-from system import DESCRIPTION, LINES, Names, ShopTests, ask, import_products, line
-
-import cart_client
+from harness.shop import LINES, unique
+from harness.web import line_path
+from system import INSTANCE, TARGETS, ShopTests, ask
 
 
 class Answers(ShopTests):
@@ -24,8 +23,8 @@ class Answers(ShopTests):
         self.assertEqual(ask("GET", "/v1/cart", guest=guest, If_None_Match=cart.headers["ETag"]).status, 304)
         for method, target, body in [
             ("POST", LINES, {"lines": [{"sku": other, "quantity": 4}, {"sku": sku}]}),
-            ("PATCH", line(sku), {"quantity": 2, "selected": False, "extraData": {}}),
-            ("PATCH", line(sku), {"delta": -1}),
+            ("PATCH", line_path(sku), {"quantity": 2, "selected": False, "extraData": {}}),
+            ("PATCH", line_path(sku), {"delta": -1}),
             ("PUT", "/v1/cart/selection", {"selected": True, "all": True}),
             ("PUT", "/v1/cart/selection", {"selected": False, "merchantId": "m7"}),
             ("PUT", "/v1/cart/selection", {"selected": True, "skus": [sku, "nothing"]}),
@@ -36,7 +35,7 @@ class Answers(ShopTests):
             ("DELETE", f"{LINES}?sku=nothing&sku={sku}", None),
             ("DELETE", f"{LINES}?merchantId=m7", None),
             ("DELETE", f"{LINES}?selected=true", None),
-            ("DELETE", line(sku), None),
+            ("DELETE", line_path(sku), None),
             ("DELETE", "/v1/cart", None),
         ]:
             for view in ("", "view=summary"):
@@ -44,23 +43,15 @@ class Answers(ShopTests):
                 self.assertEqual(ask(method, target_with_view, body, guest=guest).status, 200, target)
 
     def test_a_cart_whose_products_have_changed(self):
-        user = Names.new("user")
+        user = unique("user")
         skus = self.sell(
-            {"stock": 9},
-            {},
-            {},
-            {},
-            {
-                "purchaseLimit": 9,
-                "customerLimit": 9,
-                "availableFrom": "2020-01-01T00:00:00Z",
-                "availableUntil": "2099-01-01T00:00:00Z",
-            },
-            {"stock": 7},
-            {"stock": 50},
-        )
+            {"stock": 9}, {}, {}, {},
+            {"purchaseLimit": 9, "customerLimit": 9, "availableFrom": "2020-01-01T00:00:00Z",
+             "availableUntil": "2099-01-01T00:00:00Z"},
+            {"stock": 7}, {"stock": 50},
+        )  # fmt: skip
         ask("POST", LINES, {"lines": [{"sku": sku, "quantity": 5} for sku in skus]}, user=user)
-        import_products(
+        INSTANCE.import_products(
             [
                 {"sku": skus[0], "unitPrice": 300, "stock": 4},
                 {"sku": skus[1], "unitPrice": 200, "active": False},
@@ -89,7 +80,7 @@ class Answers(ShopTests):
         both, scarce, foreign, mine = self.sell({}, {"stock": 1}, {"currency": "EUR"}, {})
         outcomes = set()
         for strategy in ("sum", "overwrite", "keep", "max"):
-            user, key = Names.new("user"), Names.new("key")
+            user, key = unique("user"), unique("key")
             self.added(both, mine, user=user)
             guest = self.added(both, both, scarce).headers["Guest-Cart-Id"]
             body = {"strategy": strategy}
@@ -120,14 +111,14 @@ class Answers(ShopTests):
     def test_a_merge_before_another_request(self):
         # Whatever that comes to, the cookie is cleared.
         (sku,) = self.sell({"stock": 3})
-        order = "/v1/orders/4NqLr8h2Qm7TzP0xWc9YbE"
+        order = TARGETS["/v1/orders/{id}"]
         for method, target, body, status in [
             ("GET", "/v1/cart?view=summary", None, 200),
             ("POST", LINES, {"sku": sku}, 200),
             ("POST", LINES, {"sku": sku, "quantity": 9}, 422),
             ("POST", LINES, {"sku": 9}, 422),
-            ("PATCH", line("nothing"), {"delta": 1}, 404),
-            ("DELETE", line(sku), None, 200),
+            ("PATCH", line_path("nothing"), {"delta": 1}, 404),
+            ("DELETE", line_path(sku), None, 200),
             ("DELETE", f"{LINES}?selected=true", None, 200),
             ("DELETE", LINES, None, 422),
             ("DELETE", "/v1/cart", None, 200),
@@ -145,7 +136,7 @@ class Answers(ShopTests):
             ("POST", "/v1/orders", {"expectedTotal": 250, "skus": ["nothing"]}, 404),
         ]:
             guest = self.added(sku).headers["Guest-Cart-Id"]
-            answer = ask(method, target, body, user=Names.new("user"), guest=guest, Idempotency_Key=Names.new("key"))
+            answer = ask(method, target, body, user=unique("user"), guest=guest, Idempotency_Key=unique("key"))
             self.assertEqual(answer.status, status, answer.body[:500])
             self.assertIn("Max-Age=0", answer.headers["Set-Cookie"], f"{method} {target}")
 
@@ -153,11 +144,11 @@ class Answers(ShopTests):
         plain, limited, counted = self.sell(
             {"merchantId": "m7"}, {"customerLimit": 1, "unitPrice": 0}, {"stock": 5, "picture": "/p"}
         )
-        for who in ({"user": Names.new("user")}, {"guest": self.added(plain).headers["Guest-Cart-Id"]}):
+        for who in ({"user": unique("user")}, {"guest": self.added(plain).headers["Guest-Cart-Id"]}):
             self.added(plain, limited, counted, **who)
-            cart = ask("PATCH", line(plain), {"quantity": 1, "extraData": {"engraving": "Ä"}}, **who).json
+            cart = ask("PATCH", line_path(plain), {"quantity": 1, "extraData": {"engraving": "Ä"}}, **who).json
             self.assertTrue(ask("POST", "/v1/cart/validate", **who).json["ok"])
-            key = Names.new("key")
+            key = unique("key")
             body = {
                 "expectedTotal": cart["totals"]["selected"],
                 "cartVersion": cart["version"],
@@ -188,7 +179,7 @@ class Answers(ShopTests):
                 ["customer_limit"],
             )
             second = ask(
-                "POST", "/v1/orders", {"expectedTotal": 250, "skus": [counted]}, Idempotency_Key=Names.new("key"), **who
+                "POST", "/v1/orders", {"expectedTotal": 250, "skus": [counted]}, Idempotency_Key=unique("key"), **who
             )
             page = ask("GET", "/v1/orders?limit=1", **who).json
             self.assertEqual([order["id"] for order in page["orders"]], [second.json["id"]])
@@ -199,10 +190,10 @@ class Answers(ShopTests):
             target = order.headers["Location"]
             self.assertEqual(ask("GET", target, **who).json, order.json)
             self.assertEqual(ask("HEAD", target, **who).status, 200)
-            self.refused(ask("GET", target, user=Names.new("user")), 404, "order_not_found")
+            self.refused(ask("GET", target, user=unique("user")), 404, "order_not_found")
             for _ in range(2):
                 self.assertEqual(ask("POST", f"{target}/cancel", {}, **who).json["status"], "cancelled")
-            cart_client.cartctl(os.environ["CART_TEST_STATE"], "order", "accept", second.json["id"])
+            INSTANCE.cartctl("order", "accept", second.json["id"])
             self.assertEqual(ask("GET", second.headers["Location"], **who).json["status"], "accepted")
             self.refused(ask("POST", f"{second.headers['Location']}/cancel", **who), 409, "not_cancellable")
 

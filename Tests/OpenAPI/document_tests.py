@@ -1,19 +1,19 @@
 """The description by itself: it is OpenAPI, and its examples are what it says."""
 
 import unittest
-import urllib.request
 
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from description import Description, Node, escaped
-from system import SOURCE, URL
+from harness.shop import URL
+from harness.web import Exchange
+from system import SOURCE
 
 
 class Document(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        with urllib.request.urlopen(f"{URL}/v1/openapi.json") as answer:
-            cls.text = answer.read()
+        cls.text = Exchange(URL, "GET", "/v1/openapi.json").finish().body
         cls.description = Description(cls.text)
 
     def test_it_is_the_one_of_the_sources(self):

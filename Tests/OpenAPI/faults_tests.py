@@ -1,21 +1,20 @@
 """Answers are as described also where a store is away, the time is up, or nobody answers."""
 
-import base64
-import hashlib
-import hmac
-import json
 import pathlib
 import tempfile
 import time
 import unittest
 
-from system import DESCRIPTION, Names, ask, received
-from pool_system import Cartd, Products, eventually
+from harness.pool import Cartd, Products
+from harness.processes import PATIENCE, end, wait_until
+from harness.shop import LINES, unique
+from harness.tokens import Secret
+from system import DESCRIPTION, TARGETS, ask, received
 
-LINES = "/v1/cart/lines"
-# For every request that a shopper can make, a body that is none too few.
+ORDER = TARGETS["/v1/orders/{id}"]
+# Every request that a shopper can make, and a body for those that need one.
 REQUESTS = [
-    (method, path.replace("{sku}", "nothing").replace("{id}", "4NqLr8h2Qm7TzP0xWc9YbE"))
+    (method, TARGETS[path])
     for method, path, _ in DESCRIPTION.operations()
     if path.startswith(("/v1/cart", "/v1/orders")) and "." not in path
 ]
@@ -36,64 +35,82 @@ class Faults(unittest.TestCase):
         for method, target in REQUESTS:
             query = "?selected=true" if (method, target) == ("DELETE", LINES) else ""
             body = BODIES.get(target) if method not in ("GET", "DELETE") else None
-            answer = ask(method, target + query, body, url=url, Idempotency_Key=Names.new("key"), **who)
+            answer = ask(method, target + query, body, url=url, Idempotency_Key=unique("key"), **who)
             answers[method, target] = answer.status
         return answers
 
+    def ready(self, url, redis, postgres):
+        """What `/ops/ready` says, once it says so of both: it may be a second old."""
+
+        def is_so():
+            answer = ask("GET", "/ops/ready", url=url)
+            said = answer.json if answer.status == 200 else {"redis": False, "postgres": False}
+            return (said["redis"], said["postgres"]) == (redis, postgres) and answer
+
+        return wait_until(is_so, PATIENCE, f"readiness with Redis {redis}, PostgreSQL {postgres}")
+
     def test_stores_that_are_away(self):
         with Cartd(workers=1, gates=True, GUEST_CHECKOUT="off") as pool:
-            url, user = f"http://127.0.0.1:{pool.nginx.port}", Names.new("user")
+            url, user, workers = pool.nginx.url, unique("user"), pool.workers()
             guest = ask("POST", LINES, {"sku": Products.sku()}, url=url).headers["Guest-Cart-Id"]
             ask("POST", "/v1/cart/sync", url=url, guest=guest)
             refusal = ask("POST", "/v1/orders", {"expectedTotal": 1}, url=url, guest=guest, Idempotency_Key="1")
             self.assertEqual((refusal.status, refusal.code), (403, "guest_checkout_off"))
             ask("POST", LINES, {"sku": Products.sku()}, url=url, user=user)
             ask("POST", "/v1/cart/sync", url=url, user=user)
+            self.ready(url, redis=True, postgres=True)
 
-            pool.redis.shut()
-            copy = ask("GET", "/v1/cart", url=url, user=user, guest=guest)
-            self.assertEqual((copy.status, copy.headers["Cart-Source"], copy.headers["ETag"]), (200, "database", None))
-            self.assertEqual(
-                ask("GET", "/v1/cart?view=summary", url=url, guest=guest).headers["Cart-Source"], "database"
-            )
+            pool.redis_gate.shut()
+            for target, who in (
+                ("/v1/cart", {"user": user, "guest": guest}), ("/v1/cart?view=summary", {"guest": guest}),
+            ):  # fmt: skip
+                copy = ask("GET", target, url=url, **who)
+                told = [copy.headers[name] for name in ("Cart-Source", "Cache-Control", "ETag")]
+                self.assertEqual((copy.status, told), (200, ["database", "no-store", None]))
             self.assertEqual(ask("POST", "/v1/cart/validate", url=url, user=user).headers["Cart-Source"], "database")
             answers = self.every(url, user=user)
             self.assertEqual(
                 {key for key, status in answers.items() if status != 503},
-                {
-                    ("GET", "/v1/cart"),
-                    ("POST", "/v1/cart/validate"),
-                    ("GET", "/v1/orders"),
-                    ("GET", "/v1/orders/4NqLr8h2Qm7TzP0xWc9YbE"),
-                    ("POST", "/v1/orders/4NqLr8h2Qm7TzP0xWc9YbE/cancel"),
-                },
-            )
-            self.assertEqual(ask("GET", "/ops/ready", url=url).json["change"], False)
-            pool.postgres.shut()
-            self.assertEqual(set(self.every(url, user=user).values()), {503})
-            eventually(lambda: ask("GET", "/ops/ready", url=url).status == 503, "it is not ready")
+                {("GET", "/v1/cart"), ("POST", "/v1/cart/validate"), ("GET", "/v1/orders"), ("GET", ORDER),
+                 ("POST", f"{ORDER}/cancel")},
+            )  # fmt: skip
+            ready = self.ready(url, redis=False, postgres=True).json
+            self.assertEqual((ready["read"], ready["change"]), (True, False))
 
-            pool.redis.open()
-            newcomer = eventually(
-                lambda: ask("POST", LINES, {"sku": Products.sku()}, url=url).headers["Guest-Cart-Id"], "Redis is there"
-            )
+            pool.postgres_gate.shut()
+            self.assertEqual(set(self.every(url, user=user).values()), {503})
+            unready = self.ready(url, redis=False, postgres=False)
+            self.assertEqual((unready.status, unready.code), (503, "store_unavailable"))
+            self.assertIn("Redis and PostgreSQL are away", unready.json["detail"])
+            self.assertTrue(unready.headers["Retry-After"])
+
+            pool.redis_gate.open()
+            self.ready(url, redis=True, postgres=False)
+            body = {"sku": Products.sku()}
+            newcomer = wait_until(
+                lambda: ask("POST", LINES, body, url=url).headers["Guest-Cart-Id"], PATIENCE, "Redis to be asked")
             pending = ask("GET", "/v1/cart", url=url, user=user, guest=newcomer)
-            self.assertEqual(pending.json["merge"], {"pending": True})
+            self.assertEqual((pending.json["merge"], pending.headers["Cart-Source"]), ({"pending": True}, None))
             self.assertIsNone(pending.headers["Set-Cookie"])
             self.assertEqual(ask("POST", "/v1/cart/merge", {}, url=url, user=user, guest=newcomer).status, 503)
 
+            pool.postgres_gate.open()
+            self.ready(url, redis=True, postgres=True)
+            self.assertEqual(ask("GET", "/ops/health", url=url).status, 200)
+            self.assertEqual(pool.workers(), workers)
+
     def test_a_request_past_its_deadline(self):
         with Cartd(workers=1, gates=True, REQUEST_DEADLINE=1) as pool:
-            pool.redis.hold()
-            exchange = pool.nginx.start("POST", LINES, {"sku": Products.sku()}, Cookie="demoUser=late")
+            pool.redis_gate.hold()
+            exchange = pool.nginx.start("POST", LINES, {"sku": Products.sku()}, user="late")
             answer = received("POST", LINES, exchange.connection)
             self.assertEqual((answer.status, answer.code), (504, "deadline_exceeded"))
-            pool.redis.release()
+            pool.redis_gate.release()
 
     def test_nobody_who_answers(self):
         with Cartd(workers=1) as pool:
-            pool.server.stop()
-            url = f"http://127.0.0.1:{pool.nginx.port}"
+            end(pool.process)
+            url = pool.nginx.url
             self.assertEqual(set(self.every(url).values()), {502})
             for _, path, _ in DESCRIPTION.operations():
                 if path.startswith("/ops") or "." in path:
@@ -101,24 +118,12 @@ class Faults(unittest.TestCase):
 
 
 class Tokens(unittest.TestCase):
-    SECRET = b"0123456789abcdef0123456789abcdef"
-
-    def token(self, user, seconds=600):
-        def encoded(data):
-            return base64.urlsafe_b64encode(data).rstrip(b"=")
-
-        claims = {"sub": user, "exp": int(time.time()) + seconds}
-        message = b".".join(encoded(json.dumps(part).encode()) for part in ({"alg": "HS256"}, claims))
-        return (message + b"." + encoded(hmac.digest(self.SECRET, message, hashlib.sha256))).decode()
-
     def test_tokens(self):
         with tempfile.TemporaryDirectory() as folder:
-            key = pathlib.Path(folder) / "key"
-            key.write_bytes(self.SECRET)
-            key.chmod(0o600)
-            with Cartd(workers=1, JWT_ALGORITHM="HS256", JWT_KEY_FILES=key) as pool:
-                url = f"http://127.0.0.1:{pool.nginx.port}"
-                good, old = self.token("ada"), self.token("ada", -600)
+            key, now = Secret(pathlib.Path(folder), "key"), int(time.time())
+            with Cartd(workers=1, JWT_ALGORITHM="HS256", JWT_KEY_FILES=key.file) as pool:
+                url = pool.nginx.url
+                good, old = (key.token({"sub": "ada", "exp": now + seconds}) for seconds in (600, -600))
                 for header in ({"Authorization": f"Bearer {good}"}, {"Cookie": f"cartSession={good}"}):
                     self.assertEqual(ask("GET", "/v1/cart", url=url, **header).json["owner"], "user")
                 for header in ({"Authorization": f"Bearer {old}"}, {"Cookie": "cartSession=forged"}):

@@ -6,32 +6,25 @@ Requests that break the schema on purpose are sent as they are.
 import hashlib
 import itertools
 import json
-import urllib.request
 
 import schemathesis
 from schemathesis.generation.meta import TestPhase
 
-import system
+from harness import shop
+from harness.shop import product, unique
+from harness.web import Exchange
 
-SKUS = [system.Names.new("sku") for _ in range(6)]
+SKUS = [unique("sku") for _ in range(6)]
 RULES = [{}, {"stock": 10**6}, {"purchaseLimit": 3}, {"customerLimit": 5}, {"quantityStep": 2, "minimumQuantity": 4}, {}]
-system.import_products(
-    [{"sku": sku, "name": sku, "unitPrice": 5, "currency": "GBP", **rule} for sku, rule in zip(SKUS, RULES)]
-)
-USERS = [system.Names.new("user") for _ in range(3)]
+shop.Instance().import_products(product(sku, unitPrice=5, **rule) for sku, rule in zip(SKUS, RULES))
+USERS = [unique("user") for _ in range(3)]
 requests = itertools.count()
 
 # What says that the form of a request is wrong, and not that it does not fit the cart or the shop.
 FORM = {
-    "malformed_json",
-    "malformed_request",
-    "not_json",
-    "invalid_field",
-    "unknown_field",
-    "reserved_key",
-    "extra_data_too_large",
-    "idempotency_key_missing",
-}
+    "malformed_json", "malformed_request", "not_json", "invalid_field", "unknown_field", "reserved_key",
+    "extra_data_too_large", "idempotency_key_missing",
+}  # fmt: skip
 
 
 def chosen(value, count):
@@ -83,10 +76,9 @@ def who(number):
 
 def asked(target, identity, body=None):
     """The answer to a request that is none of the test's own, and its headers."""
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(system.URL + target, data, identity | {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request) as answer:
-        return json.load(answer), answer.headers
+    answer = Exchange(shop.URL, "GET" if body is None else "POST", target, body, identity).finish()
+    assert answer.status == 200, answer.body
+    return answer.json, answer.headers
 
 
 @schemathesis.hook

@@ -2,19 +2,18 @@
 
 import unittest
 
-from system import DESCRIPTION, LINES, Names, ShopTests, ask, import_products, line
+from harness.shop import LINES, unique
+from harness.web import line_path
+from system import DESCRIPTION, INSTANCE, TARGETS, ShopTests, ask
 
-# A target for each path.
-TARGETS = {
-    path: path.replace("{sku}", "nothing").replace("{id}", "4NqLr8h2Qm7TzP0xWc9YbE")
-    for _, path, _ in DESCRIPTION.operations()
-}
 FILES = {"/v1/openapi.json", "/v1/cart.js"}
+# What is said of an addition alone.
+ADDITIONS = {"out_of_stock", "not_on_sale_yet", "no_longer_on_sale"}
 
 
 class Refusals(ShopTests):
     def test_what_the_rules_refuse(self):
-        user = Names.new("user")
+        user = unique("user")
         rules = {
             "not_purchasable": {"active": False},
             "out_of_stock": {"stock": 0},
@@ -29,62 +28,32 @@ class Refusals(ShopTests):
         }
         plain, *skus = self.sell({}, *rules.values())
         self.added(plain, user=user)
-        for code, sku in zip([*rules, "unknown_sku"], [*skus, Names.new("nothing")]):
+        for code, sku in zip([*rules, "unknown_sku"], [*skus, unique("nothing")]):
             for body in ({"sku": sku, "quantity": 2}, {"lines": [{"sku": plain}, {"sku": sku, "quantity": 2}]}):
                 self.refused(ask("POST", LINES, body, user=user), 422, code)
         self.refused(ask("POST", LINES, {"sku": plain, "quantity": 1_000_000}, user=user), 422, "invalid_quantity")
-        sold = self.sell({}, {}, {}, {}, {}, {}, {})
+        # Rules that come while there is a line are for its changes.
+        changes = {code: rule for code, rule in rules.items() if code not in ADDITIONS}
+        sold = self.sell(*[{}] * len(changes))
         self.added(*sold, user=user)
-        import_products(
-            [
-                {"sku": sku, **rule}
-                for sku, rule in zip(
-                    sold,
-                    [
-                        {"active": False},
-                        {"stock": 1},
-                        {"purchaseLimit": 1},
-                        {"customerLimit": 1},
-                        {"minimumQuantity": 3},
-                        {"quantityStep": 3},
-                        {"currency": "JPY"},
-                    ],
-                )
-            ]
-        )
-        codes = [
-            "not_purchasable",
-            "insufficient_stock",
-            "purchase_limit",
-            "customer_limit",
-            "minimum_quantity",
-            "quantity_step",
-            "currency_mismatch",
-        ]
+        INSTANCE.import_products({"sku": sku, **rule} for sku, rule in zip(sold, changes.values()))
         self.cart_with_problems(4, user)
-        for sku, code in zip(sold, codes):
-            self.refused(ask("PATCH", line(sku), {"delta": 1}, user=user), 422, code)
+        for sku, code in zip(sold, changes):
+            self.refused(ask("PATCH", line_path(sku), {"delta": 1}, user=user), 422, code)
 
     def test_a_total_that_no_reader_could_keep(self):
-        user = Names.new("user")
+        user = unique("user")
         skus = self.sell(*[{"unitPrice": 10**9}] * 10)
         lines = [{"sku": sku, "quantity": 10**6} for sku in skus]
         self.refused(ask("POST", LINES, {"lines": lines}, user=user), 422, "total_too_large")
         lines[9]["quantity"] = 1
         self.assertEqual(ask("POST", LINES, {"lines": lines}, user=user).status, 200)
-        self.refused(ask("PATCH", line(skus[9]), {"quantity": 10**6}, user=user), 422, "total_too_large")
+        self.refused(ask("PATCH", line_path(skus[9]), {"quantity": 10**6}, user=user), 422, "total_too_large")
 
     def test_fields(self):
         for code, bodies in {
-            "invalid_field": [
-                {},
-                [],
-                {"sku": 1},
-                {"sku": ".."},
-                {"lines": []},
-                {"sku": "a", "extraData": []},
-                {"lines": [], "sku": "a"},
-            ],
+            "invalid_field": [{}, [], {"sku": 1}, {"sku": ".."}, {"lines": []}, {"sku": "a", "extraData": []},
+                              {"lines": [], "sku": "a"}],
             "unknown_field": [{"sku": "a", "price": 1}, {"lines": [{"sku": "a", "é/~": 1}]}],
             "invalid_quantity": [{"sku": "a", "quantity": quantity} for quantity in (None, "1", 1.5, 0, 1000001)],
             "reserved_key": [{"sku": "a", "extraData": {"stock": "in"}}],
@@ -94,11 +63,11 @@ class Refusals(ShopTests):
             for body in bodies:
                 self.refused(ask("POST", LINES, body), 422, code)
         for method, path, code, body in [
-            ("PATCH", line("a"), "invalid_field", {}),
-            ("PATCH", line("a"), "unknown_field", {"colour": 1}),
-            ("PATCH", line("a"), "invalid_quantity", {"delta": 1.0}),
-            ("PATCH", line("a"), "reserved_key", {"extraData": {"stock": 1}}),
-            ("PATCH", line("a"), "extra_data_too_large", {"extraData": {"a": "x" * 1024}}),
+            ("PATCH", line_path("a"), "invalid_field", {}),
+            ("PATCH", line_path("a"), "unknown_field", {"colour": 1}),
+            ("PATCH", line_path("a"), "invalid_quantity", {"delta": 1.0}),
+            ("PATCH", line_path("a"), "reserved_key", {"extraData": {"stock": 1}}),
+            ("PATCH", line_path("a"), "extra_data_too_large", {"extraData": {"a": "x" * 1024}}),
             ("PUT", "/v1/cart/selection", "invalid_field", {"selected": True}),
             ("PUT", "/v1/cart/selection", "unknown_field", {"a": 1, "selected": True, "all": True}),
             ("PUT", "/v1/cart/selection", "too_many_lines", {"selected": True, "skus": ["a"] * 2001}),
@@ -127,7 +96,7 @@ class Refusals(ShopTests):
             ("GET", "/v1/orders?limit=0"),
             ("GET", "/v1/orders?before=x"),
             ("DELETE", "/v1/cart?x=1"),
-            ("DELETE", line("a") + "?x=1"),
+            ("DELETE", line_path("a") + "?x=1"),
             ("DELETE", LINES),
             ("DELETE", f"{LINES}?sku=a&selected=true"),
             ("DELETE", f"{LINES}/.."),
@@ -140,20 +109,20 @@ class Refusals(ShopTests):
         for method, path, operation in DESCRIPTION.operations():
             target = TARGETS[path]
             some = b"{}" if "requestBody" in operation else None
-            self.refused(ask(method, target, raw=some, Host="no host"), 400, "malformed_request")
-            self.refused(ask(method, target, raw=b" " * (256 * 1024 + 1)), 413, "body_too_large")
-            self.refused(ask(method, f"{target}?{'x' * 40000}", raw=some), 414, "uri_too_long")
+            self.refused(ask(method, target, body=some, Host="no host"), 400, "malformed_request")
+            self.refused(ask(method, target, body=b" " * (256 * 1024 + 1)), 413, "body_too_large")
+            self.refused(ask(method, f"{target}?{'x' * 40000}", body=some), 414, "uri_too_long")
             if not path.startswith("/ops") and path not in FILES:
-                self.refused(ask(method, target, raw=some, user="x" * 129), 401, "bad_token")
+                self.refused(ask(method, target, body=some, user="x" * 129), 401, "bad_token")
             if method != "GET":
                 for header in ({"Origin": "https://elsewhere.example"}, {"Sec_Fetch_Site": "cross-site"}):
-                    self.refused(ask(method, target, raw=some, **header), 403, "cross_site")
+                    self.refused(ask(method, target, body=some, **header), 403, "cross_site")
             if method == "DELETE":
                 self.refused(ask(method, target, {}), 400, "malformed_request")
             if some:
-                self.refused(ask(method, target, raw=some, Content_Type="text/plain"), 415, "not_json")
-                self.refused(ask(method, target, raw=b"{"), 400, "malformed_json")
-                self.refused(ask(method, target, raw=b'{"a":"\\u0000"}'), 400, "malformed_json")
+                self.refused(ask(method, target, body=some, Content_Type="text/plain"), 415, "not_json")
+                self.refused(ask(method, target, body=b"{"), 400, "malformed_json")
+                self.refused(ask(method, target, body=b'{"a":"\\u0000"}'), 400, "malformed_json")
 
     def test_other_methods(self):
         for path, target in TARGETS.items():
@@ -166,20 +135,20 @@ class Refusals(ShopTests):
             self.assertEqual(set(ask("OPTIONS", target).headers["Allow"].split(", ")), allowed)
 
     def test_versions_and_keys(self):
-        user = Names.new("user")
+        user = unique("user")
         (sku,) = self.sell({})
         tag = self.added(sku, user=user).headers["ETag"]
         for method, target, body, other in [
             ("POST", LINES, {"sku": sku}, {"sku": sku, "quantity": 2}),
-            ("PATCH", line(sku), {"delta": 1}, {"delta": 2}),
+            ("PATCH", line_path(sku), {"delta": 1}, {"delta": 2}),
             ("PUT", "/v1/cart/selection", {"selected": True, "all": True}, {"selected": False, "all": True}),
             ("POST", "/v1/cart/prices/acknowledge", {}, {"skus": []}),
             ("DELETE", f"{LINES}?merchantId=m", None, f"{LINES}?merchantId=n"),
-            ("DELETE", line("x"), None, line("y")),
+            ("DELETE", line_path("x"), None, line_path("y")),
             ("DELETE", "/v1/cart", None, None),
         ]:
             self.refused(ask(method, target, body, user=user, If_Match='"0-0"'), 412, "version_mismatch")
-            key = Names.new("key")
+            key = unique("key")
             self.assertEqual(ask(method, target, body, user=user, If_Match="*", Idempotency_Key=key).status, 200)
             self.refused(ask(method, target, body, user=user, If_Match=tag), 412, "version_mismatch")
             again = ask(method, target, body, user=user, Idempotency_Key=key)
@@ -189,9 +158,9 @@ class Refusals(ShopTests):
             elif other:
                 self.refused(ask(method, other, user=user, Idempotency_Key=key), 422, "idempotency_key_reused")
             else:
-                self.added(sku, user=user, Idempotency_Key=(used := Names.new("key")))
+                self.added(sku, user=user, Idempotency_Key=(used := unique("key")))
                 self.refused(ask(method, target, user=user, Idempotency_Key=used), 422, "idempotency_key_reused")
-        self.refused(ask("PATCH", line("nothing"), {"delta": 1}, user=user), 404, "line_not_found")
+        self.refused(ask("PATCH", line_path("nothing"), {"delta": 1}, user=user), 404, "line_not_found")
         self.refused(ask("POST", LINES, {"sku": sku}, user=user, Idempotency_Key="x" * 256), 422, "invalid_field")
 
 

@@ -1,7 +1,7 @@
 """What goes wrong with a pool, and what a client of nginx sees of it."""
 
 import errno
-import json
+import os
 import select
 import signal
 import socket
@@ -9,13 +9,16 @@ import time
 import unittest
 
 import pool_load
-from pool_system import Cartd, Naive, Products, eventually, is_alive, kill
+from harness.meanwhile import again_and_again
+from harness.pool import Cartd, Products
+from harness.processes import PATIENCE, is_alive, wait_until
+from harness.shop import LINES
+from naive_pool import Naive
 
 
 def add(pool, user):
     """An add that has been sent."""
-    body = {"sku": Products.sku(), "quantity": 1}
-    return pool.nginx.start("POST", "/v1/cart/lines", body, Cookie=f"demoUser={user}")
+    return pool.nginx.start("POST", LINES, {"sku": Products.sku(), "quantity": 1}, user=user)
 
 
 class FaultTests(unittest.TestCase):
@@ -26,15 +29,17 @@ class FaultTests(unittest.TestCase):
     def assertIsProblem(self, answer, statuses, code):
         self.assertIn(answer.status, statuses)
         self.assertEqual(answer.headers["Content-Type"], "application/problem+json")
-        problem = json.loads(answer.body)
-        self.assertEqual((problem["status"], problem["code"]), (answer.status, code))
-        self.assertEqual(problem["requestId"], answer.headers["Request-Id"])
+        self.assertEqual((answer.json["status"], answer.code), (answer.status, code))
+        self.assertEqual(answer.json["requestId"], answer.headers["Request-Id"])
 
     def occupy(self, pool, others=()):
         """An add in a worker that gets no answer from Redis, and the worker's process, which is none of `others`."""
         request = add(pool, "victim")
-        busy = eventually(lambda: [w["pid"] for w in pool.busy() if w["pid"] not in others], "a worker is busy")
-        return request, busy[0]
+        busy = wait_until(lambda: {one["pid"] for one in pool.busy()} - set(others), PATIENCE, "a worker to be busy")
+        return request, busy.pop()
+
+    def await_replacement(self, pool, victim):
+        wait_until(lambda: victim not in pool.workers() and len(pool.workers()) == pool.count, PATIENCE, "another worker")
 
 
 class Kills(FaultTests):
@@ -42,7 +47,7 @@ class Kills(FaultTests):
         with Cartd(workers=2, gates=True) as pool:
             self.assertServes(pool)
             pool.wait_until_idle()
-            pool.redis.hold()
+            pool.redis_gate.hold()
             lost, victim = self.occupy(pool)
             other, _ = self.occupy(pool, [victim])
             # A worker keeps idle connections for two milliseconds of a request before it leaves them to others; what
@@ -50,10 +55,10 @@ class Kills(FaultTests):
             time.sleep(0.1)
             waiting = [add(pool, f"waiting-{number}") for number in range(3)]
             started = time.monotonic()
-            kill(victim)
-            eventually(lambda: victim not in pool.workers() and len(pool.workers()) == 2, "the worker is replaced")
+            os.kill(victim, signal.SIGKILL)
+            self.await_replacement(pool, victim)
             seconds = time.monotonic() - started
-            pool.redis.release()
+            pool.redis_gate.release()
             answer = lost.finish()
             self.assertIsProblem(answer, (502, 503), "overloaded")
             self.assertEqual(answer.headers["Retry-After"], "1")
@@ -70,8 +75,8 @@ class Kills(FaultTests):
                 self.assertServes(pool, 20)
                 pool.wait_until_idle()
                 started = time.monotonic()
-                kill(victim)
-                eventually(lambda: victim not in pool.workers() and len(pool.workers()) == 6, "the worker is replaced")
+                os.kill(victim, signal.SIGKILL)
+                self.await_replacement(pool, victim)
                 self.assertLess(time.monotonic() - started, 0.2)
             self.assertServes(pool)
             pool.wait_until_idle()
@@ -83,8 +88,8 @@ class Kills(FaultTests):
             pool.wait_until_idle(2)
             victim = pool.workers()[0]
             started = time.monotonic()
-            kill(victim, signal.SIGSTOP)
-            eventually(lambda: victim not in pool.workers() and len(pool.workers()) == 2, "the worker is replaced")
+            os.kill(victim, signal.SIGSTOP)
+            self.await_replacement(pool, victim)
             self.assertLess(time.monotonic() - started, 1)
             self.assertFalse(is_alive(victim))
             self.assertServes(pool)
@@ -93,27 +98,27 @@ class Kills(FaultTests):
     def test_the_classic_loop_keeps_a_stopped_worker(self):
         with Naive(workers=1) as pool:
             victim = next(iter(pool.children()))
-            kill(victim, signal.SIGSTOP)
+            os.kill(victim, signal.SIGSTOP)
             request = pool.nginx.start("GET", "/v1/cart")
             self.assertEqual(select.select([request.connection.sock], [], [], 1)[0], [])
             self.assertEqual(pool.children(), {victim})
-            kill(victim, signal.SIGCONT)
+            os.kill(victim, signal.SIGCONT)
             self.assertEqual(request.finish().status, 200)
 
     def test_of_the_master_ends_the_pool_after_its_requests_and_leaves_the_way_free(self):
         with Cartd(workers=2, gates=True) as pool:
-            pool.redis.hold()
+            pool.redis_gate.hold()
             request, _ = self.occupy(pool)
             children = pool.children()
             # Two workers, the syncer and the responder.
             self.assertEqual(len(children), 4)
             pool.signal(signal.SIGKILL)
-            pool.redis.release()
+            pool.redis_gate.release()
             self.assertEqual(request.finish().status, 200)
-            eventually(lambda: not any(map(is_alive, children)), "nobody is left")
+            wait_until(lambda: not any(map(is_alive, children)), PATIENCE, "nobody is left")
             self.assertIn(pool.nginx.ask("GET", "/v1/cart").status, (502, 503))
             pool.run([pool.program], pool.variables)
-            eventually(lambda: pool.nginx.ask("GET", "/v1/cart").status == 200, "the new master serves")
+            wait_until(lambda: pool.nginx.ask("GET", "/v1/cart").status == 200, PATIENCE, "the new master serves")
             self.assertServes(pool)
             pool.wait_until_idle(2)
 
@@ -130,7 +135,7 @@ class Starts(FaultTests):
             load.run(200)
             pool.wait_until_idle(2)
             aside = pool.secret.rename(pool.folder / "aside")
-            kill(pool.workers()[0])
+            os.kill(pool.workers()[0], signal.SIGKILL)
             for delay in ("0.1", "0.2", "0.4"):
                 pool.wait_for(f"retriesAfter={delay} seconds")
             # nginx knows by now that the connections of the dead one are gone.
@@ -167,7 +172,7 @@ class Starts(FaultTests):
                 pool.signal(signal.SIGHUP)
                 pool.wait_for(outcome)
 
-        with pool_load.Meanwhile(reload_once):
+        with again_and_again(reload_once):
             while outcome not in pool.log_text:
                 load.run(50)
         load.run(200)
@@ -178,12 +183,12 @@ class Overload(FaultTests):
         with Cartd(workers=1, gates=True, REQUEST_DEADLINE=1) as pool:
             self.assertServes(pool, 3)
             pool.wait_until_idle()
-            pool.redis.hold()
+            pool.redis_gate.hold()
             request, victim = self.occupy(pool)
             answer = request.finish()
             self.assertIsProblem(answer, (504,), "deadline_exceeded")
-            eventually(lambda: victim not in pool.workers() and len(pool.workers()) == 1, "the worker is replaced")
-            pool.redis.release()
+            self.await_replacement(pool, victim)
+            pool.redis_gate.release()
             self.assertServes(pool)
             self.assertEqual(pool.status()["pool"]["deadlinesExceeded"], 1)
             pool.wait_until_idle(1)
@@ -195,7 +200,7 @@ class Overload(FaultTests):
             # The first one has connections that are open already.
             second = pool.add_nginx("second")
             pool.wait_until_idle()
-            pool.redis.hold()
+            pool.redis_gate.hold()
             request, _ = self.occupy(pool)
             waiting = []
             while True:
@@ -209,7 +214,7 @@ class Overload(FaultTests):
             self.assertEqual(code, errno.EAGAIN)
             seen = pool.status()["pool"]
             answers = [second.ask("GET", "/v1/cart") for _ in range(5)]
-            pool.redis.release()
+            pool.redis_gate.release()
             for end in waiting:
                 end.close()
             self.assertEqual(seen["listenQueue"], len(waiting))
@@ -218,7 +223,7 @@ class Overload(FaultTests):
                 self.assertEqual(answer.headers["Retry-After"], "1")
             self.assertEqual(request.finish().status, 200)
             # Those that were given up must be taken out of the queue before it has room.
-            eventually(lambda: pool.status()["pool"]["listenQueue"] == 0, "the queue is empty")
+            wait_until(lambda: pool.status()["pool"]["listenQueue"] == 0, PATIENCE, "the queue is empty")
             print(f"\nafter {len(waiting)} connections that wait: {answers[0].status}", flush=True)
             self.assertServes(pool)
             self.assertEqual(second.ask("GET", "/v1/cart").status, 200)
@@ -230,13 +235,13 @@ class Overload(FaultTests):
             self.assertServes(pool, 5)
             workers = pool.workers()
             pool.wait_until_idle()
-            pool.redis.hold()
+            pool.redis_gate.hold()
             first, busy = self.occupy(pool)
             gone = [first, self.occupy(pool, [busy])[0]] + [add(pool, f"gone-{number}") for number in range(20)]
             stays = add(pool, "stays")
             for request in gone:
                 request.abandon()
-            pool.redis.release()
+            pool.redis_gate.release()
             self.assertEqual(stays.finish().status, 200)
             self.assertServes(pool)
             self.assertEqual(pool.workers(), workers)

@@ -1,13 +1,12 @@
 """Guests through nginx: the cookie from day to day, the secret that signs it, and a login while PostgreSQL is away."""
 
-import json
-import os
-import subprocess
+import signal
 import time
 import unittest
 
-import pool_system
-from pool_system import Cartd, Products, eventually
+from harness.pool import Cartd, Products
+from harness.processes import PATIENCE, wait_until
+from harness.shop import LINES
 
 DAY = 86_400
 
@@ -15,29 +14,29 @@ DAY = 86_400
 def guest(pool, quantity=1):
     """The value of a new guest's cookie."""
     body = {"sku": Products.sku(), "quantity": quantity}
-    return pool.nginx.ask("POST", "/v1/cart/lines", body).headers["Guest-Cart-Id"]
+    return pool.nginx.ask("POST", LINES, body).headers["Guest-Cart-Id"]
 
 
 def pieces(pool, **headers):
-    return json.loads(pool.nginx.ask("GET", "/v1/cart", **headers).body)["counts"]["quantity"]
+    return pool.nginx.ask("GET", "/v1/cart", **headers).json["counts"]["quantity"]
 
 
 class Renewal(unittest.TestCase):
     def age(self, pool, value, seconds):
         """The cookie was last renewed so long ago."""
         key = "pool:cart:guest:" + value.split(".")[0]
-        self.assertEqual(pool.ask_redis("HSET", key, "#k", str(int(time.time()) - seconds)), "0")
+        self.assertEqual(pool.redis.ask("HSET", key, "#k", int(time.time()) - seconds), 0)
 
     def test_the_same_value_comes_again_once_a_day(self):
         with Cartd(workers=2) as pool:
             value = guest(pool)
-            tag = pool.nginx.ask("GET", "/v1/cart", Cookie=f"guestCartId={value}").headers["ETag"]
+            tag = pool.nginx.ask("GET", "/v1/cart", guest=value).headers["ETag"]
             wanted = f"guestCartId={value}; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax"
             requests = [
                 ("GET", "/v1/cart", None, 200), ("GET", "/v1/cart?view=summary", None, 200),
                 ("HEAD", "/v1/cart", None, 200), ("DELETE", "/v1/cart/lines/none", None, 200),
                 ("PUT", "/v1/cart/selection", {"selected": True, "all": True}, 200), ("GET", "/v1/cart", None, 304),
-                ("POST", "/v1/cart/lines", {"sku": Products.sku()}, 200),
+                ("POST", LINES, {"sku": Products.sku()}, 200),
             ]
             for method, path, body, status in requests:
                 for carrier in ({"Cookie": f"guestCartId={value}"}, {"Guest-Cart-Id": value}):
@@ -69,29 +68,28 @@ class Secrets(unittest.TestCase):
 
             value = guest(pool, 4)
             rotate("second-secret-which-is-as-long-as-it-must-be", first)
-            self.assertEqual(pieces(pool, Cookie=f"guestCartId={value}"), 4)
+            self.assertEqual(pieces(pool, guest=value), 4)
             self.assertEqual(pieces(pool, Guest_Cart_Id=value), 4)
             newer = guest(pool, 2)
             rotate("third-secret-which-is-as-long-as-the-others", "second-secret-which-is-as-long-as-it-must-be")
-            self.assertEqual(pieces(pool, Cookie=f"guestCartId={value}"), 0)
-            self.assertEqual(pieces(pool, Cookie=f"guestCartId={newer}"), 2)
+            self.assertEqual(pieces(pool, guest=value), 0)
+            self.assertEqual(pieces(pool, guest=newer), 2)
             # The newer one counts, although the other comes first; a change of it issues nothing.
             both = f"guestCartId={value}; guestCartId={newer}"
-            answer = pool.nginx.ask("POST", "/v1/cart/lines", {"sku": Products.sku()}, Cookie=both)
-            self.assertEqual((json.loads(answer.body)["counts"]["quantity"], answer.headers["Set-Cookie"]), (3, None))
+            answer = pool.nginx.ask("POST", LINES, {"sku": Products.sku()}, Cookie=both)
+            self.assertEqual((answer.json["counts"]["quantity"], answer.headers["Set-Cookie"]), (3, None))
 
     def test_a_secret_that_others_may_read_is_refused(self):
         with Cartd(workers=1) as pool:
             for mode, is_good in ((0o600, True), (0o640, True), (0o644, False), (0o660, False), (0o602, False)):
                 pool.secret.chmod(mode)
-                command = [pool.program, "--check"]
-                done = subprocess.run(command, capture_output=True, text=True, env=os.environ | pool.variables)
+                done = pool.check()
                 self.assertEqual(done.returncode == 0, is_good, (oct(mode), done.stderr))
                 self.assertEqual("CART_GUEST_SECRET_FILE" in done.stderr, not is_good, oct(mode))
                 self.assertNotIn(pool.secret.read_text().strip(), done.stdout + done.stderr)
             # A reload into it changes nothing.
             workers = pool.workers()
-            pool.signal(pool_system.signal.SIGHUP)
+            pool.signal(signal.SIGHUP)
             pool.wait_for("CART_GUEST_SECRET_FILE")
             self.assertEqual(pool.workers(), workers)
             self.assertEqual(pool.nginx.ask("GET", "/v1/cart").status, 200)
@@ -99,8 +97,7 @@ class Secrets(unittest.TestCase):
     def test_a_configuration_that_would_not_persist_them_is_refused(self):
         with Cartd(workers=1, GUEST_PERSIST="on") as pool:
             for value, is_good in (("on", True), ("off", False)):
-                variables = pool.variables | {"CART_GUEST_PERSIST": value}
-                done = subprocess.run([pool.program, "--check"], capture_output=True, text=True, env=variables)
+                done = pool.check(CART_GUEST_PERSIST=value)
                 self.assertEqual((done.returncode == 0, "CART_GUEST_PERSIST" in done.stderr), (is_good, not is_good))
 
 
@@ -109,34 +106,34 @@ class LoginWithoutPostgres(unittest.TestCase):
         with Cartd(workers=1, gates=True) as pool:
             value = guest(pool, 4)
             body = {"sku": Products.sku(), "quantity": 3}
-            self.assertEqual(pool.nginx.ask("POST", "/v1/cart/lines", body, Cookie="demoUser=ada").status, 200)
-            both = {"Cookie": f"demoUser=ada; guestCartId={value}"}
-            pool.postgres.shut()
+            self.assertEqual(pool.nginx.ask("POST", LINES, body, user="ada").status, 200)
+            both = {"user": "ada", "guest": value}
+            pool.postgres_gate.shut()
             answer = pool.nginx.ask("GET", "/v1/cart", **both)
-            cart = json.loads(answer.body)
+            cart = answer.json
             self.assertEqual((answer.status, cart["merge"], cart["counts"]["quantity"]), (200, {"pending": True}, 3))
             self.assertIsNone(answer.headers["Set-Cookie"])
-            answer = pool.nginx.ask("POST", "/v1/cart/lines", {"sku": Products.sku()}, **both)
-            cart = json.loads(answer.body)
+            answer = pool.nginx.ask("POST", LINES, {"sku": Products.sku()}, **both)
+            cart = answer.json
             self.assertEqual((answer.status, cart["merge"], cart["counts"]["quantity"]), (200, {"pending": True}, 4))
             self.assertIsNone(answer.headers["Set-Cookie"])
             answer = pool.nginx.ask("POST", "/v1/cart/merge", {"strategy": "max"}, **both)
-            self.assertEqual((answer.status, json.loads(answer.body)["code"]), (503, "store_unavailable"))
+            self.assertEqual((answer.status, answer.json["code"]), (503, "store_unavailable"))
             self.assertTrue(answer.headers["Retry-After"])
             self.assertIsNone(answer.headers["Set-Cookie"])
-            self.assertEqual(pieces(pool, Cookie=f"guestCartId={value}"), 4)
-            pool.postgres.open()
+            self.assertEqual(pieces(pool, guest=value), 4)
+            pool.postgres_gate.open()
 
             def merged():
                 answer = pool.nginx.ask("GET", "/v1/cart", **both)
                 return answer if answer.headers["Set-Cookie"] else None
 
-            answer = eventually(merged, "the carts are one")
-            cart = json.loads(answer.body)
+            answer = wait_until(merged, PATIENCE, "the carts are one")
+            cart = answer.json
             self.assertEqual([(line["outcome"], line["quantity"]) for line in cart["merge"]["lines"]], [("summed", 8)])
             self.assertRegex(answer.headers["Set-Cookie"], "^guestCartId=; .*Max-Age=0")
-            self.assertEqual(pieces(pool, Cookie="demoUser=ada"), 8)
-            self.assertEqual(pieces(pool, Cookie=f"guestCartId={value}"), 0)
+            self.assertEqual(pieces(pool, user="ada"), 8)
+            self.assertEqual(pieces(pool, guest=value), 0)
 
 
 if __name__ == "__main__":

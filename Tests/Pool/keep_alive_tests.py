@@ -5,7 +5,9 @@ import time
 import unittest
 
 import pool_load
-from pool_system import Cartd, Naive, Products, descriptors
+from harness.pool import Cartd, Products
+from harness.processes import descriptors
+from naive_pool import Naive
 
 
 class SecondServer(unittest.TestCase):
@@ -50,7 +52,7 @@ class SecondServer(unittest.TestCase):
             started = time.monotonic()
             request = second.start("GET", "/v1/cart")
             self.assertEqual(select.select([request.connection.sock], [], [], 1)[0], [])
-            pool.nginx.server.stop()
+            pool.nginx.stop()
             self.assertEqual(request.finish().status, 200)
             print(f"\nthe classic loop: {time.monotonic() - started:.1f} s, until the first nginx was gone", flush=True)
             self.assertEqual(len(pool.children()), 2)

@@ -2,11 +2,13 @@
 as cartd does."""
 
 import contextlib
-import json
 import unittest
 
-from identity_tests import Production
-from pool_system import Cartd, Products, eventually
+from harness.pool import Cartd, Products
+from harness.processes import PATIENCE, wait_until
+from harness.shop import LINES, product
+from harness.web import connect, receive, send
+from production import Production
 
 
 class LinesOfACart(unittest.TestCase):
@@ -15,13 +17,13 @@ class LinesOfACart(unittest.TestCase):
     def setUp(self):
         self.pool = self.enterContext(Cartd(workers=2, TOUCH_LIMIT=300))
         skus = [f"limit-{number}" for number in range(120)]
-        Products.load({"sku": sku, "name": "Limit", "unitPrice": 100, "currency": "GBP"} for sku in skus)
+        Products.load(map(product, skus))
         for part in (skus[:60], skus[60:]):
-            answer = self.ask("POST", "/v1/cart/lines", {"lines": [{"sku": sku} for sku in part]})
+            answer = self.ask("POST", LINES, {"lines": [{"sku": sku} for sku in part]})
             self.assertEqual(answer.status, 200, answer.body)
 
     def ask(self, method, path, body=None, **headers):
-        return self.pool.nginx.ask(method, path, body, Cookie="demoUser=ada", **headers)
+        return self.pool.nginx.ask(method, path, body, user="ada", **headers)
 
     def select(self, flag, **headers):
         return self.ask("PUT", "/v1/cart/selection", {"selected": flag, "all": True}, **headers)
@@ -32,16 +34,15 @@ class LinesOfACart(unittest.TestCase):
         for refused in (self.select(False, Idempotency_Key="second"), self.ask("DELETE", "/v1/cart")):
             self.assertEqual(refused.status, 429, refused.body)
             self.assertTrue(1 <= int(refused.headers["Retry-After"]) <= 12, refused.headers["Retry-After"])
-            problem = json.loads(refused.body)
-            self.assertEqual((problem["code"], problem["title"]), ("rate_limited", "Too Many Requests"))
-        cart = json.loads(self.ask("GET", "/v1/cart").body)
+            self.assertEqual((refused.code, refused.json["title"]), ("rate_limited", "Too Many Requests"))
+        cart = self.ask("GET", "/v1/cart").json
         self.assertEqual((cart["version"], cart["counts"]["selectedLines"]), (4, 120))
         # What took effect before, and what touches fewer lines, goes on.
         again = self.select(False, Idempotency_Key="first")
         self.assertEqual((again.status, again.headers["Idempotent-Replayed"]), (200, "true"))
         self.assertEqual(self.ask("PATCH", "/v1/cart/lines/limit-7", {"quantity": 2}).status, 200)
         # A refusal has not used its key up: once there is room for the change, it is made.
-        answer = eventually(lambda: self.repeated("second"), "the change is made", seconds=13)
+        answer = wait_until(lambda: self.repeated("second"), PATIENCE, "the change is made")
         self.assertNotIn("Idempotent-Replayed", answer.headers)
 
     def repeated(self, key):
@@ -57,20 +58,19 @@ class ChangesOfAnAddress(unittest.TestCase):
         self.sku = Products.sku()
 
     def add(self, nginx, source, *headers):
-        return nginx.ask("POST", "/v1/cart/lines", {"sku": self.sku}, *headers, source=source)
+        return nginx.ask("POST", LINES, {"sku": self.sku}, *headers, source=source)
 
     def until_refused(self, nginx, source, *headers):
         """How many requests for a change went through before one was refused. What they ask for is not JSON, so that they
         come faster than they may on a busy machine too."""
-        with contextlib.closing(nginx.connect(source)) as connection:
+        with contextlib.closing(connect(nginx.url, source)) as connection:
             for count in range(1000):
-                connection.request("POST", "/v1/cart/lines", "no", dict(headers) | {"Content-Type": "application/json"})
-                answer = connection.getresponse()
-                problem = json.loads(answer.read())
+                send(connection, "POST", LINES, b"no", headers)
+                answer = receive(connection)
                 if answer.status == 429:
-                    self.assertEqual((problem["code"], answer.headers["Retry-After"]), ("rate_limited", "1"))
+                    self.assertEqual((answer.code, answer.headers["Retry-After"]), ("rate_limited", "1"))
                     return count
-                self.assertEqual(answer.status, 400, problem)
+                self.assertEqual(answer.status, 400, answer.body)
         self.fail("nothing was refused")
 
     def test_who_carries_no_guest_id_is_limited_harder(self):

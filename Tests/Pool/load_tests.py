@@ -1,12 +1,16 @@
 """The pool under load through nginx, while workers come and go."""
 
-import json
+import os
 import signal
 import time
 import unittest
 
 import pool_load
-from pool_system import IS_LONG, Cartd, Naive, Products, descriptors, eventually, kill, private_bytes
+from harness.meanwhile import again_and_again
+from harness.pool import Cartd, Products
+from harness.processes import PATIENCE, descriptors, private_bytes, wait_until
+from harness.shop import IS_LONG
+from naive_pool import Naive
 
 
 class ComingAndGoing(unittest.TestCase):
@@ -28,7 +32,7 @@ class ComingAndGoing(unittest.TestCase):
 
             speakers = pool_load.adders("post", 16, sku)
             load = pool_load.Load(pool.nginx.port, speakers)
-            with pool_load.Meanwhile(disturb):
+            with again_and_again(disturb):
                 load.run(count)
             load.close()
             pool.wait_until_idle()
@@ -40,7 +44,7 @@ class ComingAndGoing(unittest.TestCase):
             self.assertGreater(seen["recycles"], count / 1_000)
             self.assertEqual(seen["crashes"], 0)
             for speaker in speakers:
-                cart = json.loads(pool.nginx.ask("GET", "/v1/cart", Cookie="demoUser=" + speaker.name).body)
+                cart = pool.nginx.ask("GET", "/v1/cart", user=speaker.name).json
                 self.assertEqual((cart["version"], cart["counts"]["quantity"]), (speaker.acknowledged,) * 2)
 
     def test_the_classic_loop_loses_posts_at_a_reload(self):
@@ -54,14 +58,14 @@ class ComingAndGoing(unittest.TestCase):
         with naive as pool:
             # Fewer than its workers: it leaves those waiting that have no worker of their own.
             load = pool_load.Load(pool.nginx.port, pool_load.adders("post", 3, "sku", has_versions=False))
-            with pool_load.Meanwhile(lambda: action(pool)):
+            with again_and_again(lambda: action(pool)):
                 while not load.faults and load.answers < 200_000:
                     load.run(1_000)
             load.close()
             print(f"\nthe classic loop: {load}", flush=True)
             self.assertGreater(len(load.faults), 0)
             self.assertIn("status 502", load.first_faults)
-            eventually(lambda: len(pool.children()) == 4, "the workers are there")
+            wait_until(lambda: len(pool.children()) == 4, PATIENCE, "the workers are there")
 
 
 class Leaks(unittest.TestCase):
@@ -110,17 +114,17 @@ class SignalsUnderLoad(unittest.TestCase):
             def disturb():
                 nonlocal turn
                 turn += 1
-                kill(pool.server.pid, signal.SIGUSR1 if turn % 20 == 0 else signal.SIGWINCH)
+                os.kill(pool.process.pid, signal.SIGUSR1 if turn % 20 == 0 else signal.SIGWINCH)
                 for pid in workers:
-                    kill(pid, self.NUMBERS[turn % len(self.NUMBERS)])
+                    os.kill(pid, self.NUMBERS[turn % len(self.NUMBERS)])
                 time.sleep(0.001)
 
             names = Products.many(90)
             load = pool_load.Load(pool.nginx.port, [pool_load.Hauler(f"haul-{n}", names) for n in range(6)])
-            with pool_load.Meanwhile(disturb) as signals:
+            with again_and_again(disturb):
                 load.run(count)
             load.close()
-            print(f"\n{load}; {signals.times} times a signal to all", flush=True)
+            print(f"\n{load}; {turn} times a signal to all", flush=True)
             self.assertEqual(load.faults, [], load.first_faults)
             self.assertEqual(pool.workers(), workers)
             pool.wait_until_idle()

@@ -3,16 +3,20 @@ answered."""
 
 import contextlib
 import http.client
-import json
+import os
 import random
+import signal
 import threading
 import time
 import unittest
 
-import pool_system
-from pool_system import Cartd, Products, eventually
+from harness import shop
+from harness.pool import Cartd, Products
+from harness.processes import PATIENCE, wait_until
+from harness.shop import IS_LONG, quantities
+from harness.web import connect, receive, send
 
-ROUNDS = 1_000 if pool_system.IS_LONG else 25
+ROUNDS = 1_000 if IS_LONG else 25
 DEVICES = 50
 # One dies in each round, and is replaced at once: the master lets only those wait that follow one who has died younger
 # than YOUNG seconds. Of so many workers there is soon one that is older.
@@ -26,31 +30,21 @@ SHARED = 30
 class Device:
     """A browser on a connection of its own."""
 
-    def __init__(self, port):
-        self.port = port
-        self.connection = None
+    def __init__(self, url):
+        self.connection = connect(url)
 
     def ask(self, method, path, body=None, user=None, guest=None):
-        cookies = [f"demoUser={user}"] if user else []
-        cookies += [f"guestCartId={guest}"] if guest else []
-        headers = {"Cookie": "; ".join(cookies)}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        if self.connection is None:
-            self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=pool_system.PATIENCE)
         try:
-            self.connection.request(method, path, body=None if body is None else json.dumps(body), headers=headers)
-            answer = self.connection.getresponse()
-            answer.body = answer.read()
-            return answer
+            send(self.connection, method, path, body, (), user, guest)
+            return receive(self.connection)
         except OSError:
+            # The next request connects anew.
             self.connection.close()
-            self.connection = None
             raise
 
     def insist(self, *request, **identity):
         """Repeats what a killed worker, or a merge that another device is at, leaves without a proper answer."""
-        deadline = time.monotonic() + pool_system.PATIENCE
+        deadline = time.monotonic() + PATIENCE
         while True:
             answer = None
             with contextlib.suppress(OSError, http.client.HTTPException):
@@ -77,7 +71,7 @@ class Reaper:
         time.sleep(self.chance.random() * 0.05)
         if victims := self.victims(cartd):
             with contextlib.suppress(ProcessLookupError):
-                pool_system.kill(self.chance.choice(victims))
+                os.kill(self.chance.choice(victims), signal.SIGKILL)
                 self.killed += 1
 
 
@@ -89,9 +83,9 @@ class Logins(unittest.TestCase):
         reaper = Reaper(chance)
         began = time.monotonic()
         with Cartd(workers=WORKERS) as cartd:
-            devices = [Device(cartd.nginx.port) for _ in range(DEVICES)]
+            devices = [Device(cartd.nginx.url) for _ in range(DEVICES)]
             for number in range(ROUNDS):
-                eventually(lambda: reaper.victims(cartd), "a worker is old enough")
+                wait_until(lambda: reaper.victims(cartd), PATIENCE, "a worker is old enough")
                 user = f"login-{seed}-{number}"
                 guest = self.fill(devices[0], skus[:LINES], 1)
                 self.fill(devices[1], skus[LINES - SHARED:LINES - SHARED + LINES], 2, user)
@@ -106,7 +100,7 @@ class Logins(unittest.TestCase):
 
     def fill(self, device, skus, quantity, user=None):
         lines = {"lines": [{"sku": sku, "quantity": quantity} for sku in skus]}
-        answer = device.insist("POST", "/v1/cart/lines", lines, user=user)
+        answer = device.insist("POST", shop.LINES, lines, user=user)
         self.assertEqual(answer.status, 200, answer.body)
         return answer.headers.get("Guest-Cart-Id")
 
@@ -129,13 +123,13 @@ class Logins(unittest.TestCase):
         return statuses
 
     def check(self, device, user, guest, skus, where):
-        cart = json.loads(device.insist("GET", "/v1/cart", user=user).body)
-        found = {line["sku"]: line["quantity"] for line in cart["lines"]}
+        cart = device.insist("GET", "/v1/cart", user=user).json
+        found = quantities(cart)
         wanted = dict.fromkeys(skus[:LINES], 1)
         for sku in skus[LINES - SHARED:LINES - SHARED + LINES]:
             wanted[sku] = wanted.get(sku, 0) + 2
         self.assertEqual(found, wanted, where)
-        spent = json.loads(device.insist("GET", "/v1/cart", guest=guest).body)
+        spent = device.insist("GET", "/v1/cart", guest=guest).json
         self.assertEqual(spent["lines"], [], where)
 
 

@@ -1,13 +1,14 @@
 """What `/ops` says of a pool, and when."""
 
 import html.parser
-import json
 import re
 import socket
 import time
 import unittest
 
-from pool_system import PATIENCE, Cartd, Products, eventually
+from harness.pool import Cartd, Products
+from harness.processes import PATIENCE, wait_until
+from harness.shop import LINES
 
 POOL_KEYS = {
     "workers", "idle", "busy", "listenQueue", "accepted", "requests", "reusedRequests", "crashes", "generation",
@@ -23,63 +24,9 @@ HELP = re.compile(r"# HELP ([a-zA-Z_:][a-zA-Z0-9_:]*) (?:[^\\\n]|\\[\\n])*")
 TYPE = re.compile(r"# TYPE ([a-zA-Z_:][a-zA-Z0-9_:]*) (counter|gauge|histogram|summary|untyped)")
 
 
-def ask_store(pool, **more):
+def ask_store(pool):
     """A request that Redis must answer."""
-    return pool.nginx.start("GET", "/v1/cart", Cookie="demoUser=someone", **more)
-
-
-class Readiness(unittest.TestCase):
-    def ready(self, pool, is_so):
-        """The answer of `/ops/ready`, once it is so: it may be a second old."""
-
-        def ask():
-            answer = pool.nginx.ask("GET", "/ops/ready")
-            answer.json = json.loads(answer.body)
-            return answer if is_so(answer) else None
-
-        return eventually(ask, "ready says so")
-
-    def test_it_follows_the_stores_and_says_which_one_is_away(self):
-        with Cartd(workers=2, gates=True) as pool:
-            answer = self.ready(pool, lambda answer: answer.status == 200)
-            self.assertEqual(answer.headers["Content-Type"], "application/json")
-            self.assertEqual((answer.json["redis"], answer.json["postgres"]), (True, True))
-            body, someone = {"sku": Products.sku()}, {"Cookie": "demoUser=someone"}
-            self.assertEqual(pool.nginx.ask("POST", "/v1/cart/lines", body, **someone).status, 200)
-            self.assertEqual(pool.nginx.ask("POST", "/v1/cart/sync", **someone).status, 200)
-
-            pool.postgres.shut()
-            answer = self.ready(pool, lambda answer: answer.json.get("postgres") is not True)
-            self.assertEqual((answer.status, answer.json["redis"], answer.json["postgres"]), (200, True, False))
-            self.assertEqual(ask_store(pool).finish().status, 200)
-
-            pool.redis.shut()
-            answer = self.ready(pool, lambda answer: answer.json.get("redis") is not True)
-            self.assertIsUnready(answer)
-            self.assertEqual(ask_store(pool).finish().status, 503)
-
-            pool.postgres.open()
-            answer = self.ready(pool, lambda answer: answer.status == 200)
-            self.assertEqual((answer.json["redis"], answer.json["postgres"]), (False, True))
-            self.assertEqual((answer.json["read"], answer.json["change"]), (True, False))
-            # Workers leave a PostgreSQL alone for some seconds that has not answered.
-            answer = eventually(lambda: (ask := ask_store(pool).finish()).status == 200 and ask, "PostgreSQL's copy")
-            self.assertEqual(answer.headers["Cart-Source"], "database")
-            self.assertEqual(answer.headers["Cache-Control"], "no-store")
-            self.assertIsNone(answer.headers["ETag"])
-
-            pool.redis.open()
-            answer = self.ready(pool, lambda answer: answer.json.get("redis") is True)
-            self.assertEqual((answer.status, answer.json["postgres"]), (200, True))
-            eventually(lambda: "Cart-Source" not in ask_store(pool).finish().headers, "carts at work again")
-            self.assertEqual(ask_store(pool).finish().status, 200)
-            self.assertEqual(pool.nginx.ask("GET", "/ops/health").status, 200)
-            self.assertEqual(len(pool.workers()), 2)
-
-    def assertIsUnready(self, answer):
-        self.assertEqual((answer.status, answer.json["code"]), (503, "store_unavailable"))
-        self.assertIn("Redis and PostgreSQL are away", answer.json["detail"])
-        self.assertTrue(answer.headers["Retry-After"])
+    return pool.nginx.start("GET", "/v1/cart", user="someone")
 
 
 class Page(html.parser.HTMLParser):
@@ -106,7 +53,7 @@ class Status(unittest.TestCase):
             pool.wait_until_idle()
             answer = pool.nginx.ask("GET", "/ops/status?format=json")
             self.assertEqual(answer.headers["Content-Type"], "application/json")
-            seen = json.loads(answer.body)
+            seen = answer.json
             self.assertLessEqual(POOL_KEYS, seen["pool"].keys())
             self.assertEqual((seen["pool"]["workers"], seen["pool"]["idle"], seen["pool"]["busy"]), (3, 3, 0))
             # What asks nginx whether it answers sends no request.
@@ -128,15 +75,15 @@ class Status(unittest.TestCase):
         with Cartd(workers=2, gates=True) as pool:
             self.assertEqual(ask_store(pool).finish().status, 200)
             pool.wait_until_idle()
-            pool.redis.hold()
+            pool.redis_gate.hold()
             hostile = [self.send_hostile(pool.nginx.port) for _ in range(2)]
-            eventually(lambda: len(pool.busy()) == 2, "both are busy")
+            wait_until(lambda: len(pool.busy()) == 2, PATIENCE, "both are busy")
             started = time.monotonic()
             targets = ("/ops/status", "/ops/status?format=json", "/ops/metrics")
             answers = [pool.nginx.ask("GET", target) for target in targets]
             seconds = time.monotonic() - started
             queued = [ask_store(pool) for _ in range(3)]
-            pool.redis.release()
+            pool.redis_gate.release()
             print(f"\npage, JSON and metrics of a busy pool took {seconds * 1000:.0f} ms", flush=True)
             self.assertLess(seconds, 1)
             for answer in answers:
@@ -144,7 +91,7 @@ class Status(unittest.TestCase):
                 self.assertTrue(all(byte == 0x0A or 0x20 <= byte < 0x7F for byte in answer.body))
                 for word in (b"alert", b"onerror", b"hostile"):
                     self.assertNotIn(word, answer.body)
-            self.assertEqual(json.loads(answers[1].body)["pool"]["busy"], 2)
+            self.assertEqual(answers[1].json["pool"]["busy"], 2)
             page = Page(answers[0].body.decode())
             known = {"html", "head", "meta", "title", "style", "body", "h1", "table", "tr", "th", "td"}
             self.assertLessEqual(page.tags, known)
@@ -224,7 +171,7 @@ class Metrics(unittest.TestCase):
             self.assertEqual(ask_store(pool).finish().status, 200)
         for quantity, status in ((1, 200), (2, 200), (3, 200), (0, 422), (-1, 422)):
             body = {"sku": sku, "quantity": quantity}
-            answer = pool.nginx.ask("POST", "/v1/cart/lines", body, Cookie="demoUser=someone")
+            answer = pool.nginx.ask("POST", LINES, body, user="someone")
             self.assertEqual(answer.status, status)
         for number in range(4):
             self.assertEqual(pool.nginx.ask("GET", f"/v1/nowhere/{number}").status, 404)

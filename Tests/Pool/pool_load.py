@@ -3,10 +3,9 @@
 import json
 import select
 import socket
-import threading
 import time
 
-from pool_system import PATIENCE
+from harness.processes import PATIENCE
 
 PRINTED_FAULTS = 10
 
@@ -201,32 +200,3 @@ class Load:
     @property
     def first_faults(self):
         return "\n".join(self.faults[:PRINTED_FAULTS])
-
-
-class Meanwhile:
-    """Does something again and again while the block runs."""
-
-    def __init__(self, action):
-        self.action = action
-        self.times = 0
-        self.error = None
-        self.is_over = threading.Event()
-        self.thread = threading.Thread(target=self._run)
-
-    def _run(self):
-        try:
-            while not self.is_over.is_set():
-                self.action()
-                self.times += 1
-        except AssertionError as error:
-            self.error = error
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.is_over.set()
-        self.thread.join()
-        if self.error:
-            raise self.error

@@ -1,154 +1,81 @@
-"""A proxy cuts one answer in five after its effect; clients repeat with their key: the sums are exact."""
+"""Of the answers that clients are sent, one in five is lost on the way; they repeat with their key: the sums are exact."""
 
-import contextlib
-import http.client
-import json
+import concurrent.futures
 import random
-import socket
-import threading
 import unittest
 
-import pool_system
-from pool_system import Cartd, Products, psql
+from harness.pool import Cartd, Products, instance
+from harness.shop import IS_LONG, LINES, product, unique
 
 CLIENTS = 8
-ADDS = 400 if pool_system.IS_LONG else 60
-ORDERS = 100 if pool_system.IS_LONG else 10
+ADDS = 400 if IS_LONG else 60
+ORDERS = 100 if IS_LONG else 10
 
 
-class CuttingProxy:
-    """Before a port: of the answers that come, one in five is thrown away with its connection."""
+class Customer:
+    """Who repeats what he has no answer to, and counts the answers that he lost and those that were a replay's."""
 
-    def __init__(self, port, chance):
-        self.target, self.chance, self.cuts = port, chance, 0
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+    def __init__(self, pool, seed, number, sku):
+        self.pool, self.user, self.sku = pool, unique("retry"), sku
+        self.chance = random.Random(f"{seed} {number}")
+        self.lost = self.replays = 0
 
-    def close(self):
-        with contextlib.suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-
-    def _accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                near, _ = self.listener.accept()
-                threading.Thread(target=self._serve, args=(near,), daemon=True).start()
-
-    def _serve(self, near):
-        """One request and its answer; nginx is told to close, so that an answer ends with its connection."""
-        with near, socket.create_connection(("127.0.0.1", self.target)) as far, contextlib.suppress(OSError):
-            threading.Thread(target=self._pump, args=(near, far), daemon=True).start()
-            answer = b""
-            while data := far.recv(65536):
-                answer += data
+    def insist(self, path, body, key):
+        """Whether the answer that came was a replay's."""
+        while True:
+            answer = self.pool.nginx.ask("POST", path, body, self.user, Idempotency_Key=key)
             if self.chance.random() < 0.2:
-                self.cuts += 1
-            else:
-                near.sendall(answer)
-            near.shutdown(socket.SHUT_RDWR)
+                self.lost += 1
+                continue
+            if answer.status not in (200, 201):
+                raise AssertionError(f"status {answer.status}: {answer.body}")
+            return answer.is_replayed
 
-    @staticmethod
-    def _pump(source, sink):
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                sink.sendall(data)
+    def add(self):
+        for count in range(ADDS):
+            self.replays += self.insist(LINES, {"sku": self.sku}, f"key-{count}")
+
+    def order(self):
+        for count in range(ORDERS):
+            self.insist(LINES, {"sku": self.sku}, f"add-{count}")
+            self.replays += self.insist("/v1/orders", {"expectedTotal": 100}, f"order-{count}")
+
+    def cart(self):
+        return self.pool.nginx.ask("GET", "/v1/cart", user=self.user).json
 
 
 class Retries(unittest.TestCase):
+    def shop(self, pool, skus, what):
+        """Customers who all do so at once."""
+        seed = random.randrange(1 << 32)
+        customers = [Customer(pool, seed, number, sku) for number, sku in enumerate(skus)]
+        with concurrent.futures.ThreadPoolExecutor(CLIENTS) as threads:
+            list(threads.map(what, customers))
+        replays, lost = (sum(getattr(one, name) for one in customers) for name in ("replays", "lost"))
+        print(f"{what.__name__}: {lost} answers lost, {replays} replays, seed {seed}", flush=True)
+        # The answer to a repetition may be lost as well.
+        self.assertLessEqual(replays, lost, f"seed {seed}")
+        self.assertGreater(replays, 0, f"seed {seed}")
+        return customers
+
     def test_what_is_repeated_with_its_key_counts_once(self):
-        chance = random.Random(seed := random.randrange(1 << 32))
-        skus = Products.many(CLIENTS)
         with Cartd(workers=3) as pool:
-            proxy = CuttingProxy(pool.nginx.port, chance)
-            self.addCleanup(proxy.close)
-            replays = [0] * CLIENTS
-            self.run_all([
-                (self.shop, (proxy.port, f"retry-{number}", skus[number], replays, number)) for number in range(CLIENTS)
-            ])
-            for number in range(CLIENTS):
-                answer = pool.nginx.ask("GET", "/v1/cart", Cookie=f"demoUser=retry-{number}")
-                cart = json.loads(answer.body)
-                self.assertEqual((cart["version"], cart["counts"]["quantity"]), (ADDS, ADDS), f"seed {seed}")
-            # The answer to a repetition may be cut as well.
-            self.assertLessEqual(sum(replays), proxy.cuts, f"seed {seed}")
-            self.assertGreater(sum(replays), ADDS // 2)
-            print(f"{CLIENTS * ADDS} adds, {proxy.cuts} answers cut, {sum(replays)} replays, seed {seed}")
+            for customer in self.shop(pool, Products.many(CLIENTS), Customer.add):
+                cart = customer.cart()
+                self.assertEqual((cart["version"], cart["counts"]["quantity"]), (ADDS, ADDS))
 
     def test_an_order_that_is_repeated_with_its_key_is_placed_once(self):
-        chance = random.Random(seed := random.randrange(1 << 32))
-        sku = f"cut-{seed}"
-        stock = CLIENTS * ORDERS + 7
-        Products.load([{"sku": sku, "name": "Cut", "unitPrice": 100, "currency": "GBP", "stock": stock}])
+        sku = unique("cut")
+        Products.load([product(sku, stock=CLIENTS * ORDERS + 7)])
         with Cartd(workers=3) as pool:
-            proxy = CuttingProxy(pool.nginx.port, chance)
-            self.addCleanup(proxy.close)
-            users = [f"cut-{seed}-{number}" for number in range(CLIENTS)]
-            replays = [0] * CLIENTS
-            self.run_all([(self.order, (proxy.port, user, sku, replays, number)) for number, user in enumerate(users)])
-            for user in users:
-                cart = json.loads(pool.nginx.ask("GET", "/v1/cart", Cookie=f"demoUser={user}").body)
-                self.assertEqual((cart["lines"], cart["version"]), ([], 2 * ORDERS), f"seed {seed}")
-            ordered = psql(f"""
+            for customer in self.shop(pool, [sku] * CLIENTS, Customer.order):
+                cart = customer.cart()
+                self.assertEqual((cart["lines"], cart["version"]), ([], 2 * ORDERS))
+            ordered = instance().psql(f"""
                 SELECT count(*), count(DISTINCT order_id), sum(quantity), count(DISTINCT owner_id)
                 FROM cart_pool.orders JOIN cart_pool.order_lines USING (order_id) WHERE sku = '{sku}'""")
-            self.assertEqual(ordered, "|".join(map(str, [CLIENTS * ORDERS] * 3 + [CLIENTS])), f"seed {seed}")
-            self.assertEqual(psql(f"SELECT stock FROM cart_pool.skus WHERE sku = '{sku}'"), "7", f"seed {seed}")
-            self.assertGreater(sum(replays), 0)
-            print(f"{CLIENTS * ORDERS} orders, {proxy.cuts} answers cut, {sum(replays)} replays, seed {seed}")
-
-    def run_all(self, calls):
-        """What a thread finds wrong is told here."""
-        faults = []
-
-        def run(call, arguments):
-            try:
-                call(*arguments)
-            except Exception as fault:
-                faults.append(fault)
-
-        threads = [threading.Thread(target=run, args=call) for call in calls]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        self.assertEqual(faults, [])
-
-    @classmethod
-    def shop(cls, port, user, sku, replays, number):
-        for count in range(ADDS):
-            replays[number] += cls.insist(port, user, "/v1/cart/lines", {"sku": sku}, f"key-{count}")
-
-    @classmethod
-    def order(cls, port, user, sku, replays, number):
-        for count in range(ORDERS):
-            cls.insist(port, user, "/v1/cart/lines", {"sku": sku}, f"add-{count}")
-            replays[number] += cls.insist(port, user, "/v1/orders", {"expectedTotal": 100}, f"order-{count}")
-
-    @staticmethod
-    def insist(port, user, path, body, key):
-        """Repeats a request until it has an answer, and tells whether that is a replay's."""
-        headers = {
-            "Cookie": f"demoUser={user}", "Content-Type": "application/json", "Idempotency-Key": key,
-            "Connection": "close",
-        }
-        while True:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=pool_system.PATIENCE)
-            try:
-                connection.request("POST", path, body=json.dumps(body), headers=headers)
-                answer = connection.getresponse()
-                text = answer.read()
-            except (OSError, http.client.HTTPException):
-                continue
-            finally:
-                connection.close()
-            # The first one may still be at it, on another connection.
-            if answer.status == 409 and json.loads(text)["code"] == "request_in_progress":
-                continue
-            if answer.status not in (200, 201):
-                raise AssertionError(f"status {answer.status}: {text}")
-            return answer.headers.get("Idempotent-Replayed") == "true"
+            self.assertEqual(ordered, "|".join(map(str, [CLIENTS * ORDERS] * 3 + [CLIENTS])))
+            self.assertEqual(instance().psql(f"SELECT stock FROM cart_pool.skus WHERE sku = '{sku}'"), "7")
 
 
 if __name__ == "__main__":

@@ -1,26 +1,19 @@
 """Tokens on their way through nginx: one that does not count is 401 and changes nothing, and keys are rotated by a
 reload. Signatures are openssl's, not cartd's."""
 
-import base64
 import hashlib
-import hmac
 import json
 import pathlib
 import random
-import secrets
 import socket
-import subprocess
 import tempfile
 import time
 import unittest
 
-import pool_system
-from pool_system import Cartd, Products, psql
-
-
-def encoded(data):
-    data = data if isinstance(data, bytes) else json.dumps(data).encode()
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+from harness.pool import Cartd, Products, instance
+from harness.processes import PATIENCE
+from harness.shop import IS_LONG, LINES
+from harness.tokens import KeyPair, Secret, encoded
 
 
 def claims(**more):
@@ -29,62 +22,13 @@ def claims(**more):
     return {name: value for name, value in good.items() if value is not None}
 
 
-class Secret:
-    """A key for HS256, in a file."""
-
-    def __init__(self, folder, name):
-        self.file = folder / f"{name}.key"
-        self.text = secrets.token_hex(32)
-        self.file.write_text(self.text)
-        self.file.chmod(0o600)
-
-    def token(self, payload, algorithm="HS256", digest=hashlib.sha256, **header):
-        return self.sign(f'{encoded({"alg": algorithm} | header)}.{encoded(payload)}', self.text.encode(), digest)
-
-    @staticmethod
-    def sign(message, key, digest=hashlib.sha256):
-        return f"{message}.{encoded(hmac.digest(key, message.encode(), digest))}"
-
-
-class KeyPair:
-    """A private key, and its public one in a file, for RS256 or ES256."""
-
-    KINDS = {"RS256": ["RSA", "rsa_keygen_bits:2048"], "ES256": ["EC", "ec_paramgen_curve:P-256"]}
-
-    def __init__(self, folder, algorithm):
-        self.algorithm = algorithm
-        kind, option = self.KINDS[algorithm]
-        self.private, self.file = folder / "private.pem", folder / "public.pem"
-        self.openssl("genpkey", "-algorithm", kind, "-pkeyopt", option, "-out", self.private)
-        self.openssl("pkey", "-in", self.private, "-pubout", "-out", self.file)
-        self.file.chmod(0o644)
-
-    @staticmethod
-    def openssl(*arguments, **options):
-        return subprocess.run(["openssl", *arguments], check=True, capture_output=True, **options).stdout
-
-    def token(self, payload):
-        message = f'{encoded({"alg": self.algorithm})}.{encoded(payload)}'
-        signature = self.openssl("dgst", "-sha256", "-sign", self.private, input=message.encode())
-        if self.algorithm == "ES256":
-            signature = self.joined(signature)
-        return f"{message}.{encoded(signature)}"
-
-    @staticmethod
-    def joined(der):
-        """Both numbers of a signature as 32 bytes each (RFC 7518, section 3.4): openssl writes them in DER."""
-        size = der[3]
-        numbers = [der[4:4 + size], der[6 + size:]]
-        return b"".join(number.lstrip(b"\0").rjust(32, b"\0") for number in numbers)
-
-
 def carts(pool):
     """Every cart there is, in Redis and in PostgreSQL, and the number of orders."""
-    keys = sorted(key for kind in ("user", "guest") for key in pool.ask_redis("KEYS", f"pool:cart:{kind}:*").split())
-    rows = psql("""
+    keys = sorted(key for kind in ("user", "guest") for key in pool.redis.ask("KEYS", f"pool:cart:{kind}:*"))
+    rows = instance().psql("""
         SELECT coalesce(string_agg(concat_ws('|', owner_kind, owner_id, version, lines), ',' ORDER BY owner_id), '')
           || (SELECT count(*) FROM cart_pool.placed_orders) FROM cart_pool.carts""")
-    return {key: sorted(pool.ask_redis("HGETALL", key).splitlines()) for key in keys}, rows
+    return {key: sorted(pool.redis.ask("HGETALL", key)) for key in keys}, rows
 
 
 class Tokens(unittest.TestCase):
@@ -97,9 +41,9 @@ class Tokens(unittest.TestCase):
         """A pool that knows these keys; "ada" and a guest have carts, which are in PostgreSQL too."""
         pool = self.enterContext(Cartd(file=self.settings(algorithm, keys)))
         self.sku = Products.sku()
-        self.guest = pool.nginx.ask("POST", "/v1/cart/lines", {"sku": self.sku}).headers["Guest-Cart-Id"]
+        self.guest = pool.nginx.ask("POST", LINES, {"sku": self.sku}).headers["Guest-Cart-Id"]
         for identity in ("demoUser=ada", f"guestCartId={self.guest}"):
-            pool.nginx.ask("POST", "/v1/cart/lines", {"sku": self.sku}, Cookie=identity)
+            pool.nginx.ask("POST", LINES, {"sku": self.sku}, Cookie=identity)
             self.assertEqual(pool.nginx.ask("POST", "/v1/cart/sync", Cookie=identity).status, 200)
         return pool
 
@@ -109,11 +53,11 @@ class Tokens(unittest.TestCase):
     def accept(self, pool, token):
         for headers in ({"Authorization": f"Bearer {token}"}, {"Cookie": f"cartSession={token}"}):
             answer = pool.nginx.ask("GET", "/v1/cart", **headers)
-            self.assertEqual((answer.status, json.loads(answer.body)["owner"]), (200, "user"), token)
+            self.assertEqual((answer.status, answer.json["owner"]), (200, "user"), token)
 
     def refuse(self, pool, name, token):
         requests = [
-            ("GET", "/v1/cart", None), ("POST", "/v1/cart/lines", {"sku": self.sku}), ("DELETE", "/v1/cart", None),
+            ("GET", "/v1/cart", None), ("POST", LINES, {"sku": self.sku}), ("DELETE", "/v1/cart", None),
             ("POST", "/v1/orders", {"expectedTotal": 200}),
         ]
         for method, path, body in requests:
@@ -123,7 +67,7 @@ class Tokens(unittest.TestCase):
             ):
                 answer = pool.nginx.ask(method, path, body, Idempotency_Key=f"key {method}", **headers)
                 what = (name, method, list(headers))
-                self.assertEqual((answer.status, json.loads(answer.body).get("code")), (401, "bad_token"), what)
+                self.assertEqual((answer.status, answer.json.get("code")), (401, "bad_token"), what)
                 self.assertEqual(answer.headers["WWW-Authenticate"], "Bearer", what)
                 self.assertIsNone(answer.headers["Set-Cookie"], what)
 
@@ -175,7 +119,7 @@ class Tokens(unittest.TestCase):
         token = key.token(claims()).encode()
         before = carts(pool)
         for position in range(len(token)):
-            for bit in range(8) if pool_system.IS_LONG else [chance.randrange(8)]:
+            for bit in range(8) if IS_LONG else [chance.randrange(8)]:
                 changed = bytearray(token)
                 changed[position] ^= 1 << bit
                 # What can't stand in a header is refused by nginx.
@@ -187,7 +131,7 @@ class Tokens(unittest.TestCase):
     @staticmethod
     def status(pool, token):
         head = b"GET /v1/cart HTTP/1.1\r\nHost: shop\r\nConnection: close\r\nAuthorization: Bearer " + token
-        with socket.create_connection(("127.0.0.1", pool.nginx.port), pool_system.PATIENCE) as connection:
+        with socket.create_connection(("127.0.0.1", pool.nginx.port), PATIENCE) as connection:
             connection.sendall(head + b"\r\n\r\n")
             return int(connection.makefile("rb").readline().split()[1])
 

@@ -46,20 +46,25 @@ def pair(name, value):
 
 
 class Answer:
-    """Status, headers in lower case, body and its JSON of one response."""
+    """Status, headers, body and its JSON of one response. Headers are asked for in lower case, or as `http.client` has
+    them."""
 
-    def __init__(self, output):
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+        self.json = json.loads(body) if body and "json" in (headers.get("content-type") or "") else None
+
+    @classmethod
+    def parsed(cls, output):
+        """From what a FastCGI application writes."""
         head, _, body = output.partition(b"\r\n\r\n")
-        self.headers = {}
-        for line in head.decode("latin-1").split("\r\n"):
-            name, _, value = line.partition(":")
-            self.headers[name.strip().lower()] = value.strip()
-        self.status = int(self.headers.get("status", "200").split()[0])
-        self.body = body
-        try:
-            self.json = json.loads(body) if body and "json" in self.headers.get("content-type", "json") else None
-        except ValueError as error:
-            raise Cut("half a body") from error
+        pairs = (line.partition(":") for line in head.decode("latin-1").split("\r\n"))
+        headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
+        return cls(int(headers.get("status", "200").split()[0]), headers, body)
+
+    @property
+    def code(self):
+        """Of a problem."""
+        return self.json["code"]
 
     @property
     def is_replayed(self):
@@ -88,7 +93,7 @@ def request(path, method, uri, body=None, seconds=15, **params):
     try:
         with connected(path, seconds) as link:
             link.sendall(message)
-            return Answer(_output(link))
+            return Answer.parsed(_output(link))
     except (OSError, ValueError) as error:
         raise Cut(repr(error)) from error
 
