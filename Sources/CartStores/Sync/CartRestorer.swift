@@ -157,7 +157,7 @@ package final class CartRestorer {
     let results = try carts.install(installations, token: token, in: history)
     report.contended += results.count { $0 != .installed }
     for (installation, result) in zip(installations, results) where result == .installed {
-      guard let owner = installation.hash.cart.owner, !installation.isAbsence, let claim = claims[owner],
+      guard let owner = installation.hash.cart.owner, installation.usedAt != nil, let claim = claims[owner],
         claim.row.lastCommand > installation.hash.inboxNumber
       else { continue }
       try delivery.deliver(to: owner, didApply: didApply)
@@ -171,11 +171,15 @@ package final class CartRestorer {
     _ report: inout Report
   ) -> RedisCarts.Installation {
     let now = carts.connection.now
-    guard let claim, claim.row.hash.state != .merged else {
+    guard let claim else {
       report.absent += 1
       return Self.absence(of: owner)
     }
     let row = claim.row.hash
+    if row.state == .merged {
+      report.absent += 1
+      return Self.tombstone(of: owner, copy, claim, in: history, now) ?? Self.absence(of: owner)
+    }
     var hash: CartHash
     if let copy, (copy.epoch, copy.cart.version) >= (row.epoch, row.cart.version) {
       hash = copy
@@ -200,10 +204,25 @@ package final class CartRestorer {
     return RedisCarts.Installation(hash: hash, usedAt: usedAt)
   }
 
+  /// What Redis keeps of a guest's cart that PostgreSQL knows as merged: PostgreSQL may be put back to a state before
+  /// the merge, and must learn of it again. `nil` after the guest's end.
+  private static func tombstone(
+    of owner: CartOwner, _ copy: CartHash?, _ claim: PostgresCarts.Claim, in history: RedisHistory, _ now: Timestamp
+  ) -> RedisCarts.Installation? {
+    let row = claim.row.hash
+    guard let end = copy?.cart.expiresAt ?? row.cart.expiresAt, end > now else { return nil }
+    var hash = CartHash(cart: Cart(owner: owner))
+    hash.cart.version = max(copy?.cart.version ?? 0, row.cart.version)
+    hash.cart.expiresAt = end
+    hash.state = .merged
+    hash.history = history.number
+    hash.epoch = claim.epoch
+    return RedisCarts.Installation(hash: hash)
+  }
+
   /// A user has no cart yet, or a guest's has come to its end.
   private static func absence(of owner: CartOwner) -> RedisCarts.Installation {
-    RedisCarts.Installation(
-      hash: CartHash(cart: Cart(owner: owner)), usedAt: Timestamp(milliseconds: 0), isAbsence: true)
+    RedisCarts.Installation(hash: CartHash(cart: Cart(owner: owner)), isAbsence: true)
   }
 
   private static func token() -> String {

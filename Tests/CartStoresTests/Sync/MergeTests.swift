@@ -266,6 +266,35 @@ struct MergeTests {
     #expect(try stores.store.cart(of: pair.owner).isGone)
   }
 
+  @Test("A merge stays known to Redis when it begins another history, and then PostgreSQL is put back to before it")
+  func putBackAfterAnotherHistory() throws {
+    let server = try PrivateRedis(["--appendonly", "yes"])
+    let stores = try TwoStores(server.configuration())
+    let pair = try pair(stores, guest: [("A", 2)], user: [("A", 3)])
+    _ = try stores.persister.sync([pair.owner, pair.target])
+    _ = try stores.schema.rows("CREATE TABLE before AS SELECT * FROM carts WHERE owner_kind = 'guest'")
+    _ = try stores.store.merge(pair.guest, into: pair.user, by: .sum, retryKey: nil, requestID: "")
+    server.kill(SIGKILL)
+    try server.start()
+    // PostgreSQL still knows of the merge.
+    #expect(try stores.store.cart(of: pair.owner).isGone)
+    #expect(try stores.redis.hash(of: pair.owner)?.state == .merged)
+    #expect(try stores.redis.run("ZSCORE", stores.redis.keys.active, stores.key(of: pair.owner)) == nil)
+    for statement in [
+      "DELETE FROM cart_merges", "DELETE FROM carts WHERE owner_kind = 'guest'",
+      "INSERT INTO carts SELECT * FROM before",
+    ] { _ = try stores.schema.rows(statement) }
+    server.kill(SIGKILL)
+    try server.start()
+    #expect(try stores.store.cart(of: pair.owner).isGone)
+    #expect(try stores.store.merge(pair.guest, into: pair.user, by: .sum, retryKey: nil, requestID: "") == .nothing)
+    #expect(try quantities(stores, pair.target) == ["A": 5])
+    // Once it is persisted, both know again.
+    _ = try stores.persister.sync([pair.owner, pair.target])
+    #expect(try stores.schema.rows("SELECT state FROM carts WHERE owner_kind = 'guest'") == [["2"]])
+    #expect(try stores.redis.run("ZSCORE", stores.redis.keys.dirty, stores.key(of: pair.owner)) == nil)
+  }
+
   @Test("What is left of a merged guest's cart stays what it is when it is persisted")
   func tombstone() throws {
     let stores = try TwoStores()

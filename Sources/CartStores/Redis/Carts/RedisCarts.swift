@@ -146,7 +146,8 @@ package final class RedisCarts {
   /// What goes into the place of a cart.
   struct Installation {
     var hash: CartHash
-    var usedAt: Timestamp
+    /// `nil` for what is no cart any more: it stands on no list of carts in use.
+    var usedAt: Timestamp?
     /// What was in the place when it was compared; nothing, where that is `nil`.
     var compared: CartHash?
     /// Nothing but the word that there is no cart, which is forgotten by itself.
@@ -180,7 +181,7 @@ package final class RedisCarts {
         arguments.append(owner.isGuest ? Self.spentWord : Self.absentWord)
       } else {
         arguments.append(installation.hash.cart.expiresAt.map { String($0.seconds) } ?? "")
-        arguments.append(installation.usedAt.milliseconds)
+        arguments.append(installation.usedAt.map { String($0.milliseconds) } ?? "")
         arguments.append(contentsOf: installation.hash.fields)
       }
       let isNew = installation.compared == nil && !installation.isAbsence
