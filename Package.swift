@@ -66,16 +66,24 @@ let package = Package(
       // ArgumentParser brings FoundationEssentials, whose mktemp gold warns about; lld, of the same toolchain, does not.
       linkerSettings: [.unsafeFlags(["-use-ld=lld"])]),
 
-    .testTarget(name: "CartDomainTests", dependencies: ["CartDomain"], swiftSettings: strict),
-    .testTarget(name: "CartAPITests", dependencies: ["CartAPI", "CartDomain", "CartJSON"], swiftSettings: strict),
-    .testTarget(name: "CartStoresTests", dependencies: ["CartStores", "CartDomain", "cartctl"], swiftSettings: strict),
-    .testTarget(name: "FastCGIServerTests", dependencies: ["FastCGIServer", "SamplePool"], swiftSettings: strict),
+    .target(
+      name: "TestSupport", dependencies: ["CartAPI", "CartDomain"], path: "Tests/Support", swiftSettings: strict),
+    .testTarget(name: "CartDomainTests", dependencies: ["CartDomain", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "CartAPITests", dependencies: ["CartAPI", "CartDomain", "CartJSON", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "CartStoresTests", dependencies: ["CartStores", "CartDomain", "TestSupport", "cartctl"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "FastCGIServerTests", dependencies: ["FastCGIServer", "SamplePool", "TestSupport"], swiftSettings: strict),
     .executableTarget(
       name: "SamplePool",
       dependencies: ["FastCGIServer", .product(name: "Logging", package: "swift-log")],
       path: "Tests/SamplePool",
       swiftSettings: strict),
     .executableTarget(name: "NaivePool", path: "Tests/NaivePool", linkerSettings: [.linkedLibrary("fcgi")]),
-    .testTarget(name: "EndToEndTests", dependencies: ["CartDomain"], swiftSettings: strict),
+    // In this process; through nginx when CART_TEST_URL names one.
+    .testTarget(name: "APITests", dependencies: ["CartDomain", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "EndToEndTests", dependencies: ["TestSupport"], swiftSettings: strict),
   ]
 )

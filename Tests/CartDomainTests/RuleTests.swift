@@ -1,4 +1,5 @@
 import CartDomain
+import TestSupport
 import Testing
 
 /// What may be bought, and how many.

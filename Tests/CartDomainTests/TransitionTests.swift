@@ -1,4 +1,5 @@
 import CartDomain
+import TestSupport
 import Testing
 
 /// What a change makes of a cart.

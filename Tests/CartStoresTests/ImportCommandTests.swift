@@ -1,5 +1,6 @@
 import CartDomain
 import Foundation
+import TestSupport
 import Testing
 
 @testable import CartStores
@@ -14,7 +15,7 @@ struct ImportCommandTests {
 
   private func run(
     _ arguments: String..., environment more: [String: String] = [:]
-  ) throws -> CommandBench.Result { try bench.run(arguments, environment: more) }
+  ) throws -> CommandResult { try bench.run(arguments, environment: more) }
 
   private func file(_ name: String, _ text: String) throws -> String {
     let url = bench.folder.appendingPathComponent(name)

@@ -1,5 +1,6 @@
 import CartDomain
 import Foundation
+import TestSupport
 import Testing
 
 @testable import CartStores
@@ -7,7 +8,7 @@ import Testing
 @Suite("The pieces of the Redis store") struct RedisPiecesTests {
   @Test("A bounded cache keeps what was used last: the same as a list that is searched")
   func boundedCache() {
-    var random = SeededGenerator(seed: 7)
+    var random = SeededRandom(seed: 7)
     for capacity in [1, 2, 3, 8] {
       var cache = BoundedCache<Int, Int>(capacity: capacity)
       var list: [(key: Int, value: Int)] = []
@@ -57,7 +58,7 @@ import Testing
 
   @Test("Random bytes are never more than refused")
   func randomBytes() {
-    var random = SeededGenerator(seed: 11)
+    var random = SeededRandom(seed: 11)
     let letters = Array("0123456789|:-=%#+{}A\u{0}\u{7F}é\"".utf8) + [0xFF, 0x80]
     var unpacked = 0
     for _ in 0..<20_000 {

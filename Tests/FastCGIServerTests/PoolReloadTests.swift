@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import FastCGIServer
@@ -127,7 +128,7 @@ import Testing
 
   /// Whatever comes in whatever order, the pool comes to rest with the children that it should have.
   @Test(arguments: 0..<200) func everyHistoryEndsWell(seed: UInt64) {
-    var random = SeededGenerator(seed: seed)
+    var random = SeededRandom(seed: seed)
     let single = ChildRole(name: "single", arguments: [], handover: .oldFirst, stopsLast: true)
     var simulation = Simulation.working(3, and: [single])
     for _ in 0..<60 {

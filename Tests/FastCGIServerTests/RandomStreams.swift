@@ -1,13 +1,14 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import FastCGIServer
 
 /// Streams of records that are mostly right, then damaged: what a fuzzer would find soonest.
 struct RandomStream {
-  private var generator: SeededGenerator
+  private var generator: SeededRandom
 
-  init(seed: UInt64) { generator = SeededGenerator(seed: seed) }
+  init(seed: UInt64) { generator = SeededRandom(seed: seed) }
 
   /// The next number below `bound`.
   private mutating func number(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &generator) }

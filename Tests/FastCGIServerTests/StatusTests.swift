@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import FastCGIServer
@@ -225,7 +226,7 @@ import Testing
   }
 
   @Test func anyBytesAreAStatus() throws {
-    var random = SeededGenerator(seed: 5)
+    var random = SeededRandom(seed: 5)
     let ledger = try Ledger()
     for slot in 0..<8 { ledger.open(slot: slot, generation: 0, isWorker: true) }
     for _ in 0..<200 {

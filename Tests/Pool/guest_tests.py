@@ -1,14 +1,11 @@
-"""Guests through nginx: the cookie from day to day, the secret that signs it, and a login while PostgreSQL is away."""
+"""Guests through nginx: the secret that signs their cookie, and a login while PostgreSQL is away."""
 
 import signal
-import time
 import unittest
 
 from harness.pool import Cartd, Products
 from harness.processes import PATIENCE, wait_until
 from harness.shop import LINES
-
-DAY = 86_400
 
 
 def guest(pool, quantity=1):
@@ -19,38 +16,6 @@ def guest(pool, quantity=1):
 
 def pieces(pool, **headers):
     return pool.nginx.ask("GET", "/v1/cart", **headers).json["counts"]["quantity"]
-
-
-class Renewal(unittest.TestCase):
-    def age(self, pool, value, seconds):
-        """The cookie was last renewed so long ago."""
-        key = "pool:cart:guest:" + value.split(".")[0]
-        self.assertEqual(pool.redis.ask("HSET", key, "#k", int(time.time()) - seconds), 0)
-
-    def test_the_same_value_comes_again_once_a_day(self):
-        with Cartd(workers=2) as pool:
-            value = guest(pool)
-            tag = pool.nginx.ask("GET", "/v1/cart", guest=value).headers["ETag"]
-            wanted = f"guestCartId={value}; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax"
-            requests = [
-                ("GET", "/v1/cart", None, 200), ("GET", "/v1/cart?view=summary", None, 200),
-                ("HEAD", "/v1/cart", None, 200), ("DELETE", "/v1/cart/lines/none", None, 200),
-                ("PUT", "/v1/cart/selection", {"selected": True, "all": True}, 200), ("GET", "/v1/cart", None, 304),
-                ("POST", LINES, {"sku": Products.sku()}, 200),
-            ]
-            for method, path, body, status in requests:
-                for carrier in ({"Cookie": f"guestCartId={value}"}, {"Guest-Cart-Id": value}):
-                    headers = carrier | ({"If-None-Match": tag} if status == 304 else {})
-                    seen = []
-                    for seconds in (DAY - 60, DAY + 60, None):
-                        if seconds:
-                            self.age(pool, value, seconds)
-                        answer = pool.nginx.ask(method, path, body, **headers)
-                        # A guest's end is renewed with the cookie, and with it the tag.
-                        self.assertIn(answer.status, (status, 200), (method, path))
-                        tag = answer.headers["ETag"] if path == "/v1/cart" else tag
-                        seen.append((answer.headers["Set-Cookie"], answer.headers["Guest-Cart-Id"]))
-                    self.assertEqual(seen, [(None, None), (wanted, value), (None, None)], (method, path))
 
 
 class Secrets(unittest.TestCase):

@@ -1,4 +1,5 @@
 import CartDomain
+import TestSupport
 
 @testable import CartAPI
 

@@ -1,4 +1,5 @@
 import CartDomain
+import TestSupport
 import Testing
 
 @testable import CartAPI

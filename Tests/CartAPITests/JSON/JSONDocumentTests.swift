@@ -1,5 +1,6 @@
 import CartJSON
 import Foundation
+import TestSupport
 import Testing
 
 /// What is one JSON text, and what the values of one say.
@@ -137,7 +138,7 @@ import Testing
     writer.endObject()
     let expected: JSON = [
       "text": "\u{0}\u{1F}\"\\/\n\r\t\u{7F}\u{2028}🎁", "none": nil,
-      "quoted \"name\"": [0, -1, 7, 10, .integer(.max), .integer(.min), 255, nil, true, nil, .real(0.1)],
+      "quoted \"name\"": [0, -1, 7, 10, .int(.max), .int(.min), 255, nil, true, nil, .real(0.1)],
       "empty": [:], "members": ["own": 1, "more": [2]],
     ]
     #expect(try JSON(writer.bytes) == expected)

@@ -1,5 +1,6 @@
 import CartAPI
 import CartDomain
+import TestSupport
 import Testing
 
 /// Whatever comes in, something sensible goes out, and nothing traps.

@@ -1,5 +1,6 @@
 import CartAPI
 import CartDomain
+import TestSupport
 import Testing
 
 /// The example cart of the contract, byte for byte.
@@ -36,25 +37,6 @@ import Testing
         "merchants":[{"merchantId":"m7","selection":"all","lines":1,"selectedTotal":598}],\
         "counts":{"lines":1,"quantity":2,"selectedLines":1,"selectedQuantity":2},\
         "totals":{"all":598,"selected":598},\
-        "problems":[]}
-        """)
-  }
-
-  @Test func anEmptiedCartOfAGuestHasNoEnd() throws {
-    let shop = try Shop()
-    try shop.sell("A")
-    let pass = try #require(shop.send("POST", "/v1/cart/lines", #"{"sku":"A"}"#)["Guest-Cart-Id"])
-    let answer = shop.send("DELETE", "/v1/cart", headers: [.guestCartID: pass])
-    #expect(answer.json["version"] == 2)
-    for key in ["currency", "minorUnit", "expiresAt"] { #expect(answer.json[key] == .null) }
-  }
-
-  @Test func theEmptyCart() throws {
-    let answer = try Shop().send("GET", "/v1/cart")
-    #expect(
-      answer.text == """
-        {"version":0,"owner":"guest","currency":null,"minorUnit":null,"expiresAt":null,"lines":[],"merchants":[],\
-        "counts":{"lines":0,"quantity":0,"selectedLines":0,"selectedQuantity":0},"totals":{"all":0,"selected":0},\
         "problems":[]}
         """)
   }

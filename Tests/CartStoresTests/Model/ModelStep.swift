@@ -1,4 +1,5 @@
 import CartDomain
+import TestSupport
 
 @testable import CartStores
 
@@ -51,41 +52,20 @@ enum ModelStep: CustomStringConvertible {
   }
 }
 
-/// A generator that gives the same run for the same seed, anywhere (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
-
-  mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
-
-  mutating func pick<Element>(_ elements: [Element]) -> Element { elements.randomElement(using: &self)! }
-}
-
 extension ModelStep {
   static let skus: [SKU] = [
     "A", "B", "C", "D", "E", "F", "a b", "é", "e\u{301}", "100%|{x}", "=", "#v", "+A", "a/b\"'\\", "日本", "none",
   ]
   static let merchants = ["main", "m|1%", "m2"]
 
-  /// A few SKUs come often, so that steps meet.
-  private static func anySKU(_ random: inout SeededGenerator) -> SKU {
-    random.pick(random.chance(75) ? Array(skus.prefix(5)) : skus)
-  }
+  private static let changes = RandomChanges(
+    often: Array(skus.prefix(5)), all: skus, merchants: merchants.compactMap { MerchantID($0) })
 
-  private static func anySold(_ random: inout SeededGenerator) -> SKU {
+  private static func anySold(_ random: inout SeededRandom) -> SKU {
     random.pick(random.chance(75) ? Array(skus.prefix(5)) : skus.dropLast())
   }
 
-  static func random(_ random: inout SeededGenerator) -> ModelStep {
+  static func random(_ random: inout SeededRandom) -> ModelStep {
     switch Int.random(in: 0..<100, using: &random) {
     case 0..<8: .read(owner: Int.random(in: 0..<3, using: &random))
     case 8..<16: .sell(anySold(&random), terms(&random))
@@ -94,7 +74,7 @@ extension ModelStep {
     }
   }
 
-  static func terms(_ random: inout SeededGenerator) -> Terms {
+  static func terms(_ random: inout SeededRandom) -> Terms {
     Terms(
       price: random.pick([0, 1, 100, 255, 255, 299, 1_000_000_000]),
       currency: random.chance(85) ? "GBP" : random.pick(["EUR", "JPY"]),
@@ -106,7 +86,7 @@ extension ModelStep {
       until: random.chance(90) ? nil : random.pick([2_000, 4_100_000_000]), isActive: random.chance(92))
   }
 
-  private static func change(_ random: inout SeededGenerator) -> ModelChange {
+  private static func change(_ random: inout SeededRandom) -> ModelChange {
     var condition: Condition?
     switch Int.random(in: 0..<10, using: &random) {
     case 0: condition = .written
@@ -116,59 +96,9 @@ extension ModelStep {
     default: break
     }
     return ModelChange(
-      owner: Int.random(in: 0..<3, using: &random), change: cartChange(&random), isNewGuest: random.chance(80),
+      owner: Int.random(in: 0..<3, using: &random), change: changes.next(&random), isNewGuest: random.chance(80),
       condition: condition,
       key: random.chance(50)
         ? (UInt8.random(in: 0..<24, using: &random), random.chance(90) ? 0 : 1) : nil)
-  }
-
-  private static func cartChange(_ random: inout SeededGenerator) -> CartChange {
-    switch Int.random(in: 0..<100, using: &random) {
-    case 0..<45:
-      let count = random.chance(60) ? 1 : Int.random(in: 2...6, using: &random)
-      return .add((0..<count).map { _ in addition(&random) })
-    case 45..<70: return .edit(anySKU(&random), edit(&random))
-    case 70..<80: return .remove(filter(&random))
-    case 80..<92: return .select(random.chance(50), filter(&random))
-    default: return .acknowledgePrices(filter(&random))
-    }
-  }
-
-  private static func addition(_ random: inout SeededGenerator) -> LineAddition {
-    LineAddition(
-      sku: anySKU(&random),
-      quantity: random.chance(85)
-        ? Int.random(in: 1...6, using: &random) : random.pick([10, 500_000, 999_999, 1_000_000]),
-      clientData: clientData(&random))
-  }
-
-  private static func edit(_ random: inout SeededGenerator) -> LineEdit {
-    var edit = LineEdit()
-    switch Int.random(in: 0..<4, using: &random) {
-    case 0: edit.quantity = .absolute(random.pick([0, 1, 2, 3, 5, 10, 1_000_000]))
-    case 1, 2: edit.quantity = .delta(random.pick([-1_000_000, -3, -1, 0, 1, 2, 5, 1_000_000]))
-    default: break
-    }
-    if random.chance(25) { edit.isSelected = random.chance(50) }
-    edit.clientData = clientData(&random)
-    return edit
-  }
-
-  private static func clientData(_ random: inout SeededGenerator) -> ClientDataEdit {
-    switch Int.random(in: 0..<10, using: &random) {
-    case 0: .replace([])
-    case 1: .replace(Array(#"{"gift":true}"#.utf8))
-    case 2: .replace(Array("{\"note\":\"=|%-:\u{7F}é\"}".utf8))
-    default: .keep
-    }
-  }
-
-  private static func filter(_ random: inout SeededGenerator) -> LineFilter {
-    switch Int.random(in: 0..<10, using: &random) {
-    case 0: .all
-    case 1, 2: .selected
-    case 3, 4: .merchant(MerchantID(random.pick(merchants))!)
-    default: .skus((0..<Int.random(in: 1...4, using: &random)).map { _ in anySKU(&random) })
-    }
   }
 }

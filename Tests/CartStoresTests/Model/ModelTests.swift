@@ -1,5 +1,6 @@
 import CartDomain
 import Foundation
+import TestSupport
 import Testing
 
 @testable import CartStores
@@ -12,7 +13,7 @@ import Testing
     let count = environment["CART_TEST_SEQUENCES"].flatMap { UInt64($0) } ?? 300
     let first = environment["CART_TEST_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0..<1 << 32)
     for seed in first..<first + count {
-      var random = SeededGenerator(seed: seed)
+      var random = SeededRandom(seed: seed)
       var steps = ModelStep.skus.dropLast().map { ModelStep.sell($0, ModelStep.terms(&random)) }
       for _ in 0..<40 { steps.append(.random(&random)) }
       guard try ModelRun().difference(steps) != nil else { continue }

@@ -1,5 +1,6 @@
 import CartDomain
 import Foundation
+import TestSupport
 import Testing
 
 @testable import CartStores

@@ -1,4 +1,4 @@
-import Foundation
+import TestSupport
 import Testing
 
 /// A look past the server into the PostgreSQL of the instance under test, with `psql`.
@@ -14,7 +14,7 @@ struct Database {
 
   /// The rows of a query as text.
   func rows(_ sql: String) throws -> [[String]] {
-    let result = try TestSystem.run(
+    let result = try runCommand(
       "/usr/bin/env",
       ["psql", "-XAtq", "-F", "\t", "-d", connection, "-c", "SET search_path TO \"\(schema)\"", "-c", sql])
     guard result.status == 0 else { throw BadResponse(reason: "psql: \(result.errors)") }
