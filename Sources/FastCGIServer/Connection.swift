@@ -5,8 +5,8 @@ final class Connection {
     case reading
     /// An answer did not fit into the socket: the rest waits for room.
     case writing
-    /// Answered before everything had come: what still comes is thrown away, so that closing does not take the answer
-    /// with it.
+    /// Answered before everything had come: what still comes is discarded, so that closing does not reset the connection
+    /// before the answer is read.
     case discarding
   }
 
@@ -32,8 +32,8 @@ final class Connection {
   /// A request on it has been answered.
   var hasServed = false
   /// It has waited too long to be accepted.
-  var isOverdue = false
-  /// The first byte of a request of which more must come.
+  var hasWaitedTooLong = false
+  /// When the first byte of a request came whose last byte has not.
   var requestBegan: Instant?
 
   init(_ descriptor: consuming Descriptor, limits: Limits, deadline: Instant?) {
@@ -44,6 +44,6 @@ final class Connection {
 
   var raw: Int32 { descriptor.raw }
 
-  /// Nothing has been read that another worker would miss.
-  var isQuiet: Bool { state == .reading && reader.isBetweenRequests }
+  /// Nothing of a next request has been read: another worker can take the connection over.
+  var isBetweenRequests: Bool { state == .reading && reader.isBetweenRequests }
 }

@@ -14,7 +14,7 @@ struct Descriptor: ~Copyable {
     _ = close(raw)
   }
 
-  /// Gives the descriptor to somebody else.
+  /// Gives up the descriptor, which stays open.
   consuming func release() -> Int32 {
     let raw = raw
     discard self
@@ -28,7 +28,7 @@ struct Descriptor: ~Copyable {
     ).high()
   }
 
-  /// A close-on-exec duplicate that is at least 10, so that it stands in no way of a child's numbered descriptors.
+  /// A close-on-exec duplicate that is at least 10, clear of a child's numbered descriptors.
   func high() throws(SystemError) -> Descriptor {
     Descriptor(try System.retrying("fcntl F_DUPFD_CLOEXEC") { fcntl(raw, F_DUPFD_CLOEXEC, 10) })
   }
@@ -78,7 +78,7 @@ struct Descriptor: ~Copyable {
     }
   }
 
-  /// Bytes have come that nobody has read.
+  /// Bytes have come that have not been read.
   func hasBytes() -> Bool {
     var byte: UInt8 = 0
     return unsafe recv(raw, &byte, 1, Self.withoutBlocking | Int32(MSG_PEEK)) > 0

@@ -2,11 +2,11 @@ internal import CFastCGI
 internal import CProcess
 internal import Glibc
 
-/// libfcgi as the parser of requests that the gatekeeper let through. It reads them from a file in memory and never sees
-/// a socket: what it does on a broken connection, or after a signal, cannot happen.
+/// libfcgi as the parser of requests that `RequestReader` has checked. It reads them from a file in memory and never sees
+/// a socket, so it meets no broken connection and no signal.
 @safe final class FastCGILibrary {
   enum Failure: Error {
-    /// libfcgi refused what the gatekeeper let through.
+    /// libfcgi refused what `RequestReader` let through.
     case disagreement(Int32)
     case system(SystemError)
   }
@@ -17,7 +17,7 @@ internal import Glibc
   private var records = RecordWriter()
   private static let requestID: UInt16 = 1
 
-  /// Signal dispositions must stand: the library installs its own only where there are none.
+  /// Signal dispositions must be set before: the library installs its own if there are none.
   init() throws(SystemError) {
     let code = FCGX_Init()
     if code != 0 { throw SystemError("FCGX_Init", code) }
@@ -114,7 +114,7 @@ internal import Glibc
     while let entry = unsafe next?.pointee {
       let start = storage.count
       unsafe storage.append(contentsOf: UnsafeRawBufferPointer(start: entry, count: strlen(entry)))
-      // The gatekeeper let no name with a `=` in it through, so the first one ends the name.
+      // `RequestReader` lets no name with a `=` in it through, so the first one ends the name.
       let sign = unsafe strchr(entry, Int32(UInt8(ascii: "=")))
       let equals = unsafe sign.map { unsafe start + entry.distance(to: $0) } ?? storage.count
       entries.append(

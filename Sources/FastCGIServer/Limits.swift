@@ -9,20 +9,20 @@ package struct Limits: Sendable {
   /// The longest body that the application gets.
   package var bodyBytes = 256 * 1024
 
-  /// The longest body that is read, and thrown away, so that the application can answer 413. Beyond it the connection
+  /// The longest body that is read, and discarded, so that the application can answer 413. Beyond it the connection
   /// is closed.
   package var discardedBodyBytes = 8 * 1024 * 1024
 
   /// From the first byte of a request (of the accept, for a new connection) to its last, in total.
   package var readDeadline = Duration.seconds(10)
 
-  /// For a web server that does not take an answer.
+  /// For a web server that does not read an answer.
   package var writeDeadline = Duration.seconds(30)
 
-  /// From a request's last byte to its answer. Then the web server gets an answer made before, and the worker ends.
+  /// From a request's last byte to its answer. Then the web server gets an answer encoded in advance, and the worker ends.
   package var requestDeadline = Duration.seconds(30)
 
-  /// Connections that one worker holds. At the limit it accepts no more; the others do.
+  /// Connections that one worker holds. At the limit it accepts no more; other workers do.
   package var connections = 512
 
   package init() {}

@@ -27,7 +27,7 @@ package enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
     self = .inet(host: String(host), port: port)
   }
 
-  /// Where the status responder of a pool at this address listens, unless it is told otherwise; nil: nowhere.
+  /// Where the status responder of a pool at this address listens by default; nil: nowhere.
   package var ofStatusResponder: ListenAddress? {
     if case .unix(let path) = self { .unix(path: path + ".ops") } else { nil }
   }

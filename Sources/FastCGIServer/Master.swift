@@ -1,11 +1,11 @@
 internal import Glibc
 package import Logging
 
-/// The process that owns the listening socket and keeps the children alive. It reads no request.
+/// The process that owns the listening socket and keeps the children running. It reads no request.
 ///
 /// TERM and QUIT: graceful stop; INT: fast stop; HUP: reload; TTIN, TTOU: one worker more, less; USR1: reopen logs.
 ///
-/// Under systemd it takes the sockets that it is given (`LISTEN_FDS`), by the names of roles, and tells when it is ready
+/// Under systemd it takes the sockets that it is given (`LISTEN_FDS`), by the names of roles, and notifies when it is ready
 /// (`NOTIFY_SOCKET`).
 package enum Master {
   package struct Configuration {
@@ -25,12 +25,12 @@ package enum Master {
     package var stopTimeout = Duration.seconds(30)
     /// For a child to announce that it is ready.
     package var startTimeout = Duration.seconds(30)
-    /// Of the workers (`Limits.requestDeadline`): one that is still at a request some seconds later is killed; nil: none.
+    /// Of the workers (`Limits.requestDeadline`): a worker still at a request some seconds later is killed; nil: none.
     package var requestDeadline: Duration?
-    /// Connections that have waited longer to be accepted are answered 503: their clients may be gone, and the others
-    /// wait for them.
+    /// Connections that have waited longer to be accepted are answered 503: their clients may be gone, and others wait
+    /// behind them.
     package var queueAge = Duration.seconds(5)
-    /// Asked at HUP before anything changes; false leaves the old generation in place.
+    /// Called at HUP before anything changes; false leaves the old generation in place.
     package var checkConfiguration: () -> Bool = { true }
     /// Called in the master on SIGUSR1; the children get the signal too.
     package var reopenLogs: () -> Void = {}
@@ -53,8 +53,8 @@ extension Master {
     try loop.run()
   }
 
-  /// The file of the running program, for `Configuration.executable`. To be asked at the start: later another file may
-  /// lie there.
+  /// The file of the running program, for `Configuration.executable`. To be called at the start: later another file may
+  /// be at that path.
   package static func executablePath() throws(SystemError) -> String {
     var bytes = [UInt8](repeating: 0, count: Int(PATH_MAX))
     let count = try System.retrying("readlink /proc/self/exe") {

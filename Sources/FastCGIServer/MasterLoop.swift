@@ -2,7 +2,7 @@ internal import CProcess
 internal import Glibc
 internal import Logging
 
-/// The shell around `Pool`: turns signals, ends of children and their words into events, and carries the actions out.
+/// The I/O around `Pool`: turns signals, exits and messages of children into events, and performs the actions.
 final class MasterLoop {
   private let configuration: Master.Configuration
   private let logger: Logger
@@ -10,22 +10,22 @@ final class MasterLoop {
   private var poller: Poller
   private let signals: Signals
   private let manager: ServiceManager
-  /// Those that take from the pool's own socket come to the first.
-  private let entrances: [Entrance]
-  /// By role.
-  private let entranceOfRole: [Int]
-  private let ledger: Ledger
+  /// The first is the pool's own.
+  private let listeners: [Listener]
+  /// Index of `listeners` by role.
+  private let listenerOfRole: [Int]
+  private let scoreboard: MasterScoreboard
   private var queueAge: QueueAge
-  private var nextLook = System.now()
+  private var nextCheck = System.now()
   private let pidFile: PIDFile?
   /// By slot.
-  private var lines: [Int: Line] = [:]
+  private var channels: [Int: Channel] = [:]
   /// By generation.
   private var programs: [Int: Spawn.Program] = [:]
   private var isFinished = false
 
-  /// The master's end of the line to one child.
-  private final class Line {
+  /// The master's end of the channel to one child.
+  private final class Channel {
     let descriptor: Descriptor
     let process: Int32
 
@@ -41,27 +41,27 @@ final class MasterLoop {
     pool = Pool(
       roles: configuration.roles, startTimeout: configuration.startTimeout, stopTimeout: configuration.stopTimeout)
     var manager = ServiceManager()
-    // What was left open for this process by accident stops here.
+    // No child inherits what was left open for this process by accident.
     _ = cprocess_close_on_exec_from(3)
     signals = try Signals([SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGTTIN, SIGTTOU, SIGUSR1, SIGCHLD])
-    let pools = configuration.roles.first { $0.listen == nil }?.name ?? ""
+    let poolRole = configuration.roles.first { $0.listen == nil }?.name ?? ""
     let others = configuration.roles.filter { $0.listen != nil }.map(\.name)
-    var entrances = [
-      try Entrance(
+    var listeners = [
+      try Listener(
         configuration.listen, configuration,
-        inherited: manager.takeSocket(for: pools, others: others, isPools: true))
+        inherited: manager.takeSocket(for: poolRole, others: others, isPool: true))
     ]
-    var entranceOfRole: [Int] = []
+    var listenerOfRole: [Int] = []
     for role in configuration.roles {
-      entranceOfRole.append(role.listen == nil ? 0 : entrances.count)
+      listenerOfRole.append(role.listen == nil ? 0 : listeners.count)
       guard let address = role.listen else { continue }
-      let inherited = manager.takeSocket(for: role.name, others: [], isPools: false)
-      entrances.append(try Entrance(address, configuration, inherited: inherited))
+      let inherited = manager.takeSocket(for: role.name, others: [], isPool: false)
+      listeners.append(try Listener(address, configuration, inherited: inherited))
     }
     self.manager = manager
-    self.entrances = entrances
-    self.entranceOfRole = entranceOfRole
-    ledger = try Ledger()
+    self.listeners = listeners
+    self.listenerOfRole = listenerOfRole
+    scoreboard = try MasterScoreboard()
     queueAge = QueueAge(limit: configuration.queueAge)
     poller = try Poller()
     try poller.add(signals.descriptor.raw, .reading)
@@ -74,55 +74,56 @@ final class MasterLoop {
     handle(.time)
     var events: [Poller.Event] = []
     while !isFinished {
-      let timeout = min(pool.nextDeadline ?? nextLook, nextLook).milliseconds(from: System.now())
+      let timeout = min(pool.nextDeadline ?? nextCheck, nextCheck).milliseconds(from: System.now())
       try poller.wait(milliseconds: timeout, into: &events)
       for event in events {
         if event.descriptor == signals.descriptor.raw {
-          takeSignals()
-        } else if let slot = lines.first(where: { $0.value.descriptor.raw == event.descriptor })?.key {
-          takeWords(slot)
+          handleSignals()
+        } else if let slot = channels.first(where: { $0.value.descriptor.raw == event.descriptor })?.key {
+          receiveMessages(slot)
         }
       }
       handle(.time)
-      lookAround()
+      runPeriodicChecks()
     }
   }
 
-  /// What no event tells, a few times a second.
-  private func lookAround() {
+  /// What no event reports, a few times a second.
+  private func runPeriodicChecks() {
     let now = System.now()
-    if now < nextLook { return }
-    nextLook = now + queueAge.interval
-    lookAtQueue(now)
-    if let deadline = configuration.requestDeadline { endTheDeaf(now, deadline) }
+    if now < nextCheck { return }
+    nextCheck = now + queueAge.interval
+    checkQueueAge(now)
+    if let deadline = configuration.requestDeadline { killUnresponsive(now, deadline) }
   }
 
-  /// Between a worker's own end at its deadline and this one.
+  /// Between a worker's own end at its request's deadline and SIGKILL.
   private static let grace = Duration.seconds(2)
 
-  /// A worker that has not ended by itself at its request's deadline cannot: it sits in the kernel, or hears no signal.
-  private func endTheDeaf(_ now: Instant, _ deadline: Duration) {
+  /// A worker that has not ended by itself at its request's deadline cannot: it hangs in the kernel, or blocks the signal.
+  private func killUnresponsive(_ now: Instant, _ deadline: Duration) {
     for slot in pool.slots.indices {
-      guard let process = pool.child(in: slot)?.process, process != 0, let page = ledger.board.slot(slot) else {
-        continue
-      }
-      let began = Int64(clamping: page.get(Score.requestBegan))
+      guard let process = pool.child(in: slot)?.process, process != 0,
+        let page = scoreboard.shared.slot(slot)
+      else { continue }
+      let began = Int64(clamping: page.get(ScoreboardLayout.requestBegan))
       if began == 0 || now < Instant(nanoseconds: began) + deadline + Self.grace { continue }
       logger.error("worker does not end at its deadline: killed", metadata: ["pid": "\(process)"])
       kill(process, SIGKILL)
     }
   }
 
-  private func lookAtQueue(_ now: Instant) {
+  private func checkQueueAge(_ now: Instant) {
     var limit: UInt32 = 0
-    let waiting = unsafe cprocess_listen_queue(entrances[0].listener.raw, &limit)
+    let waiting = unsafe cprocess_listen_queue(listeners[0].socket.raw, &limit)
     if waiting < 0 { return }
-    ledger.set(Score.overdue, queueAge.look(now: now, accepted: ledger.board.accepted, waiting: Int(waiting)))
+    let overdue = queueAge.sample(now: now, accepted: scoreboard.shared.accepted, waiting: Int(waiting))
+    scoreboard.set(ScoreboardLayout.waitedTooLong, overdue)
   }
 
-  // MARK: - Events
+  // MARK: Events
 
-  private func takeSignals() {
+  private func handleSignals() {
     while let signal = signals.next() {
       switch signal {
       case SIGTERM, SIGQUIT: handle(.stop)
@@ -137,24 +138,24 @@ final class MasterLoop {
     }
   }
 
-  private func takeWords(_ slot: Int) {
-    while let line = lines[slot] {
+  private func receiveMessages(_ slot: Int) {
+    while let channel = channels[slot] {
       var message: [UInt8] = [0]
-      switch line.descriptor.receive(into: &message) {
+      switch channel.descriptor.receive(into: &message) {
       case .bytes(1):
-        switch Post.Word(rawValue: message[0]) {
-        case .ready: handle(.ready(process: line.process))
-        case .tired:
-          ledger.count(Score.recycles)
-          handle(.tired(process: line.process))
+        switch ControlChannel.Message(rawValue: message[0]) {
+        case .ready: handle(.ready(process: channel.process))
+        case .wantsReplacement:
+          scoreboard.count(ScoreboardLayout.recycles)
+          handle(.wantsReplacement(process: channel.process))
         case nil: break
         }
       case .wouldBlock:
         return
       default:
-        // Its end is told by SIGCHLD; the line has no more to say.
-        poller.remove(line.descriptor.raw)
-        lines[slot] = nil
+        // SIGCHLD reports the child's end; the channel has no more messages.
+        poller.remove(channel.descriptor.raw)
+        channels[slot] = nil
       }
     }
   }
@@ -168,19 +169,19 @@ final class MasterLoop {
         continue
       }
       let code = change.what == Int32(CPROCESS_EXITED) ? change.status : -1
-      if let slot = pool.slot(of: change.process) { bury(slot, change, code) }
-      // One that ended with its request at the deadline did what it had to.
-      handle(.ended(process: change.process, isClean: code == 0 || code == Int32(CPROCESS_OVERDUE)))
+      if let slot = pool.slot(of: change.process) { recordExit(of: slot, change, code) }
+      // A worker that ended with its request at the deadline did not crash.
+      handle(.ended(process: change.process, isClean: code == 0 || code == Int32(CPROCESS_EXIT_DEADLINE)))
     }
   }
 
-  private func bury(_ slot: Int, _ change: cprocess_change, _ code: Int32) {
+  private func recordExit(of slot: Int, _ change: cprocess_change, _ code: Int32) {
     let how = code < 0 ? "signal \(change.status)" : "exit \(code)"
     logger.info("child ended", metadata: ["slot": "\(slot)", "pid": "\(change.process)", "how": "\(how)"])
-    if let line = lines.removeValue(forKey: slot) { poller.remove(line.descriptor.raw) }
-    let last = ledger.close(slot: slot)
-    if code == Int32(CPROCESS_OVERDUE), last.indices.contains(Int(Score.stage)) {
-      let stage = Stage(rawValue: last[Int(Score.stage)]) ?? .none
+    if let channel = channels.removeValue(forKey: slot) { poller.remove(channel.descriptor.raw) }
+    let last = scoreboard.close(slot: slot)
+    if code == Int32(CPROCESS_EXIT_DEADLINE), last.indices.contains(Int(ScoreboardLayout.stage)) {
+      let stage = Stage(rawValue: last[Int(ScoreboardLayout.stage)]) ?? .none
       logger.error(
         "request passed its deadline: its worker is replaced",
         metadata: ["pid": "\(change.process)", "stage": "\(stage)"])
@@ -203,47 +204,47 @@ final class MasterLoop {
 
   private func reopenLogs() {
     configuration.reopenLogs()
-    for line in lines.values { _ = line.descriptor.send([Post.Order.reopenLogs.rawValue]) }
+    for channel in channels.values { _ = channel.descriptor.send([ControlChannel.Order.reopenLogs.rawValue]) }
   }
 
-  // MARK: - Actions
+  // MARK: Actions
 
   private func handle(_ event: Pool.Event) {
     var waiting = [event]
     while let next = waiting.first {
       waiting.removeFirst()
       for action in pool.handle(next, now: System.now()) {
-        if let outcome = carryOut(action) { waiting.append(outcome) }
+        if let outcome = perform(action) { waiting.append(outcome) }
       }
     }
-    ledger.set(Score.generation, UInt64(clamping: pool.generation))
-    ledger.set(Score.workers, UInt64(clamping: workers))
+    scoreboard.set(ScoreboardLayout.generation, UInt64(clamping: pool.generation))
+    scoreboard.set(ScoreboardLayout.workers, UInt64(clamping: workers))
   }
 
-  /// How many children are to take from the pool's own socket.
+  /// How many children are to accept from the pool's own socket.
   private var workers: Int {
     configuration.roles.indices.reduce(0) { count, role in
-      configuration.roles[role].serves && entranceOfRole[role] == 0 ? count + pool.counts[role] : count
+      configuration.roles[role].serves && listenerOfRole[role] == 0 ? count + pool.counts[role] : count
     }
   }
 
-  private func carryOut(_ action: Pool.Action) -> Pool.Event? {
+  private func perform(_ action: Pool.Action) -> Pool.Event? {
     switch action {
     case .spawn(let slot, let role, let generation):
-      let isWorker = configuration.roles[role].serves && entranceOfRole[role] == 0
-      ledger.open(slot: slot, generation: generation, isWorker: isWorker)
+      let isWorker = configuration.roles[role].serves && listenerOfRole[role] == 0
+      scoreboard.open(slot: slot, generation: generation, isWorker: isWorker)
       let event = spawn(slot, role, generation)
-      if case .spawnFailed = event { ledger.close(slot: slot) }
+      if case .spawnFailed = event { scoreboard.close(slot: slot) }
       return event
     case .order(let process, let order):
-      let line = lines.values.first { $0.process == process }
-      if line?.descriptor.send([order.rawValue]) != .bytes(1) { kill(process, SIGTERM) }
+      let channel = channels.values.first { $0.process == process }
+      if channel?.descriptor.send([order.rawValue]) != .bytes(1) { kill(process, SIGTERM) }
     case .signal(let process, let ending):
       kill(process, ending == .kill ? SIGKILL : SIGINT)
     case .closeListener:
       logger.info("stopping")
-      manager.tell("STOPPING=1")
-      for entrance in entrances { entrance.close() }
+      manager.notify("STOPPING=1")
+      for listener in listeners { listener.close() }
     case .note(let note):
       log(note)
     case .finish:
@@ -254,27 +255,27 @@ final class MasterLoop {
 
   private func spawn(_ slot: Int, _ number: Int, _ generation: Int) -> Pool.Event {
     let role = configuration.roles[number]
-    let entrance = entrances[entranceOfRole[number]]
+    let listener = listeners[listenerOfRole[number]]
     do {
       guard let program = programs[generation] else { throw SystemError("program of generation \(generation)", ENOENT) }
       let pair = try MessagePair()
-      // Whoever holds a listening socket keeps it open for those who knock.
-      let idle = try Descriptor.null()
-      let (entry, pool) = role.serves ? (entrance.listener.raw, entrances[0].listener.raw) : (idle.raw, idle.raw)
+      // A child that never accepts gets no listening socket: it would keep it open after the workers are gone.
+      let null = try Descriptor.null()
+      let (own, pool) = role.serves ? (listener.socket.raw, listeners[0].socket.raw) : (null.raw, null.raw)
       let child = Spawn(
         program: program, arguments: role.arguments,
-        environment: [(Post.environmentKey, "\(slot) \(generation)")],
+        environment: [(ControlChannel.environmentKey, "\(slot) \(generation)")],
         descriptors: [
-          (entry, 0), (pair.second.raw, Post.lineDescriptor),
-          (entrance.park.receiving.raw, Post.parkDescriptors.receiving),
-          (entrance.park.sending.raw, Post.parkDescriptors.sending), (ledger.file.raw, Post.boardDescriptor),
-          (pool, Post.poolDescriptor),
+          (own, 0), (pair.second.raw, ControlChannel.channelDescriptor),
+          (listener.handoffs.receiving.raw, ControlChannel.handoffDescriptors.receiving),
+          (listener.handoffs.sending.raw, ControlChannel.handoffDescriptors.sending),
+          (scoreboard.file.raw, ControlChannel.scoreboardDescriptor), (pool, ControlChannel.poolListenerDescriptor),
         ])
       let process = try child.run()
-      _ = consume idle
-      let line = Line(try pair.first.high(), process: process)
-      try poller.add(line.descriptor.raw, .reading)
-      lines[slot] = line
+      _ = consume null
+      let channel = Channel(try pair.first.high(), process: process)
+      try poller.add(channel.descriptor.raw, .reading)
+      channels[slot] = channel
       logger.debug("child started", metadata: ["slot": "\(slot)", "role": "\(role.name)", "pid": "\(process)"])
       return .spawned(slot: slot, process: process)
     } catch {
@@ -287,9 +288,9 @@ final class MasterLoop {
     switch note {
     case .allReady:
       logger.notice("ready", metadata: ["address": "\(configuration.listen)"])
-      manager.tell("READY=1")
+      manager.notify("READY=1")
     case .crashed(let slot, let process, let delay):
-      ledger.count(Score.crashes)
+      scoreboard.count(ScoreboardLayout.crashes)
       logger.error(
         "child ended unasked", metadata: ["slot": "\(slot)", "pid": "\(process)", "retriesAfter": "\(delay)"])
     case .startTimedOut(let process):
@@ -299,15 +300,15 @@ final class MasterLoop {
     case .halted(let process):
       logger.warning("child was stopped by a signal", metadata: ["pid": "\(process)"])
     case .reloadBegan(let generation):
-      ledger.count(Score.reloads)
-      manager.tellReloading()
+      scoreboard.count(ScoreboardLayout.reloads)
+      manager.notifyReloading()
       logger.notice("reload began", metadata: ["generation": "\(generation)"])
     case .reloadFinished(let generation):
       programs = programs.filter { $0.key == generation }
-      manager.tell("READY=1")
+      manager.notify("READY=1")
       logger.notice("reload finished", metadata: ["generation": "\(generation)"])
     case .reloadFailed(let generation):
-      manager.tell("READY=1")
+      manager.notify("READY=1")
       logger.error("reload failed: the old generation goes on", metadata: ["failed": "\(generation)"])
     case .count(let role, let count):
       logger.notice("count changed", metadata: ["role": "\(configuration.roles[role].name)", "count": "\(count)"])

@@ -47,7 +47,7 @@ struct NameValuePairs: Sequence, IteratorProtocol {
   }
 }
 
-/// What the gatekeeper wants to know of the parameters before libfcgi sees them.
+/// What is checked of the parameters before libfcgi reads them.
 struct ParameterCheck {
   private(set) var declaredBodyLength: Int?
 

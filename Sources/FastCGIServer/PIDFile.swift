@@ -1,10 +1,10 @@
 internal import Glibc
 
-/// A file that names this process, there as long as the value is.
+/// A file that names this process, removed when the value ends.
 final class PIDFile {
   private let path: String
 
-  /// Written beside and renamed, so that a reader finds all of it or nothing.
+  /// Written under another name and renamed, so that a reader finds all of it or nothing.
   init(_ path: String) throws(SystemError) {
     self.path = path
     let draft = "\(path).\(getpid())"

@@ -14,7 +14,7 @@ internal import Glibc
   enum Interest {
     case reading
     case writing
-    /// Reading, where only one of the processes that wait for the same thing is woken.
+    /// Reading; of the processes that wait for the same descriptor only one is woken.
     case readingExclusively
 
     var mask: UInt32 {

@@ -3,7 +3,7 @@ extension Pool {
   mutating func reconcile(_ now: Instant, _ actions: inout [Action]) {
     if phase == .stopping { return reconcileStop(now, &actions) }
     for role in roles.indices {
-      retryThoseWhoseTimeHasCome(role, now, &actions)
+      retryDue(role, now, &actions)
       fill(role, now, &actions)
       replace(role, now, &actions)
       shrink(role, now, &actions)
@@ -11,10 +11,11 @@ extension Pool {
     finishReload(&actions)
   }
 
-  /// New children belong to the old generation as long as the new one has not proved itself.
+  /// New children belong to the old generation until a child of the new one has been ready.
   private var generationOfReplacements: Int { previousGeneration ?? generation }
 
-  private func present(_ role: Int) -> [Int] {
+  /// Slots of the role's children that are not leaving.
+  private func current(_ role: Int) -> [Int] {
     slots.indices.filter {
       guard let child = slots[$0].child, child.role == role else { return false }
       if case .leaving = child.phase { return false }
@@ -22,18 +23,18 @@ extension Pool {
     }
   }
 
-  /// How many there are too few. The first child of an unproved generation stands for nobody yet.
+  /// How many too few there are. The first child of an unproved generation does not count yet.
   private func missing(_ role: Int) -> Int {
-    let counting = present(role).filter { previousGeneration == nil || slots[$0].child?.generation != generation }
+    let counting = current(role).filter { previousGeneration == nil || slots[$0].child?.generation != generation }
     return counts[role] - counting.count
   }
 
   private func isOutdated(_ slot: Int) -> Bool {
     guard let child = slots[slot].child else { return false }
-    return child.isTired || child.generation != generation
+    return child.wantsReplacement || child.generation != generation
   }
 
-  private mutating func retryThoseWhoseTimeHasCome(_ role: Int, _ now: Instant, _ actions: inout [Action]) {
+  private mutating func retryDue(_ role: Int, _ now: Instant, _ actions: inout [Action]) {
     for slot in slots.indices {
       guard let retry = slots[slot].retry, retry.role == role, retry.at <= now else { continue }
       slots[slot].retry = nil
@@ -44,26 +45,26 @@ extension Pool {
   private mutating func fill(_ role: Int, _ now: Instant, _ actions: inout [Action]) {
     let waiting = slots.count { $0.retry?.role == role }
     var missing = missing(role) - waiting
-    // A single one is not started again before its predecessor has ended.
-    if roles[role].handover == .oldFirst, slots.contains(where: { $0.child?.role == role }) { missing = 0 }
+    // Of a role that may have only one child, the next is not started before the last has ended.
+    if roles[role].replacement == .oldFirst, slots.contains(where: { $0.child?.role == role }) { missing = 0 }
     while missing > 0 {
       spawn(role, in: freeSlot(), generationOfReplacements, now, &actions)
       missing -= 1
     }
   }
 
-  /// One at a time: the new one ready, then the old one told to go.
+  /// One at a time: the new one ready, then the old one told to drain.
   private mutating func replace(_ role: Int, _ now: Instant, _ actions: inout [Action]) {
-    let present = present(role)
-    let outdated = present.filter(isOutdated)
+    let current = current(role)
+    let outdated = current.filter(isOutdated)
     guard let oldest = outdated.min(by: isOlder) else { return }
-    switch roles[role].handover {
+    switch roles[role].replacement {
     case .newFirst:
-      let isUnderWay = present.contains { slots[$0].child?.phase != .serving }
-      // In the unproved generation only the candidate of this role starts.
-      if present.count <= counts[role], !isUnderWay, !slots.contains(where: { $0.retry?.role == role }) {
+      let isUnderWay = current.contains { slots[$0].child?.phase != .serving }
+      // Of an unproved generation only one child of each role starts.
+      if current.count <= counts[role], !isUnderWay, !slots.contains(where: { $0.retry?.role == role }) {
         spawn(role, in: freeSlot(), generation, now, &actions)
-      } else if present.count > counts[role], !isUnderWay {
+      } else if current.count > counts[role], !isUnderWay {
         leave(oldest, .drain, now, &actions)
         replace(role, now, &actions)
       }
@@ -74,14 +75,14 @@ extension Pool {
 
   /// After TTOU: the newest slots go first, outdated children before others.
   private mutating func shrink(_ role: Int, _ now: Instant, _ actions: inout [Action]) {
-    let present = present(role)
-    if present.contains(where: isOutdated) {
-      // The one too many is the successor of one of them; more than one is not.
-      guard present.count > counts[role] + 1, let slot = present.filter(isOutdated).last else { return }
+    let current = current(role)
+    if current.contains(where: isOutdated) {
+      // The first one too many is the successor of an outdated child.
+      guard current.count > counts[role] + 1, let slot = current.filter(isOutdated).last else { return }
       leave(slot, .drain, now, &actions)
       return shrink(role, now, &actions)
     }
-    for slot in present.suffix(max(0, present.count - counts[role])) { leave(slot, .drain, now, &actions) }
+    for slot in current.suffix(max(0, current.count - counts[role])) { leave(slot, .drain, now, &actions) }
   }
 
   private func isOlder(_ left: Int, _ right: Int) -> Bool {
@@ -92,7 +93,7 @@ extension Pool {
   private mutating func finishReload(_ actions: inout [Action]) {
     guard isReloading, previousGeneration == nil else { return }
     if slots.contains(where: { $0.child.map { $0.generation != generation } ?? false }) { return }
-    if roles.indices.contains(where: { present($0).count < counts[$0] }) { return }
+    if roles.indices.contains(where: { current($0).count < counts[$0] }) { return }
     isReloading = false
     actions.append(.note(.reloadFinished(generation: generation)))
   }
@@ -107,7 +108,7 @@ extension Pool {
     if !slots.contains(where: { $0.child != nil }) { actions.append(.finish) }
   }
 
-  private mutating func leave(_ slot: Int, _ order: Post.Order, _ now: Instant, _ actions: inout [Action]) {
+  private mutating func leave(_ slot: Int, _ order: ControlChannel.Order, _ now: Instant, _ actions: inout [Action]) {
     guard let process = slots[slot].child?.process else { return }
     slots[slot].child?.phase = .leaving(until: now + stopTimeout)
     if process != 0 { actions.append(.order(process: process, order)) }

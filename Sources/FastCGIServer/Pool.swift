@@ -1,36 +1,36 @@
-/// What the master knows and decides, without a process: events go in, actions come out.
+/// The master's decisions as a state machine without I/O: events go in, actions come out.
 ///
-/// Every child stands in a slot. Whatever happens, `reconcile` compares the children that there are with those that there
-/// should be and takes the next steps from the one to the other; so a reload, a worker more, a crash and a stop are the
-/// same thing seen from different sides, and may overlap.
+/// Every child has a slot. After each event `reconcile` compares the children that there are with those that there should
+/// be and takes the next steps from the one to the other; so a reload, a worker more, a crash and a stop are handled by
+/// the same code, and may overlap.
 struct Pool {
   enum Event: Equatable {
-    /// Begin, or time has passed: see `nextDeadline`.
+    /// The start, or time has passed: see `nextDeadline`.
     case time
     case spawned(slot: Int, process: Int32)
     case spawnFailed(slot: Int)
     case ready(process: Int32)
-    /// It would like a successor.
-    case tired(process: Int32)
+    /// It has reached its limit of requests or memory.
+    case wantsReplacement(process: Int32)
     /// `isClean`: it ended by itself, with exit code 0.
     case ended(process: Int32, isClean: Bool)
-    /// Stopped by a signal: it would sit on the requests that it has.
+    /// Stopped by a signal: it would never finish the requests that it has.
     case halted(process: Int32)
     case stop
     case stopFast
     case reload
-    /// TTIN: a child more of each scalable role; TTOU: one less.
+    /// TTIN: one child more of each scalable role; TTOU: one less.
     case more, fewer
   }
 
   enum Action: Equatable {
     case spawn(slot: Int, role: Int, generation: Int)
-    case order(process: Int32, Post.Order)
+    case order(process: Int32, ControlChannel.Order)
     case signal(process: Int32, Ending)
-    /// No new connections come to this pool from here on.
+    /// From here on no new connections come to this pool.
     case closeListener
     case note(Note)
-    /// Every child is gone that had to go.
+    /// All children have ended.
     case finish
   }
 
@@ -56,11 +56,13 @@ struct Pool {
 
   struct Child: Equatable {
     enum Phase: Equatable {
-      /// Asked for, not yet spawned.
+      /// `Action.spawn` was returned: `serving` or `starting` after `Event.spawned`, gone after `spawnFailed`.
       case pending
+      /// `serving` after `Event.ready`; killed at its deadline.
       case starting(until: Instant)
+      /// `leaving` when it is ordered to drain or to stop.
       case serving
-      /// Told to go.
+      /// Gone after `Event.ended`; killed at its deadline.
       case leaving(until: Instant)
     }
 
@@ -69,14 +71,14 @@ struct Pool {
     var phase: Phase
     var process: Int32 = 0
     var startedAt: Instant
-    var isTired = false
+    var wantsReplacement = false
   }
 
   struct Slot: Equatable {
     var child: Child?
-    /// Deaths in a row that came soon after the start.
-    var quickDeaths = 0
-    /// Nobody else takes the slot while its role waits to try again.
+    /// Exits in a row that came soon after the start.
+    var earlyExits = 0
+    /// Set while the slot is reserved for its role, which waits to try again.
     var retry: Retry?
   }
 
@@ -90,14 +92,14 @@ struct Pool {
     case stopping
   }
 
-  /// A child that dies younger than this counts as a crash at start.
-  static let quickDeath = Duration.seconds(5)
-  /// The first quick death is replaced at once, then after this, doubling.
-  static let firstRetry = Duration.milliseconds(100)
-  static let longestRetry = Duration.seconds(5)
+  /// A child that ends sooner than this counts as a crash at start.
+  static let earlyExit = Duration.seconds(5)
+  /// The first early exit is replaced at once, the next after this, then doubling.
+  static let initialRetryDelay = Duration.milliseconds(100)
+  static let maximumRetryDelay = Duration.seconds(5)
   /// Between a fast stop and SIGKILL.
   static let fastStop = Duration.seconds(1)
-  static let mostChildren = 1024
+  static let maximumChildren = 1024
 
   let roles: [ChildRole]
   let startTimeout: Duration
@@ -106,10 +108,10 @@ struct Pool {
   var slots: [Slot] = []
   private(set) var phase = Phase.running
   private(set) var generation = 0
-  /// Under a reload of which no child has been ready yet: the generation to go back to.
+  /// During a reload of which no child has been ready yet: the generation to go back to.
   private(set) var previousGeneration: Int?
   var isReloading = false
-  /// Numbers are not used twice, so that what is left of a failed reload is known as such.
+  /// Numbers are not used twice, so that a child left over from a failed reload is known as such.
   private(set) var newestGeneration = 0
   private var hasBeenReady = false
 
@@ -120,7 +122,7 @@ struct Pool {
     counts = roles.map(\.count)
   }
 
-  /// When `time` must be told next, whatever else happens.
+  /// When `Event.time` must be sent next, if no other event comes before.
   var nextDeadline: Instant? {
     var next: Instant?
     for slot in slots {
@@ -142,13 +144,13 @@ struct Pool {
     case .spawned(let slot, let process):
       spawned(slot, process, now)
     case .spawnFailed(let slot):
-      died(slot, isClean: false, now, &actions)
+      exited(slot, isClean: false, now, &actions)
     case .ready(let process):
       if let slot = slot(of: process), case .starting = slots[slot].child?.phase { ready(slot, &actions) }
-    case .tired(let process):
-      if let slot = slot(of: process) { slots[slot].child?.isTired = true }
+    case .wantsReplacement(let process):
+      if let slot = slot(of: process) { slots[slot].child?.wantsReplacement = true }
     case .ended(let process, let isClean):
-      if let slot = slot(of: process) { died(slot, isClean: isClean, now, &actions) }
+      if let slot = slot(of: process) { exited(slot, isClean: isClean, now, &actions) }
     case .halted(let process):
       if slot(of: process) != nil {
         actions += [.note(.halted(process: process)), .signal(process: process, .kill)]
@@ -176,7 +178,7 @@ struct Pool {
   }
 }
 
-// MARK: - What events change
+// MARK: What events change
 
 extension Pool {
   private mutating func spawned(_ slot: Int, _ process: Int32, _ now: Instant) {
@@ -202,12 +204,12 @@ extension Pool {
     }
   }
 
-  private mutating func died(_ slot: Int, isClean: Bool, _ now: Instant, _ actions: inout [Action]) {
+  private mutating func exited(_ slot: Int, isClean: Bool, _ now: Instant, _ actions: inout [Action]) {
     guard let child = slots[slot].child else { return }
     slots[slot].child = nil
     if case .leaving = child.phase { return }
     if child.generation == generation, let previous = previousGeneration, child.phase != .serving {
-      // The new generation fails before it was ever ready: the old one stays, and nothing is tried again.
+      // The new generation failed before it was ever ready: the old one stays, and nothing is tried again.
       actions.append(.note(.reloadFailed(generation: generation)))
       generation = previous
       previousGeneration = nil
@@ -215,22 +217,22 @@ extension Pool {
       return
     }
     if phase == .stopping { return }
-    // One that served and then ended well was asked to, if not by this master.
+    // A child that served and then ended with code 0 was told to end, by a signal from outside.
     if isClean, child.phase == .serving { return }
     var delay = Duration.zero
-    if child.phase != .serving || now - child.startedAt < Self.quickDeath {
-      slots[slot].quickDeaths += 1
-      delay = Self.retryDelay(afterQuickDeaths: slots[slot].quickDeaths)
+    if child.phase != .serving || now - child.startedAt < Self.earlyExit {
+      slots[slot].earlyExits += 1
+      delay = Self.retryDelay(afterEarlyExits: slots[slot].earlyExits)
     } else {
-      slots[slot].quickDeaths = 0
+      slots[slot].earlyExits = 0
     }
     slots[slot].retry = Retry(role: child.role, at: now + delay)
     actions.append(.note(.crashed(slot: slot, process: child.process, retriesAfter: delay)))
   }
 
-  static func retryDelay(afterQuickDeaths count: Int) -> Duration {
+  static func retryDelay(afterEarlyExits count: Int) -> Duration {
     if count <= 1 { return .zero }
-    return count > 8 ? longestRetry : min(longestRetry, firstRetry * (1 << (count - 2)))
+    return count > 8 ? maximumRetryDelay : min(maximumRetryDelay, initialRetryDelay * (1 << (count - 2)))
   }
 
   private mutating func expire(_ now: Instant, _ actions: inout [Action]) {
@@ -238,11 +240,11 @@ extension Pool {
       guard let child = slots[slot].child else { continue }
       switch child.phase {
       case .starting(let until) where until <= now:
-        // Its end is then that of any child that did not come up.
-        slots[slot].child?.phase = .starting(until: now + Self.longestRetry)
+        // `ended` then treats it like any child that failed to start.
+        slots[slot].child?.phase = .starting(until: now + Self.maximumRetryDelay)
         actions += [.note(.startTimedOut(process: child.process)), .signal(process: child.process, .kill)]
       case .leaving(let until) where until <= now:
-        slots[slot].child?.phase = .leaving(until: now + Self.longestRetry)
+        slots[slot].child?.phase = .leaving(until: now + Self.maximumRetryDelay)
         actions += [.note(.killed(process: child.process)), .signal(process: child.process, .kill)]
       default:
         break
@@ -269,23 +271,23 @@ extension Pool {
 
   private mutating func reload(_ actions: inout [Action]) {
     if phase == .stopping { return }
-    // One reload on top of another: what has not proved itself yet never served, the new one takes its place.
+    // A reload during a reload: an unproved generation never served, and the new one takes its place.
     if previousGeneration == nil { previousGeneration = generation }
     newestGeneration += 1
     generation = newestGeneration
-    // Nobody could prove it before the old ones go.
-    if !roles.indices.contains(where: { roles[$0].handover == .newFirst && counts[$0] > 0 }) {
+    // Without a role that starts the new child first, no child can prove the generation before the old ones go.
+    if !roles.indices.contains(where: { roles[$0].replacement == .newFirst && counts[$0] > 0 }) {
       previousGeneration = nil
     }
     isReloading = true
-    for slot in slots.indices { slots[slot].quickDeaths = 0 }
+    for slot in slots.indices { slots[slot].earlyExits = 0 }
     actions.append(.note(.reloadBegan(generation: generation)))
   }
 
   private mutating func changeCounts(by change: Int, _ actions: inout [Action]) {
     if phase == .stopping { return }
     for role in roles.indices where roles[role].isScalable {
-      counts[role] = min(max(counts[role] + change, 1), Self.mostChildren)
+      counts[role] = min(max(counts[role] + change, 1), Self.maximumChildren)
       actions.append(.note(.count(role: role, counts[role])))
     }
   }

@@ -1,24 +1,24 @@
 internal import Glibc
 
-/// Asks a pool as a web server would: one GET, on a connection of its own.
+/// Sends a request to a pool as a web server would: one GET, on a connection of its own.
 package enum PoolClient {
   /// - Parameters:
   ///   - target: e.g. `/ops/status?format=json`.
   ///   - address: where the pool, or its status responder, listens.
-  ///   - patience: for all of it; an answer that is not whole by then is ETIMEDOUT.
+  ///   - timeout: for all of it; an answer that is not complete by then is ETIMEDOUT.
   /// - Returns: the body of an answer 200.
   /// - Throws: what went wrong with the connection; EPROTO for any other answer.
-  package static func get(_ target: String, from address: ListenAddress, patience: Duration = .seconds(2))
+  package static func get(_ target: String, from address: ListenAddress, timeout: Duration = .seconds(2))
     throws(SystemError) -> [UInt8]
   {
-    var link = -1 as Int32
+    var connected = -1 as Int32
     try unsafe SocketAddress.with(address) { (address, length) throws(SystemError) in
       let socket = try SocketAddress.streamSocket(Int32(unsafe address.pointee.sa_family))
       // TCP goes on connecting; the wait below is for that too. A full queue of a Unix socket is EAGAIN at once.
       if unsafe connect(socket.raw, address, length) != 0, errno != EINPROGRESS { throw SystemError("connect", errno) }
-      link = socket.release()
+      connected = socket.release()
     }
-    let connection = Connected(Descriptor(link), deadline: System.now() + patience)
+    let connection = ClientConnection(Descriptor(connected), deadline: System.now() + timeout)
     var request = RecordWriter()
     request.record(.beginRequest, 1, [0, 1, 0, 0, 0, 0, 0, 0])
     request.stream(.params, 1, parameters([("REQUEST_METHOD", "GET"), ("REQUEST_URI", target)]))
@@ -36,7 +36,7 @@ package enum PoolClient {
   }
 
   /// STDOUT, up to the end of the request.
-  private static func standardOutput(_ connection: borrowing Connected) throws(SystemError) -> [UInt8] {
+  private static func standardOutput(_ connection: borrowing ClientConnection) throws(SystemError) -> [UInt8] {
     var output: [UInt8] = []
     while true {
       let bytes = try connection.exactly(RecordHeader.length)
@@ -57,8 +57,8 @@ package enum PoolClient {
     return Array(output[(cut + end.count)...])
   }
 
-  /// A connection that waits for the other end, though not for ever.
-  private struct Connected: ~Copyable {
+  /// A connection that waits for the other end until its deadline.
+  private struct ClientConnection: ~Copyable {
     let socket: Descriptor
     let deadline: Instant
 

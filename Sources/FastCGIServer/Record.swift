@@ -25,7 +25,7 @@ enum ProtocolStatus: UInt8 {
 struct RecordHeader: Equatable {
   static let length = 8
   /// The longest content that leaves the next record aligned to eight bytes.
-  static let longestContent = 65528
+  static let maximumContent = 65528
 
   var version: UInt8 = 1
   var type: UInt8
@@ -53,7 +53,7 @@ struct RecordWriter {
   private(set) var bytes: [UInt8] = []
 
   mutating func removeAll() {
-    // One large answer must not hold its memory for ever.
+    // The memory of one large answer is given back.
     bytes.removeAll(keepingCapacity: bytes.capacity <= 128 * 1024)
   }
 
@@ -68,7 +68,7 @@ struct RecordWriter {
     bytes.append(0)
   }
 
-  /// One record with at most `RecordHeader.longestContent` bytes.
+  /// One record with at most `RecordHeader.maximumContent` bytes.
   mutating func record(_ type: RecordType, _ id: UInt16, _ content: some Collection<UInt8>) {
     header(RecordHeader(type, id, contentLength: content.count))
     bytes += content
@@ -78,16 +78,16 @@ struct RecordWriter {
   mutating func stream(_ type: RecordType, _ id: UInt16, _ content: [UInt8]) {
     var start = 0
     while start < content.count {
-      let end = min(start + RecordHeader.longestContent, content.count)
+      let end = min(start + RecordHeader.maximumContent, content.count)
       record(type, id, content[start..<end])
       start = end
     }
     header(RecordHeader(type, id, contentLength: 0))
   }
 
-  /// A whole stream whose content lies in two pieces; in one record, where it fits.
+  /// A whole stream whose content is in two pieces; in one record, if it fits.
   mutating func stream(_ type: RecordType, _ id: UInt16, _ head: [UInt8], _ rest: [UInt8]) {
-    if head.count + rest.count > RecordHeader.longestContent { return stream(type, id, head + rest) }
+    if head.count + rest.count > RecordHeader.maximumContent { return stream(type, id, head + rest) }
     header(RecordHeader(type, id, contentLength: head.count + rest.count))
     bytes += head
     bytes += rest

@@ -3,10 +3,10 @@ package struct Request: Sendable {
   /// What the web server sent as STDIN. Empty when `isBodyTooLarge`.
   package let body: [UInt8]
 
-  /// `CONTENT_LENGTH`, or nil where the web server gave none. Where given, it equals the number of bytes that came.
+  /// `CONTENT_LENGTH`, or nil if the web server gave none. If given, it equals the number of bytes that came.
   package let declaredBodyLength: Int?
 
-  /// More than `Limits.bodyBytes` came. They were read and thrown away, so that the web server can read an answer made
+  /// More than `Limits.bodyBytes` came. They were read and discarded, so that the web server can read an answer made
   /// from the parameters alone.
   package let isBodyTooLarge: Bool
 
@@ -56,8 +56,8 @@ package struct Request: Sendable {
     return Array(values.map { storage[$0.value] }.joined(separator: Array(separator.utf8)))[...]
   }
 
-  /// The value of a parameter, nil if it did not come. Bytes that are not UTF-8 are replaced by U+FFFD: where that
-  /// matters, look at `bytes(_:)`.
+  /// The value of a parameter, nil if it did not come. Bytes that are not UTF-8 are replaced by U+FFFD: if that
+  /// matters, use `bytes(_:)`.
   package func parameter(_ name: String) -> String? {
     entry(name).map { String(decoding: storage[$0.value], as: UTF8.self) }
   }

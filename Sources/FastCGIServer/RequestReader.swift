@@ -1,5 +1,5 @@
-/// The gatekeeper: reads the records of one connection, however they are cut, and lets a request through only when all
-/// of it has come and all of it is right. It does no I/O.
+/// Reads the records of one connection, in pieces of any size, and returns a request only when all of it has come and all
+/// of it is valid. It does no I/O.
 ///
 /// Stricter than the specification asks: one request at a time, the Responder role, and no record that the web server
 /// has no reason to send.
@@ -18,17 +18,17 @@ struct RequestReader {
     /// All bytes were taken; more must come.
     case incomplete
     case request(CheckedRequest)
-    /// To be answered without the application; what still comes belongs to no request.
+    /// To be answered without the application; what still comes is discarded.
     case refused(Refusal, id: UInt16)
     /// A role other than Responder.
     case unknownRole(id: UInt16)
-    /// The web server took its request back (FastCGI 1.0 §5.4).
+    /// The web server cancelled its request (FastCGI 1.0 §5.4).
     case aborted(id: UInt16, keepsConnection: Bool)
     /// FastCGI 1.0 §4.1, answered with the variables asked for.
     case getValues([UInt8])
-    /// FastCGI 1.0 §4.2: a management record of a type that nobody knows.
+    /// FastCGI 1.0 §4.2: a management record of an unknown type.
     case unknownType(UInt8)
-    /// No web server talks like this: the connection is closed without an answer.
+    /// It breaks the protocol: the connection is closed without an answer.
     case violation(Violation)
   }
 
@@ -130,7 +130,7 @@ struct RequestReader {
     case .stdin:
       return checkStream(header, phase: .body)
     case .abortRequest:
-      // One that crossed the end of its request on the way means nothing any more.
+      // One that was sent before the end of its request arrived means nothing any more.
       if header.requestID == 0 || (phase != .begin && header.requestID != request.id) { return .requestID }
       return header.contentLength == 0 ? countManagement() : .length
     case .endRequest, .stdout, .stderr, .data:

@@ -14,8 +14,8 @@ package struct Response: Sendable {
   /// 200 to 599; anything else is written as 500.
   package var status: Int
 
-  /// In the order in which they are written. `Status` and `Content-Length` among them are left out: both are this
-  /// type's own.
+  /// In the order in which they are written. `Status` and `Content-Length` among them are left out: this
+  /// type writes both itself.
   package var fields: [Field]
 
   package var body: [UInt8]
@@ -26,7 +26,7 @@ package struct Response: Sendable {
   /// Which of `Worker.Configuration.routes` answered, counted from 1; 0 for none of them.
   package var route = 0
 
-  /// The kind of client, for the access log: one word that names nobody.
+  /// The kind of client, for the access log: a word that identifies no person.
   package var caller = "none"
 
   package init(status: Int, fields: [Field] = [], body: [UInt8] = [], omitsBody: Bool = false) {

@@ -1,21 +1,22 @@
 internal import Glibc
 
-/// What systemd hands to a service, and what it likes to be told: sd_listen_fds(3) and sd_notify(3).
+/// What systemd hands to a service, and what the service reports: sd_listen_fds(3) and sd_notify(3).
 struct ServiceManager {
   /// Listening sockets by name (`FileDescriptorName=`); unnamed ones are called by their number.
   private var sockets: [(name: String, descriptor: Int32)] = []
-  private let notifies: [UInt8]
+  /// Empty: nothing listens.
+  private let notifySocket: [UInt8]
 
   private static let firstSocket: Int32 = 3
 
-  /// Takes what the environment says, so that no child takes it for its own.
+  /// Removes the variables from the environment, so that no child takes them for its own.
   init() {
     var values: [String: String] = [:]
     for name in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET"] {
       values[name] = unsafe getenv(name).map { unsafe String(cString: $0) }
       unsafe unsetenv(name)
     }
-    notifies = Array((values["NOTIFY_SOCKET"] ?? "").utf8)
+    notifySocket = Array((values["NOTIFY_SOCKET"] ?? "").utf8)
     guard values["LISTEN_PID"].flatMap({ Int32($0) }) == getpid(),
       let count = values["LISTEN_FDS"].flatMap({ Int32($0) }),
       (1...64).contains(count)
@@ -28,29 +29,29 @@ struct ServiceManager {
     }
   }
 
-  /// The socket for a role: the one of its name, or, for the pool's own, the first one that bears no other role's.
-  mutating func takeSocket(for role: String, others: [String], isPools: Bool) -> Int32? {
+  /// The socket for a role: the one of its name, or, for the pool's own, the first one without the name of another role.
+  mutating func takeSocket(for role: String, others: [String], isPool: Bool) -> Int32? {
     let index =
       sockets.firstIndex { $0.name == role }
-      ?? (isPools ? sockets.firstIndex { !others.contains($0.name) } : nil)
+      ?? (isPool ? sockets.firstIndex { !others.contains($0.name) } : nil)
     return index.map { sockets.remove(at: $0).descriptor }
   }
 
-  /// Sends lines such as `READY=1`. Nobody who listens is no error.
-  func tell(_ lines: String...) {
-    guard !notifies.isEmpty else { return }
+  /// Sends lines such as `READY=1`. Without a service manager it does nothing.
+  func notify(_ lines: String...) {
+    guard !notifySocket.isEmpty else { return }
     var address = sockaddr_un()
     let room = MemoryLayout.size(ofValue: address.sun_path)
-    guard notifies.count < room else { return }
+    guard notifySocket.count < room else { return }
     address.sun_family = sa_family_t(AF_UNIX)
     unsafe withUnsafeMutableBytes(of: &address.sun_path) { path in
-      unsafe path.copyBytes(from: notifies)
-      // A name that lies in no folder begins with a NUL, written as an at sign.
-      if notifies[0] == UInt8(ascii: "@") { unsafe path[0] = 0 }
+      unsafe path.copyBytes(from: notifySocket)
+      // An abstract name begins with a NUL, written as an at sign.
+      if notifySocket[0] == UInt8(ascii: "@") { unsafe path[0] = 0 }
     }
     let family = MemoryLayout<sa_family_t>.size
-    let isAbstract = notifies[0] == UInt8(ascii: "@")
-    let length = socklen_t(family + notifies.count + (isAbstract ? 0 : 1))
+    let isAbstract = notifySocket[0] == UInt8(ascii: "@")
+    let length = socklen_t(family + notifySocket.count + (isAbstract ? 0 : 1))
     let raw = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard raw >= 0 else { return }
     let own = Descriptor(raw)
@@ -62,7 +63,7 @@ struct ServiceManager {
     }
   }
 
-  func tellReloading() {
-    tell("RELOADING=1", "MONOTONIC_USEC=\(System.now().nanoseconds / 1000)")
+  func notifyReloading() {
+    notify("RELOADING=1", "MONOTONIC_USEC=\(System.now().nanoseconds / 1000)")
   }
 }

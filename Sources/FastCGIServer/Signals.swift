@@ -5,7 +5,7 @@ internal import Glibc
 struct Signals: ~Copyable {
   let descriptor: Descriptor
 
-  /// Blocks `numbers`, and SIGPIPE: a peer that is gone is an error of the write.
+  /// Blocks `numbers`, and SIGPIPE: a write to a closed connection is an error, no signal.
   init(_ numbers: [Int32]) throws(SystemError) {
     var set = sigset_t()
     unsafe sigemptyset(&set)

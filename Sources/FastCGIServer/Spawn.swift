@@ -3,7 +3,7 @@ internal import Glibc
 
 /// Starting a child: posix_spawn(3), nothing inherited but what is named here.
 struct Spawn {
-  /// The program's file, kept open so that a generation goes on with the binary that it began with, whatever lies at the
+  /// The program's file, kept open so that a generation goes on with the binary that it began with, whatever is at the
   /// path by then.
   final class Program {
     let path: String
@@ -20,7 +20,7 @@ struct Spawn {
       self.identity = identity
     }
 
-    /// The path as long as it still leads to the same file: so the child has the name that one expects.
+    /// The path as long as it still leads to the same file, so that the child has the expected name.
     var executable: String {
       var present = stat()
       let isSame =
@@ -49,18 +49,18 @@ struct Spawn {
     for (source, target) in descriptors { unsafe posix_spawn_file_actions_adddup2(&actions, source, target) }
     prepare(&attributes)
 
-    let words = CStrings([program.path] + arguments)
+    let argumentStrings = CStrings([program.path] + arguments)
     let variables = CStrings(inheritedEnvironment() + environment.map { "\($0.0)=\($0.1)" })
     var process: pid_t = 0
-    let code = withExtendedLifetime((words, variables)) {
+    let code = withExtendedLifetime((argumentStrings, variables)) {
       unsafe posix_spawn(
-        &process, program.executable, &actions, &attributes, words.pointers, variables.pointers)
+        &process, program.executable, &actions, &attributes, argumentStrings.pointers, variables.pointers)
     }
     if code != 0 { throw SystemError("posix_spawn \(program.path)", code) }
     return process
   }
 
-  /// Default dispositions, nothing blocked, and a process group of its own: a terminal's Ctrl-C is the master's to see.
+  /// Default dispositions, nothing blocked, and a process group of its own, so that a terminal's Ctrl-C reaches the master alone.
   private func prepare(_ attributes: inout posix_spawnattr_t) {
     var none = sigset_t()
     var all = sigset_t()
@@ -91,10 +91,10 @@ struct Spawn {
   let pointers: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
   private let count: Int
 
-  init(_ words: [String]) {
-    count = words.count
+  init(_ strings: [String]) {
+    count = strings.count
     unsafe pointers = .allocate(capacity: count + 1)
-    for (index, word) in words.enumerated() { unsafe (pointers + index).initialize(to: strdup(word)) }
+    for (index, string) in strings.enumerated() { unsafe (pointers + index).initialize(to: strdup(string)) }
     unsafe (pointers + count).initialize(to: nil)
   }
 

@@ -2,7 +2,7 @@ internal import Glibc
 
 /// A system call that failed.
 package struct SystemError: Error, CustomStringConvertible {
-  /// What was tried, as one would say it: "bind /run/cart.sock".
+  /// What was tried, e.g. "bind /run/cart.sock".
   package let operation: String
   /// errno(3).
   package let code: Int32
@@ -17,7 +17,7 @@ package struct SystemError: Error, CustomStringConvertible {
   }
 }
 
-/// System calls, each in one place: what is retried after a signal, and errno read at once.
+/// System calls: retried after a signal, and errno read at once.
 enum System {
   /// Calls until the call is not interrupted; a negative result throws errno.
   static func retrying<Result: SignedInteger>(
@@ -37,7 +37,7 @@ enum System {
     return result
   }
 
-  /// The monotonic clock: it goes on over processes, so that a deadline can be handed to another one.
+  /// The monotonic clock: the same in all processes, so that a deadline can be handed to another one.
   static func now() -> Instant {
     var time = timespec()
     _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)

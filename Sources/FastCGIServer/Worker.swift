@@ -6,27 +6,27 @@ package enum Worker {
   package struct Configuration {
     package var limits = Limits()
 
-    /// Words the answer to a request that does not reach the application.
-    package var refuse: (Refusal) -> Response = { Response(status: $0.status, text: "\($0)\n") }
+    /// The answer to a request that does not reach the application.
+    package var refusalResponse: (Refusal) -> Response = { Response(status: $0.status, text: "\($0)\n") }
 
-    /// Words the answer to a request that passes `Limits.requestDeadline`, before there is one: for a request of the
-    /// name given (`REQUEST_ID`), or of none.
-    package var wordOverdue: (String) -> Response = { _ in Response(status: 504, text: "deadline exceeded\n") }
+    /// The answer to a request that passes `Limits.requestDeadline`, asked for at the start: for a request of the name
+    /// given (`REQUEST_ID`), or of none (empty).
+    package var timeoutResponse: (String) -> Response = { _ in Response(status: 504, text: "deadline exceeded\n") }
 
     /// Answered requests after which the worker asks its master for a successor; nil: never. The worker takes up to a
     /// fifth less, at random, so that not all go at once.
     package var maximumRequests: Int?
 
-    /// Resident memory in bytes after which the worker asks its master for a successor; nil: whatever it is.
+    /// Resident memory in bytes after which the worker asks its master for a successor; nil: no limit.
     package var maximumMemory: Int?
 
-    /// What the application answers, by name: of `Response.route`. At most 63.
+    /// Names of what the application answers, for `Response.route`. At most 63.
     package var routes: [String] = []
 
-    /// How the application tells what a request waits for.
+    /// Through which the application reports what a request waits for.
     package var activity = Activity()
 
-    /// What of the application's work may not take all workers at once.
+    /// For the work of the application that may not take all workers at once.
     package var limit = ConcurrencyLimit()
 
     /// A file for a line about each request; nil: none. A request ended at its deadline has none: the master logs it.
@@ -52,7 +52,8 @@ extension Worker {
   package static func run(
     configuration: Configuration = Configuration(), logger: Logger, respond: @escaping (Request) -> Response
   ) throws(SystemError) {
-    let loop = try WorkerLoop(configuration: configuration, logger: logger, post: Post.inherited(), respond: respond)
+    let loop = try WorkerLoop(
+      configuration: configuration, logger: logger, channel: ControlChannel.inherited(), respond: respond)
     try loop.run()
   }
 }

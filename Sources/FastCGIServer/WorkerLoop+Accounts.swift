@@ -1,16 +1,16 @@
 internal import Glibc
 internal import Logging
 
-/// What is written down about an answered request.
+/// What is counted and logged of an answered request.
 extension WorkerLoop {
   func account(_ request: Request?, _ response: Response, _ served: ServedRequest) {
     var served = served
     if let limit = configuration.slowRequest { served.isSlow = .nanoseconds(served.total) > limit }
-    score.endRequest(isSlow: served.isSlow, isDraining: mode != .serving)
+    scoreboard.endRequest(isSlow: served.isSlow, isDraining: mode != .serving)
     let routes = configuration.routes
     let route = routes.indices.contains(response.route - 1) ? routes[response.route - 1] : ""
     if let accessLog, !accessLog.write(request, served, route: route, caller: response.caller) {
-      score.count(Score.droppedLogLines)
+      scoreboard.count(ScoreboardLayout.droppedLogLines)
     }
     if served.isSlow { logSlow(request, served, route) }
   }
@@ -29,17 +29,17 @@ extension WorkerLoop {
       ])
   }
 
-  /// Once in a life: a successor would be welcome.
-  func isTired() -> Bool {
+  /// True once: the worker has answered so many requests, or grown so large, that it should be replaced.
+  func reachesLimit() -> Bool {
     served += 1
-    if hasSaidTired { return false }
-    var isTired = quota.map { served >= $0 } ?? false
-    // Memory grows slowly: it need not be looked at each time.
-    if let most = configuration.maximumMemory, served % 64 == 1, let bytes = memory.resident() {
-      isTired = isTired || bytes > most
+    if hasAskedForReplacement { return false }
+    var wantsReplacement = maximumRequests.map { served >= $0 } ?? false
+    // Memory grows slowly: it need not be read each time.
+    if let maximum = configuration.maximumMemory, served % 64 == 1, let bytes = memory.resident() {
+      wantsReplacement = wantsReplacement || bytes > maximum
     }
-    hasSaidTired = isTired
-    return isTired
+    hasAskedForReplacement = wantsReplacement
+    return wantsReplacement
   }
 }
 
@@ -57,7 +57,7 @@ final class MemoryGauge {
     return Self.resident(descriptor)
   }
 
-  /// Of another one; nil if there is none, or it is none of ours to look at.
+  /// Of another one; nil if there is none, or it may not be read.
   static func resident(of process: Int) -> Int? {
     if process <= 0 || process > Int(Int32.max) { return nil }
     let descriptor = unsafe open("/proc/\(process)/statm", O_RDONLY | O_CLOEXEC)
@@ -70,8 +70,8 @@ final class MemoryGauge {
     var bytes = [UInt8](repeating: 0, count: 128)
     let count = unsafe pread(descriptor, &bytes, bytes.count, 0)
     if count <= 0 { return nil }
-    let words = bytes[..<count].split(separator: 0x20)
-    guard words.count > 1, let pages = Int(String(decoding: words[1], as: UTF8.self)) else { return nil }
+    let fields = bytes[..<count].split(separator: 0x20)
+    guard fields.count > 1, let pages = Int(String(decoding: fields[1], as: UTF8.self)) else { return nil }
     return pages.multipliedReportingOverflow(by: Int(getpagesize())).partialValue
   }
 }

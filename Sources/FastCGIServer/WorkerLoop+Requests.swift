@@ -11,7 +11,7 @@ extension WorkerLoop {
       hold(connection, .reading)
       return false
     case .bytes(0), .failed:
-      // The end of an idle connection, or of one whose request has no one left to answer.
+      // The end of an idle connection, or of one whose request nothing is left to answer.
       drop(connection)
       return false
     case .bytes(let received):
@@ -22,9 +22,9 @@ extension WorkerLoop {
       if connection.discarded > configuration.limits.discardedBodyBytes { drop(connection) }
       return false
     }
-    let wasQuiet = connection.isQuiet
+    let wasBetweenRequests = connection.isBetweenRequests
     let hasServed = read(connection, 0..<count)
-    if connection.state == .reading, !connection.isQuiet, wasQuiet {
+    if connection.state == .reading, !connection.isBetweenRequests, wasBetweenRequests {
       let now = System.now()
       connection.requestBegan = now
       if connection.deadline == nil { connection.deadline = now + configuration.limits.readDeadline }
@@ -40,8 +40,8 @@ extension WorkerLoop {
         hold(connection, .reading)
         return false
       case .request(let request):
-        if connection.isOverdue {
-          score.count(Score.shed)
+        if connection.hasWaitedTooLong {
+          scoreboard.count(ScoreboardLayout.shed)
           refuse(connection, .overloaded, id: request.id)
           return false
         }
@@ -73,15 +73,15 @@ extension WorkerLoop {
     }
   }
 
-  // MARK: - Requests
+  // MARK: Requests
 
   /// `isLast`: more bytes than the request have come. No web server that waits for its answers does that; the
   /// connection is not used again.
   private func serve(_ connection: Connection, _ checked: RequestReader.CheckedRequest, isLast: Bool) {
     let start = begin(checked, on: connection)
     if mode == .serving {
-      settleAccept()
-      parkOthers(than: connection, since: start)
+      handOffNewConnection()
+      handOffOthers(than: connection, since: start)
     }
     let (request, response) = answer(checked, on: connection, since: start)
     let answered = System.now()
@@ -91,25 +91,25 @@ extension WorkerLoop {
       reading: connection.requestBegan.map { max(0, start.nanoseconds &- $0.nanoseconds) } ?? 0,
       total: answered.nanoseconds &- start.nanoseconds, redis: waited[0], postgres: waited[1])
     connection.requestBegan = nil
-    score.count(served)
+    scoreboard.count(served)
     let keeps = checked.keepsConnection && !isLast && mayKeep()
     response.write(to: &records, id: checked.id)
     if checked.keepsConnection && !keeps {
       records.reuseRefusal()
-      score.count(Score.reuseRefusals)
+      scoreboard.count(ScoreboardLayout.reuseRefusals)
     }
     send(connection, then: keeps ? .keep : isLast ? .discard : .close)
-    settleHandOver()
+    dropHandedOff()
     let end = System.now()
     served.total = end.nanoseconds &- start.nanoseconds
     served.writing = end.nanoseconds &- answered.nanoseconds
     account(request, response, served)
-    if isTired() { post?.say(.tired) }
+    if reachesLimit() { channel?.send(.wantsReplacement) }
   }
 
   private func begin(_ checked: RequestReader.CheckedRequest, on connection: Connection) -> Instant {
     let start = System.now()
-    score.beginRequest(
+    scoreboard.beginRequest(
       at: start, isReused: connection.hasServed, received: checked.parameters.count + checked.body.count,
       isDraining: mode != .serving)
     connection.hasServed = true
@@ -117,15 +117,15 @@ extension WorkerLoop {
     return start
   }
 
-  /// No request, and an answer of our own, for what libfcgi does not take.
+  /// Nil and status 500 for a request that libfcgi refuses.
   private func answer(
     _ checked: RequestReader.CheckedRequest, on connection: Connection, since start: Instant
   ) -> (Request?, Response) {
     do {
       let request = try library.parse(checked)
-      score.enter(Stage.application)
-      overdue.arm(connection.raw, id: checked.id, name: request.bytes("REQUEST_ID"), since: start)
-      defer { overdue.disarm() }
+      scoreboard.enter(Stage.application)
+      timeoutResponse.arm(connection.raw, id: checked.id, name: request.bytes("REQUEST_ID"), since: start)
+      defer { timeoutResponse.disarm() }
       return (request, respond(request))
     } catch {
       logger.error("libfcgi refused a request that was checked", metadata: ["error": "\(error)"])
@@ -133,21 +133,21 @@ extension WorkerLoop {
     }
   }
 
-  /// Without a park a kept connection might wait behind another's request.
+  /// Without a hand-off queue a kept connection might wait behind another's request.
   private func mayKeep() -> Bool {
-    mode == .serving && park != nil && isListening && isQueueEmpty()
+    mode == .serving && handoffs != nil && isListening && isQueueEmpty()
   }
 
   func refuse(_ connection: Connection, _ refusal: Refusal, id: UInt16) {
     logger.info("request refused", metadata: ["why": "\(refusal)"])
-    if refusal != .overloaded { score.count(Score.refused) }
-    let response = configuration.refuse(refusal)
+    if refusal != .overloaded { scoreboard.count(ScoreboardLayout.refused) }
+    let response = configuration.refusalResponse(refusal)
     response.write(to: &records, id: id)
     records.reuseRefusal()
     send(connection, then: refusal == .overloaded ? .close : .discard)
   }
 
-  // MARK: - Management records
+  // MARK: Management records
 
   /// FastCGI 1.0 §4.1: the variables asked for that are known here.
   private func writeValues(_ names: [UInt8]) {
@@ -168,7 +168,8 @@ extension WorkerLoop {
     records.record(.getValuesResult, 0, content)
   }
 
-  /// These answers are small and the requests few: a peer that leaves no room for them is closed. False then.
+  /// These answers are small and the requests few: the connection of a peer that leaves no room for them is closed.
+  /// False then.
   private func answerManagement(_ connection: Connection) -> Bool {
     defer { records.removeAll() }
     if connection.descriptor.send(records.bytes[...]) == .bytes(records.bytes.count) { return true }
@@ -176,7 +177,7 @@ extension WorkerLoop {
     return false
   }
 
-  // MARK: - Answers
+  // MARK: Answers
 
   /// Sends `records` in one write if the socket takes it, the rest as it takes it.
   private func send(_ connection: Connection, then ending: Connection.Ending) {

@@ -1,4 +1,4 @@
-/// The status as Prometheus reads it: text exposition format 0.0.4.
+/// The status for Prometheus: text exposition format 0.0.4.
 extension PoolStatus {
   /// `text/plain; version=0.0.4`. Names begin with `prefix`.
   package func metrics(prefix: String) -> [UInt8] {
@@ -10,8 +10,8 @@ extension PoolStatus {
       text.sample(metric.name, "", "\(counter(metric.word))")
     }
     text.begin("store_seconds_total", "counter", "Time that requests waited for a store.")
-    text.sample("store_seconds_total", "store=\"redis\"", MetricsText.seconds(counter(Score.redis)))
-    text.sample("store_seconds_total", "store=\"postgres\"", MetricsText.seconds(counter(Score.postgres)))
+    text.sample("store_seconds_total", "store=\"redis\"", MetricsText.seconds(counter(ScoreboardLayout.redis)))
+    text.sample("store_seconds_total", "store=\"postgres\"", MetricsText.seconds(counter(ScoreboardLayout.postgres)))
     application(&text)
     text.begin("workers", "gauge", "Worker processes by state.")
     for state in [WorkerState.starting, .idle, .busy, .draining] {
@@ -32,27 +32,27 @@ extension PoolStatus {
   }
 
   private static let counters: [(name: String, word: Int32, help: String)] = [
-    ("connections_accepted_total", Score.accepted, "Connections accepted."),
-    ("requests_reused_total", Score.reusedRequests, "Requests on a connection that had one before."),
-    ("reuse_refusals_total", Score.reuseRefusals, "Answers that asked not to use the connection again."),
-    ("hand_overs_total", Score.handOvers, "Connections left for another worker."),
-    ("requests_refused_total", Score.refused, "Requests that could not be read."),
-    ("requests_shed_total", Score.shed, "Requests refused because they had waited too long."),
-    ("deadlines_exceeded_total", Score.overdueRequests, "Requests ended at their deadline."),
-    ("slow_requests_total", Score.slow, "Requests over the limit of the slow log."),
-    ("sent_bytes_total", Score.bytesSent, "Bytes of answers' bodies."),
-    ("received_bytes_total", Score.bytesReceived, "Bytes of parameters and bodies."),
-    ("log_lines_dropped_total", Score.droppedLogLines, "Lines of the access log that could not be written."),
-    ("worker_crashes_total", Score.crashes, "Children that ended unasked."),
-    ("worker_recycles_total", Score.recycles, "Workers that asked for a successor."),
-    ("reloads_total", Score.reloads, "Reloads that have begun."),
+    ("connections_accepted_total", ScoreboardLayout.accepted, "Connections accepted."),
+    ("requests_reused_total", ScoreboardLayout.reusedRequests, "Requests on a connection that had one before."),
+    ("reuse_refusals_total", ScoreboardLayout.reuseRefusals, "Answers that asked not to use the connection again."),
+    ("hand_overs_total", ScoreboardLayout.handoffs, "Connections left for another worker."),
+    ("requests_refused_total", ScoreboardLayout.refused, "Requests that could not be read."),
+    ("requests_shed_total", ScoreboardLayout.shed, "Requests refused because they had waited too long."),
+    ("deadlines_exceeded_total", ScoreboardLayout.deadlinesExceeded, "Requests ended at their deadline."),
+    ("slow_requests_total", ScoreboardLayout.slow, "Requests over the limit of the slow log."),
+    ("sent_bytes_total", ScoreboardLayout.bytesSent, "Bytes of answers' bodies."),
+    ("received_bytes_total", ScoreboardLayout.bytesReceived, "Bytes of parameters and bodies."),
+    ("log_lines_dropped_total", ScoreboardLayout.droppedLogLines, "Lines of the access log that could not be written."),
+    ("worker_crashes_total", ScoreboardLayout.crashes, "Children that ended unasked."),
+    ("worker_recycles_total", ScoreboardLayout.recycles, "Workers that asked for a successor."),
+    ("reloads_total", ScoreboardLayout.reloads, "Reloads that have begun."),
   ]
 
   private func requests(_ text: inout MetricsText) {
     text.begin("requests_total", "counter", "Requests by route and class of status.")
-    for (index, name) in (["other"] + routes).enumerated().prefix(Int(Score.mostRoutes)) {
-      for digit in 1...Int(Score.statusClasses) {
-        let value = counter(Score.route(index, status: digit * 100))
+    for (index, name) in (["other"] + routes).enumerated().prefix(Int(ScoreboardLayout.maximumRoutes)) {
+      for digit in 1...Int(ScoreboardLayout.statusClasses) {
+        let value = counter(ScoreboardLayout.route(index, status: digit * 100))
         if value == 0 { continue }
         text.sample("requests_total", "route=\"\(MetricsText.escaped(name))\",status=\"\(digit)xx\"", "\(value)")
       }
@@ -64,7 +64,7 @@ extension PoolStatus {
     for (index, metric) in applicationMetrics.enumerated() {
       if metric.family != family { text.begin(metric.family, metric.type, metric.help) }
       family = metric.family
-      let value = counter(Score.application + Int32(index))
+      let value = counter(ScoreboardLayout.application + Int32(index))
       text.sample(
         metric.family + metric.suffix, metric.labels, metric.isTime ? MetricsText.seconds(value) : "\(value)")
     }
@@ -74,13 +74,13 @@ extension PoolStatus {
     let name = "request_duration_seconds"
     text.begin(name, "histogram", "From a complete request to its answer.")
     var sum: UInt64 = 0
-    for (index, bound) in Score.latencyBounds.enumerated() {
-      sum &+= counter(Score.latencies + Int32(index))
+    for (index, bound) in ScoreboardLayout.latencyBounds.enumerated() {
+      sum &+= counter(ScoreboardLayout.latencies + Int32(index))
       text.sample(name + "_bucket", "le=\"\(MetricsText.seconds(bound &* 1000))\"", "\(sum)")
     }
-    sum &+= counter(Score.latencies + Int32(Score.latencyBounds.count))
+    sum &+= counter(ScoreboardLayout.latencies + Int32(ScoreboardLayout.latencyBounds.count))
     text.sample(name + "_bucket", "le=\"+Inf\"", "\(sum)")
-    text.sample(name + "_sum", "", MetricsText.seconds(counter(Score.duration)))
+    text.sample(name + "_sum", "", MetricsText.seconds(counter(ScoreboardLayout.duration)))
     text.sample(name + "_count", "", "\(sum)")
   }
 }

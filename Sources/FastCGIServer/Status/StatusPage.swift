@@ -1,6 +1,6 @@
-/// The status as a person reads it.
+/// The status as a page for a browser.
 extension PoolStatus {
-  /// A page of HTML that needs nothing else, and looks again every two seconds.
+  /// A page of HTML that needs nothing else, and reloads itself every two seconds.
   package func page(title: String) -> [UInt8] {
     let facts: [(String, String)] = [
       (
@@ -9,21 +9,24 @@ extension PoolStatus {
           + "\(count(.draining) + count(.stopped)) draining"
       ),
       ("listen queue", (listenQueue.map { "\($0)" } ?? "unknown") + " of \(listenQueueLimit)"),
-      ("requests", "\(counter(Score.requests)), \(counter(Score.reusedRequests)) of them on a kept connection"),
+      (
+        "requests",
+        "\(counter(ScoreboardLayout.requests)), \(counter(ScoreboardLayout.reusedRequests)) of them on a kept connection"
+      ),
       (
         "connections",
-        "\(counter(Score.accepted)) accepted, \(counter(Score.handOvers)) handed over, "
-          + "\(counter(Score.reuseRefusals)) not kept"
+        "\(counter(ScoreboardLayout.accepted)) accepted, \(counter(ScoreboardLayout.handoffs)) handed over, "
+          + "\(counter(ScoreboardLayout.reuseRefusals)) not kept"
       ),
       (
         "trouble",
-        "\(counter(Score.crashes)) crashes, \(counter(Score.overdueRequests)) over the deadline, "
-          + "\(counter(Score.shed)) shed, \(counter(Score.refused)) unreadable, \(counter(Score.slow)) slow"
+        "\(counter(ScoreboardLayout.crashes)) crashes, \(counter(ScoreboardLayout.deadlinesExceeded)) over the deadline, "
+          + "\(counter(ScoreboardLayout.shed)) shed, \(counter(ScoreboardLayout.refused)) unreadable, \(counter(ScoreboardLayout.slow)) slow"
       ),
       (
         "master",
         "pid \(process), generation \(generation), up \(uptimeSeconds) s, "
-          + "\(counter(Score.recycles)) recycles"
+          + "\(counter(ScoreboardLayout.recycles)) recycles"
       ),
     ]
     var text = """

@@ -10,7 +10,7 @@
 /* Written only while not armed, but for the timer's state and what the handler has sent. */
 static timer_t timer;
 static int to;
-static cprocess_handover waiting[CPROCESS_HANDOVERS];
+static cprocess_handoff waiting[CPROCESS_HANDOFFS];
 static size_t count;
 static int64_t due;
 static atomic_size_t sent;
@@ -42,7 +42,7 @@ static void handle(int signal) {
   errno = code;
 }
 
-int cprocess_handover_init(void) {
+int cprocess_handoff_init(void) {
   struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
   sigfillset(&action.sa_mask);
   if (sigaction(SIGRTMIN + 1, &action, NULL) < 0) return -errno;
@@ -54,9 +54,9 @@ int cprocess_handover_init(void) {
   return timer_create(CLOCK_MONOTONIC, &event, &timer) < 0 ? -errno : 0;
 }
 
-void cprocess_handover_arm(int socket, const cprocess_handover *list, size_t length, int64_t nanoseconds) {
+void cprocess_handoff_arm(int socket, const cprocess_handoff *list, size_t length, int64_t nanoseconds) {
   to = socket;
-  count = length < CPROCESS_HANDOVERS ? length : CPROCESS_HANDOVERS;
+  count = length < CPROCESS_HANDOFFS ? length : CPROCESS_HANDOFFS;
   memcpy(waiting, list, count * sizeof *list);
   due = nanoseconds;
   atomic_store(&sent, 0);
@@ -64,7 +64,7 @@ void cprocess_handover_arm(int socket, const cprocess_handover *list, size_t len
   if (!atomic_load(&is_running)) run_until(nanoseconds);
 }
 
-size_t cprocess_handover_disarm(void) {
+size_t cprocess_handoff_disarm(void) {
   atomic_store(&is_armed, 0);
   return atomic_load(&sent);
 }

@@ -9,13 +9,13 @@
 
 typedef _Atomic uint64_t word;
 
-/* A word outside of the page would be another one's. */
+/* An index outside of the page must not reach another page. */
 static word *at(uint64_t *page, int index) { return (word *)page + (index & (CPROCESS_PAGE_WORDS - 1)); }
 static const word *from(const uint64_t *page, int index) {
   return (const word *)page + (index & (CPROCESS_PAGE_WORDS - 1));
 }
 
-int cprocess_board_file(const char *name, size_t bytes) {
+int cprocess_scoreboard_file(const char *name, size_t bytes) {
   int descriptor = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (descriptor < 0) return -errno;
   if (ftruncate(descriptor, (off_t)bytes) < 0 ||
@@ -30,7 +30,7 @@ int cprocess_board_file(const char *name, size_t bytes) {
 void cprocess_page_begin(uint64_t *page) {
   word *sequence = at(page, 0);
   uint64_t value = atomic_load_explicit(sequence, memory_order_relaxed);
-  /* Odd already: a writer before this one died at work. */
+  /* Odd already: an earlier writer ended in the middle of a write. */
   atomic_store_explicit(sequence, value + 1 + (value & 1), memory_order_relaxed);
   atomic_thread_fence(memory_order_release);
 }
@@ -46,7 +46,7 @@ void cprocess_page_set(uint64_t *page, int index, uint64_t value) {
 }
 
 void cprocess_page_add(uint64_t *page, int index, uint64_t value) {
-  /* One writer: no one else can come between. */
+  /* One writer: no other can come between. */
   word *target = at(page, index);
   atomic_store_explicit(target, atomic_load_explicit(target, memory_order_relaxed) + value, memory_order_relaxed);
 }

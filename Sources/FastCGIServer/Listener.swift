@@ -1,8 +1,57 @@
 internal import CProcess
 internal import Glibc
 
-/// Opening the socket, in the master.
-extension ListeningSocket {
+/// A socket that a web server connects to, with the hand-off queue of the workers that accept from it. In the master.
+final class Listener {
+  let address: ListenAddress
+  let socket: Descriptor
+  let handoffs: HandoffQueue
+  /// The socket was handed to this process: its file is not ours to remove.
+  private let isInherited: Bool
+
+  init(_ address: ListenAddress, _ configuration: Master.Configuration, inherited: Int32?) throws(SystemError) {
+    self.address = address
+    isInherited = inherited != nil
+    if let inherited {
+      try Self.adopt(descriptor: inherited)
+      socket = try Descriptor(inherited).high()
+    } else {
+      socket = try Self.open(
+        address,
+        .init(mode: configuration.socketMode, owner: configuration.socketOwner, group: configuration.socketGroup),
+        backlog: configuration.backlog)
+    }
+    let pair = try MessagePair()
+    handoffs = HandoffQueue(receiving: pair.first, sending: pair.second)
+  }
+
+  /// Removes the socket's file, so that no new connection comes. Those in the queue are still accepted.
+  func close() {
+    if case .unix(let path) = address, !isInherited { _ = unsafe unlink(path) }
+  }
+}
+
+/// What a worker needs of it, by its descriptor.
+extension Listener {
+  /// Checks an inherited descriptor and makes it ready for `accept`.
+  static func adopt(descriptor raw: Int32) throws(SystemError) {
+    var isListening: Int32 = 0
+    var size = socklen_t(MemoryLayout<Int32>.size)
+    let operation = "descriptor \(raw) as the listening socket"
+    _ = try System.retrying(operation) { unsafe getsockopt(raw, SOL_SOCKET, SO_ACCEPTCONN, &isListening, &size) }
+    if isListening == 0 { throw SystemError(operation, EINVAL) }
+    let flags = try System.retrying(operation) { fcntl(raw, F_GETFL) }
+    _ = try System.retrying(operation) { fcntl(raw, F_SETFL, flags | O_NONBLOCK) }
+  }
+
+  /// A connection, non-blocking and close-on-exec.
+  static func accept(_ raw: Int32) throws(SystemError) -> Descriptor {
+    Descriptor(try System.checked("accept", cprocess_accept(raw)))
+  }
+}
+
+/// Opening.
+extension Listener {
   struct Permissions {
     var mode: UInt32
     var owner: String?
@@ -23,8 +72,6 @@ extension ListeningSocket {
     case .inet(let host, let port): try openInet(host, port, backlog)
     }
   }
-
-  // MARK: - Unix
 
   /// Listens under a name beside `path` and then takes over `path` itself, so that it is there with its permissions or
   /// not at all.
@@ -51,7 +98,7 @@ extension ListeningSocket {
     return try socket.high()
   }
 
-  /// Held while the path is looked at and taken over, so that of two that start at once one sees the other.
+  /// Held while the path is looked at and taken over, so that of two processes that start at once one sees the other.
   private static func lockFolder(of path: String) throws(SystemError) -> Descriptor {
     let cut = path.lastIndex(of: "/")
     let folder = cut.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
@@ -61,7 +108,7 @@ extension ListeningSocket {
     return descriptor
   }
 
-  /// True when somebody accepts connections there; false when nothing or a dead socket is there. Anything else at the
+  /// True when a process listens there; false when nothing or a socket without a process is there. Anything else at the
   /// path throws.
   private static func hasListener(_ path: String) throws(SystemError) -> Bool {
     var found = stat()
@@ -71,8 +118,8 @@ extension ListeningSocket {
       throw SystemError("lstat \(path)", code)
     }
     if found.st_mode & S_IFMT != S_IFSOCK { throw SystemError("listen on \(path): not a socket", EEXIST) }
-    // Workers whose master was killed finish what they have; their socket dies with the last of them.
-    let patience = System.now() + .seconds(3)
+    // Workers whose master was killed finish what they have; their socket is closed with the last of them.
+    let deadline = System.now() + .seconds(3)
     while true {
       let probe = try SocketAddress.streamSocket(AF_UNIX)
       var code: Int32 = 0
@@ -84,7 +131,7 @@ extension ListeningSocket {
       if code != 0 && code != EAGAIN { throw SystemError("connect \(path)", code) }
       let owner = code == 0 ? cprocess_peer_process(probe.raw) : 0
       let isOrphan = owner > 0 && kill(owner, 0) != 0 && errno == ESRCH
-      if !isOrphan || System.now() > patience { return true }
+      if !isOrphan || System.now() > deadline { return true }
       _ = poll(nil, 0, 50)
     }
   }
@@ -105,8 +152,6 @@ extension ListeningSocket {
     }
     _ = try System.retrying("chmod \(path)") { unsafe chmod(path, mode_t(permissions.mode)) }
   }
-
-  // MARK: - TCP
 
   private static func openInet(_ host: String, _ port: UInt16, _ backlog: Int32) throws(SystemError) -> Descriptor {
     let name = "\(ListenAddress.inet(host: host, port: port))"

@@ -2,31 +2,31 @@ internal import Glibc
 
 /// A child of the master that serves no requests: it works beside the workers until it is told to end. Without a master
 /// it is a process of its own.
-package final class Companion {
-  private let post: Post?
+package final class BackgroundChild {
+  private let channel: ControlChannel?
   private let signals: Signals
-  private let score: Scorecard
+  private let scoreboard: ChildScoreboard
   private var poller: Poller
   private var events: [Poller.Event] = []
   private var isEnding = false
-  /// It ends because a successor takes over: what is left is for that one.
+  /// It was told to drain: a successor takes over, and does what is left.
   package private(set) var hasSuccessor = false
 
-  /// - Parameter activity: what it counts is seen with what the workers count.
+  /// - Parameter activity: what it counts is added to what the workers count.
   package init(activity: Activity) throws(SystemError) {
-    post = Post.inherited()
+    channel = ControlChannel.inherited()
     signals = try Signals([SIGTERM, SIGQUIT, SIGHUP, SIGINT])
-    score = try Scorecard(post: post)
+    scoreboard = try ChildScoreboard(channel: channel)
     poller = try Poller()
     try poller.add(signals.descriptor.raw, .reading)
-    if let post { try poller.add(post.orders, .reading) }
-    activity.attach(score, pool: nil, routes: [])
+    if let channel { try poller.add(channel.orderDescriptor, .reading) }
+    activity.attach(scoreboard, pool: nil, routes: [])
   }
 
   /// Tells the master that it works now.
   package func announceReady() {
-    score.enter(WorkerState.idle)
-    post?.announceReady()
+    scoreboard.enter(WorkerState.idle)
+    channel?.announceReady()
   }
 
   /// Waits for an order, `milliseconds` at most; true from the order to end on.
@@ -38,7 +38,7 @@ package final class Companion {
       isEnding = true
     }
     while let signal = signals.next() { isEnding = isEnding || signal != SIGPIPE }
-    while !isEnding, let order = post?.nextOrder() {
+    while !isEnding, let order = channel?.nextOrder() {
       isEnding = order != .reopenLogs
       hasSuccessor = order == .drain
     }
@@ -47,4 +47,4 @@ package final class Companion {
 }
 
 @available(*, unavailable)
-extension Companion: Sendable {}
+extension BackgroundChild: Sendable {}

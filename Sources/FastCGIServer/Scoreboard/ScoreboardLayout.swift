@@ -1,8 +1,8 @@
-/// What a page of the scoreboard holds, word by word (0 is the page's sequence).
+/// Which word of a scoreboard page holds what (word 0 is the page's sequence).
 ///
-/// The master's own page has the same counters as a child's: what the dead have counted is added to it.
-enum Score {
-  // MARK: What is so at the moment
+/// The master's own page has the same counters as a child's: when a child ends, its counters are added to the master's.
+enum ScoreboardLayout {
+  // MARK: Gauges
 
   static let process: Int32 = 1
   static let generation: Int32 = 2
@@ -13,12 +13,12 @@ enum Score {
   /// Nanoseconds of the monotonic clock; 0: no request in hand.
   static let requestBegan: Int32 = 5
   static let startedAt: Int32 = 6
-  /// 1 for a child that takes from the pool's own socket, else 2.
+  /// 1 for a child that accepts from the pool's own socket, else 2.
   static let kind: Int32 = 7
   /// The master's: pages in use, its own not counted.
-  static let slots: Int32 = 8
+  static let usedSlots: Int32 = 8
   /// The master's: connections up to this one, counted since the start, have waited too long; 0: none has.
-  static let overdue: Int32 = 9
+  static let waitedTooLong: Int32 = 9
   /// The master's: how many workers there are to be.
   static let workers: Int32 = 10
 
@@ -29,8 +29,8 @@ enum Score {
   static let reusedRequests: Int32 = 33
   /// Answers that told the web server not to use the connection again although it would have.
   static let reuseRefusals: Int32 = 34
-  /// Connections left in the park.
-  static let handOvers: Int32 = 35
+  /// Connections put into the hand-off queue.
+  static let handoffs: Int32 = 35
   static let accepted: Int32 = 36
   static let bytesSent: Int32 = 37
   static let bytesReceived: Int32 = 38
@@ -42,7 +42,7 @@ enum Score {
   static let refused: Int32 = 42
   static let shed: Int32 = 43
   /// Requests ended at their deadline.
-  static let overdueRequests: Int32 = 44
+  static let deadlinesExceeded: Int32 = 44
   static let droppedLogLines: Int32 = 45
   static let slow: Int32 = 46
   /// The master's.
@@ -61,17 +61,17 @@ enum Score {
   /// For each route five counters, by the first digit of the status.
   static let routes: Int32 = 96
   static let statusClasses: Int32 = 5
-  /// The first route is that of requests which the application gave none.
-  static let mostRoutes: Int32 = 64
+  /// Route 0 is that of requests to which the application gave none.
+  static let maximumRoutes: Int32 = 64
 
   /// What the application counts.
-  static let application: Int32 = routes + mostRoutes * statusClasses
-  static let applicationCounters: Range<Int32> = application..<(application + Int32(ApplicationMetric.most))
+  static let application: Int32 = routes + maximumRoutes * statusClasses
+  static let applicationCounters: Range<Int32> = application..<(application + Int32(ApplicationMetric.maximumCount))
 
-  /// All words that only ever grow.
+  /// All words that only grow.
   static let counters: Range<Int32> = 32..<applicationCounters.upperBound
 
-  /// Those that count for a child of a kind: the workers' alone are about requests.
+  /// The counters of a child of a kind: only workers count requests.
   static func counters(ofKind kind: UInt64) -> Range<Int32> {
     switch kind {
     case 1: counters
@@ -85,15 +85,15 @@ enum Score {
   }
 
   static func route(_ route: Int, status: Int) -> Int32 {
-    let known = (0..<Int(mostRoutes)).contains(route) ? Int32(route) : 0
+    let known = (0..<Int(maximumRoutes)).contains(route) ? Int32(route) : 0
     let digit = Int32(clamping: min(max(status / 100, 1), 5))
     return routes + known * statusClasses + digit - 1
   }
 }
 
-/// What a child says of itself.
+/// What a child reports of itself.
 package enum WorkerState: UInt64, Sendable {
-  /// Nobody writes the page.
+  /// No process writes the page.
   case absent = 0
   case starting, idle, busy, draining, stopped
 }

@@ -2,11 +2,11 @@ internal import CProcess
 internal import Glibc
 
 /// One page of the scoreboard, as its writer or as a reader sees it.
-@safe struct ScorePage {
+@safe struct ScoreboardPage {
   fileprivate let words: UnsafeMutablePointer<UInt64>
 
   /// What `body` writes is seen as a whole.
-  func write(_ body: (ScorePage) -> Void) {
+  func write(_ body: (ScoreboardPage) -> Void) {
     unsafe cprocess_page_begin(words)
     body(self)
     unsafe cprocess_page_end(words)
@@ -18,10 +18,10 @@ internal import Glibc
 
   func get(_ word: Int32) -> UInt64 { unsafe cprocess_page_get(words, word) }
 
-  /// For C, which may write to the page from a signal handler.
+  /// For C code, which may write to the page from a signal handler.
   func withWords<Result>(_ body: (UnsafeMutablePointer<UInt64>) -> Result) -> Result { unsafe body(words) }
 
-  /// All words, of one moment if the writer is alive.
+  /// All words, of one moment unless the writer ended in the middle of a write.
   func copy() -> [UInt64] {
     var copy = [UInt64](repeating: 0, count: Int(CPROCESS_PAGE_WORDS))
     _ = unsafe cprocess_page_read(words, &copy)
@@ -29,24 +29,23 @@ internal import Glibc
   }
 }
 
-/// The scoreboard as one process sees it: a page of the master, and one for each slot.
-@safe final class Board {
-
+/// The memory that all processes of a pool share, as one of them sees it: a page of the master, and one for each slot.
+@safe final class Scoreboard {
   static let pageBytes = Int(CPROCESS_PAGE_WORDS) * 8
-  /// Children in higher slots have a page that nobody reads.
-  static let slots = 2 * Pool.mostChildren
+  /// Children in higher slots have a page that no process reads.
+  static let slots = 2 * Pool.maximumChildren
   private static let bytes = (slots + 1) * pageBytes
 
   private let start: UnsafeMutableRawPointer
   private let own: UnsafeMutableRawPointer
   private let ownBytes: Int
-  /// A child's descriptor of the file, for its places; else -1.
+  /// A child's descriptor of the file, for its permits; else -1.
   private let file: Int32
 
-  /// A new file for a board; the master's to keep.
+  /// A new file for a scoreboard, which the master keeps.
   static func file() throws(SystemError) -> Descriptor {
     let file = Descriptor(
-      try System.checked("memfd_create", unsafe cprocess_board_file("fastcgi-scoreboard", bytes)))
+      try System.checked("memfd_create", unsafe cprocess_scoreboard_file("fastcgi-scoreboard", bytes)))
     return try file.high()
   }
 
@@ -75,15 +74,15 @@ internal import Glibc
     self.file = file.release()
   }
 
-  /// A board of its own, for a child without a master: it has one slot.
+  /// One of its own, for a child without a master: it has one slot.
   init() throws(SystemError) {
     let file = try Self.file()
     unsafe start = try Self.map(Self.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.raw, 0)
     unsafe own = start + Self.pageBytes
     ownBytes = 0
     self.file = -1
-    master.set(Score.slots, 1)
-    ownPage.set(Score.kind, 1)
+    master.set(ScoreboardLayout.usedSlots, 1)
+    ownPage.set(ScoreboardLayout.kind, 1)
   }
 
   deinit {
@@ -101,55 +100,55 @@ internal import Glibc
     return unsafe result
   }
 
-  private func page(at address: UnsafeMutableRawPointer) -> ScorePage {
-    unsafe ScorePage(words: address.bindMemory(to: UInt64.self, capacity: Int(CPROCESS_PAGE_WORDS)))
+  private func page(at address: UnsafeMutableRawPointer) -> ScoreboardPage {
+    unsafe ScoreboardPage(words: address.bindMemory(to: UInt64.self, capacity: Int(CPROCESS_PAGE_WORDS)))
   }
 
-  var master: ScorePage { unsafe page(at: start) }
+  var master: ScoreboardPage { unsafe page(at: start) }
 
   /// The page of the process that made this view.
-  var ownPage: ScorePage { unsafe page(at: own) }
+  var ownPage: ScoreboardPage { unsafe page(at: own) }
 
-  /// Nil for a slot that has none.
-  func slot(_ slot: Int) -> ScorePage? {
+  /// Nil for a slot that has no page.
+  func slot(_ slot: Int) -> ScoreboardPage? {
     (0..<Self.slots).contains(slot) ? unsafe page(at: start + (slot + 1) * Self.pageBytes) : nil
   }
 
-  /// Takes a place, numbered from 0, that one process of the pool can have at a time, until it lets go of it or ends.
-  /// fcntl(2), `F_SETLK`: a lock on a byte of the board's file, which bars nobody from writing there.
-  func hold(place: Int) -> Bool { lock(F_WRLCK, place) }
+  /// Takes a permit, numbered from 0, that one process of the pool can have at a time, until it releases it or ends.
+  /// fcntl(2), `F_SETLK`: an advisory lock on a byte of the file; the pages stay writable.
+  func acquire(permit: Int) -> Bool { lock(F_WRLCK, permit) }
 
-  func letGo(of place: Int) { _ = lock(F_UNLCK, place) }
+  func release(permit: Int) { _ = lock(F_UNLCK, permit) }
 
-  private func lock(_ kind: Int32, _ place: Int) -> Bool {
+  private func lock(_ kind: Int32, _ offset: Int) -> Bool {
     if file < 0 { return true }
     var lock = flock()
     lock.l_type = Int16(kind)
     lock.l_whence = Int16(SEEK_SET)
-    lock.l_start = off_t(place)
+    lock.l_start = off_t(offset)
     lock.l_len = 1
     return unsafe fcntl(file, F_SETLK, &lock) == 0
   }
 
   /// How many workers the pool is to have; 0 without a master.
-  var workers: Int { Int(clamping: master.get(Score.workers)) }
+  var workers: Int { Int(clamping: master.get(ScoreboardLayout.workers)) }
 
   /// Pages of slots that have been used, however many the master's page claims.
-  var usedSlots: Int { Int(clamping: min(master.get(Score.slots), UInt64(Self.slots))) }
+  var usedSlots: Int { Int(clamping: min(master.get(ScoreboardLayout.usedSlots), UInt64(Self.slots))) }
 
-  /// Connections accepted since the start, by all workers, the dead among them.
+  /// Connections accepted since the start by all workers, also by those that have ended.
   var accepted: UInt64 {
-    var sum = master.get(Score.accepted)
+    var sum = master.get(ScoreboardLayout.accepted)
     for slot in 0..<usedSlots {
-      guard let page = self.slot(slot), page.get(Score.kind) == 1 else { continue }
-      sum &+= page.get(Score.accepted)
+      guard let page = self.slot(slot), page.get(ScoreboardLayout.kind) == 1 else { continue }
+      sum &+= page.get(ScoreboardLayout.accepted)
     }
     return sum
   }
 
   /// The connection that was accepted last has waited too long, as far as the master's page knows.
-  var isOverdue: Bool {
-    let last = master.get(Score.overdue)
+  var newestHasWaitedTooLong: Bool {
+    let last = master.get(ScoreboardLayout.waitedTooLong)
     return last > 0 && accepted <= last
   }
 }

@@ -1,9 +1,9 @@
 internal import CProcess
 
-/// The answer for a request that passes its deadline, encoded before there is one: the worker that works on it cannot
-/// be asked any more.
-@safe final class OverdueAnswer {
-  /// An answer as bytes that stay in one place, and where in them the request's own numbers and name go.
+/// The answer to a request that passes its deadline, encoded in advance: a timer's signal handler sends it, since the
+/// worker's own code may never return.
+@safe final class TimeoutResponse {
+  /// An answer as bytes at a fixed address, and the offsets in them of the request's ids and names.
   @safe private final class Template {
     let bytes: UnsafeMutableBufferPointer<UInt8>
     let ids: [Int]
@@ -29,8 +29,8 @@ internal import CProcess
 
     deinit { unsafe bytes.deallocate() }
 
-    func put(_ new: some Collection<UInt8>, at place: Int) {
-      _ = unsafe UnsafeMutableBufferPointer(rebasing: bytes[place..<place + new.count]).update(from: new)
+    func put(_ new: some Collection<UInt8>, at offset: Int) {
+      _ = unsafe UnsafeMutableBufferPointer(rebasing: bytes[offset..<offset + new.count]).update(from: new)
     }
   }
 
@@ -44,17 +44,18 @@ internal import CProcess
 
   /// - Parameters:
   ///   - deadline: from a request's last byte to its answer.
-  ///   - wording: the answer for a request of that name, or of none (empty).
-  ///   - page: counts the requests that were answered so.
-  init(deadline: Duration, wording: (String) -> Response, on page: ScorePage) throws(SystemError) {
+  ///   - response: the answer to a request of that name, or of none (empty).
+  ///   - page: where such requests are counted.
+  init(deadline: Duration, response: (String) -> Response, on page: ScoreboardPage) throws(SystemError) {
     self.deadline = deadline
-    named = Template(wording(Self.placeholder), name: Array(Self.placeholder.utf8))
-    nameless = Template(wording(""), name: [])
+    named = Template(response(Self.placeholder), name: Array(Self.placeholder.utf8))
+    nameless = Template(response(""), name: [])
     _ = try System.checked("timer_create", cprocess_deadline_init())
     let nanoseconds = UInt64(clamping: deadline.nanoseconds)
     let counted: [(Int32, UInt64)] = [
-      (Score.overdueRequests, 1), (Score.requests, 1), (Score.route(0, status: 504), 1),
-      (Score.latency(microseconds: nanoseconds / 1000), 1), (Score.duration, nanoseconds),
+      (ScoreboardLayout.deadlinesExceeded, 1), (ScoreboardLayout.requests, 1),
+      (ScoreboardLayout.route(0, status: 504), 1),
+      (ScoreboardLayout.latency(microseconds: nanoseconds / 1000), 1), (ScoreboardLayout.duration, nanoseconds),
     ]
     for (word, amount) in counted { unsafe page.withWords { unsafe cprocess_deadline_count($0, word, amount) } }
   }
@@ -66,10 +67,10 @@ internal import CProcess
     var template = nameless
     if let name, name.count == Self.nameLength, name.allSatisfy(Self.isPlain) {
       template = named
-      for place in template.names { template.put(name, at: place) }
+      for offset in template.names { template.put(name, at: offset) }
     }
-    for place in template.ids {
-      template.put([UInt8(truncatingIfNeeded: id >> 8), UInt8(truncatingIfNeeded: id)], at: place)
+    for offset in template.ids {
+      template.put([UInt8(truncatingIfNeeded: id >> 8), UInt8(truncatingIfNeeded: id)], at: offset)
     }
     unsafe cprocess_deadline_arm(
       connection, (start + deadline).nanoseconds, (deadline / 2).nanoseconds, template.bytes.baseAddress,
