@@ -16,7 +16,6 @@ enum RecordType: UInt8 {
 /// FastCGI 1.0 §5.5: how a request ended.
 enum ProtocolStatus: UInt8 {
   case requestComplete = 0
-  case cannotMultiplex = 1
   case overloaded = 2
   case unknownRole = 3
 }

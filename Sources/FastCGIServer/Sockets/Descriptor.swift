@@ -37,11 +37,6 @@ struct Descriptor: ~Copyable {
     _ = fcntl(raw, F_SETFD, FD_CLOEXEC)
   }
 
-  func setNonBlocking() throws(SystemError) {
-    let flags = try System.retrying("fcntl F_GETFL") { fcntl(raw, F_GETFL) }
-    _ = try System.retrying("fcntl F_SETFL") { fcntl(raw, F_SETFL, flags | O_NONBLOCK) }
-  }
-
   /// What one transfer without blocking did.
   enum Transfer: Equatable {
     /// So many bytes; 0 when reading: the end.
