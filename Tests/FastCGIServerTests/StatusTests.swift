@@ -213,14 +213,14 @@ import Testing
     let master = try MasterScoreboard()
     master.open(slot: 3, generation: 7, isWorker: true)
     let child = try Scoreboard(child: 3, file: Descriptor(dup(master.file.raw)))
-    child.ownPage.write { $0.add(ScoreboardLayout.requests, 5) }
+    child.ownPage.write { $0.add(.requests, 5) }
     unsafe child.ownPage.withWords { words in unsafe words[0] = 77 }
-    #expect(master.shared.slot(3)?.copy()[Int(ScoreboardLayout.requests)] == 5)
+    #expect(master.shared.slot(3)?.get(.requests) == 5)
     master.close(slot: 3)
-    #expect(master.shared.master.get(ScoreboardLayout.requests) == 5)
-    #expect(master.shared.slot(3)?.get(ScoreboardLayout.requests) == 0)
+    #expect(master.shared.master.get(.requests) == 5)
+    #expect(master.shared.slot(3)?.get(.requests) == 0)
     let view = PoolView(scoreboard: child, pool: nil, routes: [], metrics: [])
-    #expect(view.status().counter(ScoreboardLayout.requests) == 5)
+    #expect(view.status().value(.requests) == 5)
     #expect(view.status().workers.isEmpty)
   }
 

@@ -146,7 +146,7 @@ final class MasterLoop {
         switch ControlChannel.Message(rawValue: message[0]) {
         case .ready: handle(.ready(process: channel.process))
         case .wantsReplacement:
-          scoreboard.count(ScoreboardLayout.recycles)
+          scoreboard.count(.recycles)
           handle(.wantsReplacement(process: channel.process))
         case nil: break
         }
@@ -290,7 +290,7 @@ final class MasterLoop {
       logger.notice("ready", metadata: ["address": "\(configuration.listen)"])
       manager.notify("READY=1")
     case .crashed(let slot, let process, let delay):
-      scoreboard.count(ScoreboardLayout.crashes)
+      scoreboard.count(.crashes)
       logger.error(
         "child ended unasked", metadata: ["slot": "\(slot)", "pid": "\(process)", "retriesAfter": "\(delay)"])
     case .startTimedOut(let process):
@@ -300,7 +300,7 @@ final class MasterLoop {
     case .halted(let process):
       logger.warning("child was stopped by a signal", metadata: ["pid": "\(process)"])
     case .reloadBegan(let generation):
-      scoreboard.count(ScoreboardLayout.reloads)
+      scoreboard.count(.reloads)
       manager.notifyReloading()
       logger.notice("reload began", metadata: ["generation": "\(generation)"])
     case .reloadFinished(let generation):

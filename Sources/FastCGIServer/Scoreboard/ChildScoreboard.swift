@@ -22,8 +22,8 @@ final class ChildScoreboard {
   }
 
   /// Without `write`: a single counter is right at any time.
-  func count(_ word: Int32, _ number: Int = 1) {
-    page.add(word, UInt64(clamping: number))
+  func count(_ counter: PoolCounter) {
+    page.add(counter, 1)
   }
 
   func enter(_ stage: Stage) {
@@ -35,8 +35,8 @@ final class ChildScoreboard {
       if !isDraining { page.set(ScoreboardLayout.state, WorkerState.busy.rawValue) }
       page.set(ScoreboardLayout.stage, Stage.reading.rawValue)
       page.set(ScoreboardLayout.requestBegan, UInt64(clamping: now.nanoseconds))
-      page.add(ScoreboardLayout.bytesReceived, UInt64(clamping: received))
-      if isReused { page.add(ScoreboardLayout.reusedRequests, 1) }
+      page.add(.bytesReceived, UInt64(clamping: received))
+      if isReused { page.add(.reusedRequests, 1) }
     }
   }
 
@@ -44,8 +44,8 @@ final class ChildScoreboard {
   func count(_ served: ServedRequest) {
     page.write { page in
       page.set(ScoreboardLayout.stage, Stage.writing.rawValue)
-      page.add(ScoreboardLayout.requests, 1)
-      page.add(ScoreboardLayout.bytesSent, UInt64(clamping: served.bytes))
+      page.add(.requests, 1)
+      page.add(.bytesSent, UInt64(clamping: served.bytes))
       page.add(ScoreboardLayout.duration, UInt64(clamping: served.total))
       page.add(ScoreboardLayout.redis, UInt64(clamping: served.redis))
       page.add(ScoreboardLayout.postgres, UInt64(clamping: served.postgres))
@@ -59,7 +59,7 @@ final class ChildScoreboard {
       if !isDraining { page.set(ScoreboardLayout.state, WorkerState.idle.rawValue) }
       page.set(ScoreboardLayout.stage, Stage.none.rawValue)
       page.set(ScoreboardLayout.requestBegan, 0)
-      if isSlow { page.add(ScoreboardLayout.slow, 1) }
+      if isSlow { page.add(.slow, 1) }
     }
   }
 }

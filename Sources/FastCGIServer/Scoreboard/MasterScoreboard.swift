@@ -44,8 +44,8 @@ final class MasterScoreboard {
     return last
   }
 
-  func count(_ word: Int32) {
-    shared.master.write { $0.add(word, 1) }
+  func count(_ counter: PoolCounter) {
+    shared.master.write { $0.add(counter, 1) }
   }
 
   func set(_ word: Int32, _ value: UInt64) {

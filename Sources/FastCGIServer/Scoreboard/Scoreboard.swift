@@ -16,7 +16,11 @@ internal import Glibc
 
   func add(_ word: Int32, _ value: UInt64) { unsafe cprocess_page_add(words, word, value) }
 
+  func add(_ counter: PoolCounter, _ number: UInt64) { add(counter.rawValue, number) }
+
   func get(_ word: Int32) -> UInt64 { unsafe cprocess_page_get(words, word) }
+
+  func get(_ counter: PoolCounter) -> UInt64 { get(counter.rawValue) }
 
   /// For C code, which may write to the page from a signal handler.
   func withWords<Result>(_ body: (UnsafeMutablePointer<UInt64>) -> Result) -> Result { unsafe body(words) }
@@ -138,10 +142,10 @@ internal import Glibc
 
   /// Connections accepted since the start by all workers, also by those that have ended.
   var accepted: UInt64 {
-    var sum = master.get(ScoreboardLayout.accepted)
+    var sum = master.get(.accepted)
     for slot in 0..<usedSlots {
       guard let page = self.slot(slot), page.get(ScoreboardLayout.kind) == 1 else { continue }
-      sum &+= page.get(ScoreboardLayout.accepted)
+      sum &+= page.get(.accepted)
     }
     return sum
   }

@@ -24,31 +24,13 @@ enum ScoreboardLayout {
 
   // MARK: Counters
 
-  static let requests: Int32 = 32
-  /// Of them, on a connection that had one before.
-  static let reusedRequests: Int32 = 33
-  /// Answers that told the web server not to use the connection again although it would have.
-  static let reuseRefusals: Int32 = 34
-  /// Connections put into the hand-off queue.
-  static let handoffs: Int32 = 35
-  static let accepted: Int32 = 36
-  static let bytesSent: Int32 = 37
-  static let bytesReceived: Int32 = 38
-  /// Of all requests, in nanoseconds, from complete to an answer that can be sent; of them, waiting for Redis and PostgreSQL.
+  // Those with a row of their own in the status are the cases of `PoolCounter`: 32 to 38 and 42 to 49.
+
+  /// Of all requests, in nanoseconds, from complete to an answer that can be sent; of them, waiting for Redis and
+  /// PostgreSQL.
   static let duration: Int32 = 39
   static let redis: Int32 = 40
   static let postgres: Int32 = 41
-  /// Requests that never reached the application.
-  static let refused: Int32 = 42
-  static let shed: Int32 = 43
-  /// Requests ended at their deadline.
-  static let deadlinesExceeded: Int32 = 44
-  static let droppedLogLines: Int32 = 45
-  static let slow: Int32 = 46
-  /// The master's.
-  static let crashes: Int32 = 47
-  static let recycles: Int32 = 48
-  static let reloads: Int32 = 49
 
   /// One counter for each of `latencyBounds`, and one for what took longer.
   static let latencies: Int32 = 64

@@ -34,7 +34,9 @@ package struct PoolStatus {
   /// The words of a page of the scoreboard: the sum over all workers, also those that have ended.
   var words: [UInt64] = []
 
-  func counter(_ word: Int32) -> UInt64 { words.indices.contains(Int(word)) ? words[Int(word)] : 0 }
+  func value(_ word: Int32) -> UInt64 { words.indices.contains(Int(word)) ? words[Int(word)] : 0 }
+
+  func value(_ counter: PoolCounter) -> UInt64 { value(counter.rawValue) }
 
   package func count(_ state: WorkerState) -> Int { workers.count { $0.state == state } }
 }
@@ -100,9 +102,10 @@ final class PoolView {
     return PoolStatus.Child(
       slot: slot, process: process, generation: Int(clamping: words[Int(ScoreboardLayout.generation)]), state: state,
       stage: Stage(rawValue: words[Int(ScoreboardLayout.stage)]) ?? .none,
-      requests: words[Int(ScoreboardLayout.requests)],
-      reusedRequests: words[Int(ScoreboardLayout.reusedRequests)], accepted: words[Int(ScoreboardLayout.accepted)],
-      bytesSent: words[Int(ScoreboardLayout.bytesSent)],
+      requests: words[Int(PoolCounter.requests.rawValue)],
+      reusedRequests: words[Int(PoolCounter.reusedRequests.rawValue)],
+      accepted: words[Int(PoolCounter.accepted.rawValue)],
+      bytesSent: words[Int(PoolCounter.bytesSent.rawValue)],
       requestMicroseconds: began == 0 ? nil : microseconds(since: began, now),
       ageSeconds: seconds(since: words[Int(ScoreboardLayout.startedAt)], now),
       residentBytes: MemoryGauge.resident(of: process))

@@ -10,23 +10,14 @@ extension PoolStatus {
   }
 
   private var pool: [(String, String)] {
-    [
+    let now = [
       ("workers", "\(workers.count)"), ("idle", "\(count(.idle))"), ("busy", "\(count(.busy))"),
       ("starting", "\(count(.starting))"), ("draining", "\(count(.draining) + count(.stopped))"),
       ("listenQueue", listenQueue.map { "\($0)" } ?? "null"), ("listenQueueLimit", "\(listenQueueLimit)"),
-      ("accepted", "\(counter(ScoreboardLayout.accepted))"), ("requests", "\(counter(ScoreboardLayout.requests))"),
-      ("reusedRequests", "\(counter(ScoreboardLayout.reusedRequests))"),
-      ("reuseRefusals", "\(counter(ScoreboardLayout.reuseRefusals))"),
-      ("handOvers", "\(counter(ScoreboardLayout.handoffs))"), ("refused", "\(counter(ScoreboardLayout.refused))"),
-      ("shed", "\(counter(ScoreboardLayout.shed))"),
-      ("deadlinesExceeded", "\(counter(ScoreboardLayout.deadlinesExceeded))"),
-      ("slow", "\(counter(ScoreboardLayout.slow))"), ("bytesSent", "\(counter(ScoreboardLayout.bytesSent))"),
-      ("bytesReceived", "\(counter(ScoreboardLayout.bytesReceived))"),
-      ("droppedLogLines", "\(counter(ScoreboardLayout.droppedLogLines))"),
-      ("crashes", "\(counter(ScoreboardLayout.crashes))"), ("recycles", "\(counter(ScoreboardLayout.recycles))"),
-      ("reloads", "\(counter(ScoreboardLayout.reloads))"), ("generation", "\(generation)"), ("pid", "\(process)"),
-      ("uptimeSeconds", "\(uptimeSeconds)"),
     ]
+    let counters = PoolCounter.allCases.map { ("\($0.jsonName)", "\(value($0))") }
+    let master = [("generation", "\(generation)"), ("pid", "\(process)"), ("uptimeSeconds", "\(uptimeSeconds)")]
+    return now + counters + master
   }
 
   private static func json(_ child: Child) -> String {

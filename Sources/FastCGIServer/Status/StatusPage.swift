@@ -9,25 +9,10 @@ extension PoolStatus {
           + "\(count(.draining) + count(.stopped)) draining"
       ),
       ("listen queue", (listenQueue.map { "\($0)" } ?? "unknown") + " of \(listenQueueLimit)"),
-      (
-        "requests",
-        "\(counter(ScoreboardLayout.requests)), \(counter(ScoreboardLayout.reusedRequests)) of them on a kept connection"
-      ),
-      (
-        "connections",
-        "\(counter(ScoreboardLayout.accepted)) accepted, \(counter(ScoreboardLayout.handoffs)) handed over, "
-          + "\(counter(ScoreboardLayout.reuseRefusals)) not kept"
-      ),
-      (
-        "trouble",
-        "\(counter(ScoreboardLayout.crashes)) crashes, \(counter(ScoreboardLayout.deadlinesExceeded)) over the deadline, "
-          + "\(counter(ScoreboardLayout.shed)) shed, \(counter(ScoreboardLayout.refused)) unreadable, \(counter(ScoreboardLayout.slow)) slow"
-      ),
-      (
-        "master",
-        "pid \(process), generation \(generation), up \(uptimeSeconds) s, "
-          + "\(counter(ScoreboardLayout.recycles)) recycles"
-      ),
+      ("requests", counters(.requests)),
+      ("connections", counters(.connections)),
+      ("trouble", counters(.trouble)),
+      ("master", "pid \(process), generation \(generation), up \(uptimeSeconds) s, " + counters(.master)),
     ]
     var text = """
       <!DOCTYPE html>
@@ -45,6 +30,12 @@ extension PoolStatus {
     for child in workers { text += Self.row(child) }
     text += "</table></body></html>\n"
     return Array(text.utf8)
+  }
+
+  private func counters(_ section: PoolCounter.PageSection) -> String {
+    let entries = PoolCounter.allCases.compactMap { counter in counter.row.page.map { ($0, value(counter)) } }
+    return entries.filter { $0.0.section == section }.sorted { $0.0.position < $1.0.position }
+      .map { entry, value in entry.text.isEmpty ? "\(value)" : "\(value) \(entry.text)" }.joined(separator: ", ")
   }
 
   private static func row(_ child: Child) -> String {

@@ -53,7 +53,7 @@ internal import CProcess
     _ = try System.checked("timer_create", cprocess_deadline_init())
     let nanoseconds = UInt64(clamping: deadline.nanoseconds)
     let counted: [(Int32, UInt64)] = [
-      (ScoreboardLayout.deadlinesExceeded, 1), (ScoreboardLayout.requests, 1),
+      (PoolCounter.deadlinesExceeded.rawValue, 1), (PoolCounter.requests.rawValue, 1),
       (ScoreboardLayout.route(0, status: 504), 1),
       (ScoreboardLayout.latency(microseconds: nanoseconds / 1000), 1), (ScoreboardLayout.duration, nanoseconds),
     ]

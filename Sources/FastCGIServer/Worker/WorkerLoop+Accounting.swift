@@ -9,7 +9,7 @@ extension WorkerLoop {
     let routes = configuration.routes
     let route = routes.indices.contains(response.route - 1) ? routes[response.route - 1] : ""
     if let accessLog, !accessLog.write(request, served, route: route, caller: response.caller) {
-      scoreboard.count(ScoreboardLayout.droppedLogLines)
+      scoreboard.count(.droppedLogLines)
     }
     if served.isSlow { logSlow(request, served, route) }
   }

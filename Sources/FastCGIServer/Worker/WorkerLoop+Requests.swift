@@ -41,7 +41,7 @@ extension WorkerLoop {
         return false
       case .request(let request):
         if connection.hasWaitedTooLong {
-          scoreboard.count(ScoreboardLayout.shed)
+          scoreboard.count(.shed)
           refuse(connection, .overloaded, id: request.id)
           return false
         }
@@ -96,7 +96,7 @@ extension WorkerLoop {
     response.write(to: &records, id: checked.id)
     if checked.keepsConnection && !keeps {
       records.reuseRefusal()
-      scoreboard.count(ScoreboardLayout.reuseRefusals)
+      scoreboard.count(.reuseRefusals)
     }
     send(connection, then: keeps ? .keep : isLast ? .discard : .close)
     dropHandedOff()
@@ -140,7 +140,7 @@ extension WorkerLoop {
 
   func refuse(_ connection: Connection, _ refusal: Refusal, id: UInt16) {
     logger.info("request refused", metadata: ["why": "\(refusal)"])
-    if refusal != .overloaded { scoreboard.count(ScoreboardLayout.refused) }
+    if refusal != .overloaded { scoreboard.count(.refused) }
     let response = configuration.refusalResponse(refusal)
     response.write(to: &records, id: id)
     records.reuseRefusal()

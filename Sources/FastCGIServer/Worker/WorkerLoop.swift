@@ -187,14 +187,14 @@ final class WorkerLoop {
         hold(Connection(descriptor, limits: configuration.limits, deadline: deadline), .reading)
         return
       }
-      scoreboard.count(ScoreboardLayout.handoffs)
+      scoreboard.count(.handoffs)
     }
   }
 
   private func acceptOne() -> Descriptor? {
     do {
       let accepted = try Listener.accept(listener)
-      scoreboard.count(ScoreboardLayout.accepted)
+      scoreboard.count(.accepted)
       return accepted
     } catch {
       switch error.code {
@@ -245,7 +245,7 @@ final class WorkerLoop {
     owesAccept = false
     let deadline = System.now() + configuration.limits.readDeadline
     if handoffs.enqueue(descriptor.raw, deadline: deadline) {
-      scoreboard.count(ScoreboardLayout.handoffs)
+      scoreboard.count(.handoffs)
     } else {
       hold(Connection(descriptor, limits: configuration.limits, deadline: deadline), .reading)
     }
@@ -283,7 +283,7 @@ final class WorkerLoop {
   /// False if the queue has no room.
   func handOff(_ connection: Connection) -> Bool {
     guard let handoffs, handoffs.enqueue(connection.raw, deadline: connection.deadline) else { return false }
-    scoreboard.count(ScoreboardLayout.handoffs)
+    scoreboard.count(.handoffs)
     drop(connection)
     return true
   }
@@ -302,7 +302,7 @@ final class WorkerLoop {
   func dropHandedOff() {
     guard let delayedHandoff else { return }
     for other in delayedHandoff.end() {
-      scoreboard.count(ScoreboardLayout.handoffs)
+      scoreboard.count(.handoffs)
       drop(other)
     }
   }
