@@ -22,6 +22,8 @@ final class MasterLoop {
   private var channels: [Int: Channel] = [:]
   /// By generation.
   private var programs: [Int: Spawn.Program] = [:]
+  /// Opened for the reload that is asked for; `Pool.Note.reloadBegan` says for which generation.
+  private var reloadedProgram: Spawn.Program?
   private var isFinished = false
 
   /// The master's end of the channel to one child.
@@ -194,12 +196,13 @@ final class MasterLoop {
       return
     }
     do {
-      programs[pool.newestGeneration + 1] = try Spawn.Program(path: configuration.executable)
+      reloadedProgram = try Spawn.Program(path: configuration.executable)
     } catch {
       logger.error("reload refused", metadata: ["error": "\(error)"])
       return
     }
     handle(.reload)
+    reloadedProgram = nil
   }
 
   private func reopenLogs() {
@@ -246,7 +249,7 @@ final class MasterLoop {
       manager.notify("STOPPING=1")
       for listener in listeners { listener.close() }
     case .note(let note):
-      log(note)
+      take(note)
     case .finish:
       isFinished = true
     }
@@ -284,7 +287,8 @@ final class MasterLoop {
     }
   }
 
-  private func log(_ note: Pool.Note) {
+  /// Logs it, counts it, and tells the service manager.
+  private func take(_ note: Pool.Note) {
     switch note {
     case .allReady:
       logger.notice("ready", metadata: ["address": "\(configuration.listen)"])
@@ -300,6 +304,7 @@ final class MasterLoop {
     case .halted(let process):
       logger.warning("child was stopped by a signal", metadata: ["pid": "\(process)"])
     case .reloadBegan(let generation):
+      programs[generation] = reloadedProgram
       scoreboard.count(.reloads)
       manager.notifyReloading()
       logger.notice("reload began", metadata: ["generation": "\(generation)"])

@@ -40,7 +40,7 @@ struct Pool {
     case kill
   }
 
-  /// Worth a line in the log.
+  /// Worth a line in the log. `reloadBegan` comes before the first `spawn` of its generation.
   enum Note: Equatable {
     /// All children of the start are ready.
     case allReady
@@ -112,7 +112,7 @@ struct Pool {
   private(set) var previousGeneration: Int?
   var isReloading = false
   /// Numbers are not used twice, so that a child left over from a failed reload is known as such.
-  private(set) var newestGeneration = 0
+  private var newestGeneration = 0
   private var hasBeenReady = false
 
   init(roles: [ChildRole], startTimeout: Duration, stopTimeout: Duration) {

@@ -29,8 +29,8 @@ final class Connection {
   /// The rest of an answer.
   var output: ArraySlice<UInt8> = []
   var discarded = 0
-  /// A request on it has been answered.
-  var hasServed = false
+  /// A request has come on it: the next one reuses it.
+  var hasHadRequest = false
   /// It has waited too long to be accepted.
   var hasWaitedTooLong = false
   /// When the first byte of a request came whose last byte has not.

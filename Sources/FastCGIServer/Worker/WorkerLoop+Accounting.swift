@@ -5,7 +5,7 @@ extension WorkerLoop {
   func account(_ request: Request?, _ response: Response, _ served: ServedRequest) {
     var served = served
     if let limit = configuration.slowRequest { served.isSlow = .nanoseconds(served.total) > limit }
-    scoreboard.endRequest(isSlow: served.isSlow, isDraining: mode != .serving)
+    scoreboard.endRequest(isSlow: served.isSlow, isDraining: !handoff.isServing)
     let routes = configuration.routes
     let route = routes.indices.contains(response.route - 1) ? routes[response.route - 1] : ""
     if let accessLog, !accessLog.write(request, served, route: route, caller: response.caller) {

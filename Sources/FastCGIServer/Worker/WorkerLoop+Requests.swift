@@ -3,72 +3,62 @@ internal import Logging
 
 /// From the bytes of a connection to its answer.
 extension WorkerLoop {
-  /// Reads what a connection has; true if a request on it has been served.
-  func receive(_ connection: Connection) -> Bool {
+  /// Reads what a connection has, and serves the request if it is complete.
+  func receive(_ connection: Connection) {
     let count: Int
     switch connection.descriptor.receive(into: &scratch) {
     case .wouldBlock:
-      hold(connection, .reading)
-      return false
+      return hold(connection, .reading)
     case .bytes(0), .failed:
       // The end of an idle connection, or of one whose request nothing is left to answer.
-      drop(connection)
-      return false
+      return drop(connection)
     case .bytes(let received):
       count = received
     }
     if connection.state == .discarding {
       connection.discarded += count
       if connection.discarded > configuration.limits.discardedBodyBytes { drop(connection) }
-      return false
+      return
     }
     let wasBetweenRequests = connection.isBetweenRequests
-    let hasServed = read(connection, 0..<count)
+    read(connection, 0..<count)
     if connection.state == .reading, !connection.isBetweenRequests, wasBetweenRequests {
       let now = System.now()
       connection.requestBegan = now
       if connection.deadline == nil { connection.deadline = now + configuration.limits.readDeadline }
     }
-    return hasServed
   }
 
-  private func read(_ connection: Connection, _ bytes: Range<Int>) -> Bool {
+  private func read(_ connection: Connection, _ bytes: Range<Int>) {
     var rest = bytes
     while true {
       switch connection.reader.read(scratch, &rest) {
       case .incomplete:
-        hold(connection, .reading)
-        return false
+        return hold(connection, .reading)
       case .request(let request):
         if connection.hasWaitedTooLong {
           scoreboard.count(.shed)
-          refuse(connection, .overloaded, id: request.id)
-          return false
+          return refuse(connection, .overloaded, id: request.id)
         }
-        serve(connection, request, isLast: !rest.isEmpty)
-        return true
+        return serve(connection, request, isLast: !rest.isEmpty)
       case .refused(let refusal, let id):
-        refuse(connection, refusal, id: id)
-        return false
+        return refuse(connection, refusal, id: id)
       case .unknownRole(let id):
         records.endRequest(id, .unknownRole)
-        send(connection, then: .discard)
-        return false
+        return send(connection, then: .discard)
       case .aborted(let id, let keepsConnection):
         let keeps = keepsConnection && mayKeep() && rest.isEmpty
         records.endRequest(id, .requestComplete)
-        send(connection, then: keeps ? .keep : .discard)
-        return false
+        return send(connection, then: keeps ? .keep : .discard)
       case .getValues(let names):
         writeValues(names)
-        if !answerManagement(connection) { return false }
+        if !answerManagement(connection) { return }
       case .unknownType(let type):
         records.unknownType(type)
-        if !answerManagement(connection) { return false }
+        if !answerManagement(connection) { return }
       case .violation(let violation):
         logger.warning("connection closed: the peer breaks the protocol", metadata: ["how": "\(violation.rawValue)"])
-        drop(connection)
-        return false
+        return drop(connection)
       }
     }
   }
@@ -79,10 +69,8 @@ extension WorkerLoop {
   /// connection is not used again.
   private func serve(_ connection: Connection, _ checked: RequestReader.CheckedRequest, isLast: Bool) {
     let start = begin(checked, on: connection)
-    if mode == .serving {
-      handOffNewConnection()
-      handOffOthers(than: connection, since: start)
-    }
+    requestInHand = (connection, start)
+    handle(.requestBegan)
     let (request, response) = answer(checked, on: connection, since: start)
     let answered = System.now()
     let waited = configuration.activity.waited
@@ -100,6 +88,7 @@ extension WorkerLoop {
     }
     send(connection, then: keeps ? .keep : isLast ? .discard : .close)
     dropHandedOff()
+    requestInHand = nil
     let end = System.now()
     served.total = end.nanoseconds &- start.nanoseconds
     served.writing = end.nanoseconds &- answered.nanoseconds
@@ -110,9 +99,9 @@ extension WorkerLoop {
   private func begin(_ checked: RequestReader.CheckedRequest, on connection: Connection) -> Instant {
     let start = System.now()
     scoreboard.beginRequest(
-      at: start, isReused: connection.hasServed, received: checked.parameters.count + checked.body.count,
-      isDraining: mode != .serving)
-    connection.hasServed = true
+      at: start, isReused: connection.hasHadRequest, received: checked.parameters.count + checked.body.count,
+      isDraining: !handoff.isServing)
+    connection.hasHadRequest = true
     configuration.activity.reset()
     return start
   }
@@ -133,10 +122,7 @@ extension WorkerLoop {
     }
   }
 
-  /// Without a hand-off queue a kept connection might wait behind another's request.
-  private func mayKeep() -> Bool {
-    mode == .serving && handoffs != nil && isListening && isQueueEmpty()
-  }
+  private func mayKeep() -> Bool { handoff.mayKeepConnections && isListenQueueEmpty() }
 
   func refuse(_ connection: Connection, _ refusal: Refusal, id: UInt16) {
     logger.info("request refused", metadata: ["why": "\(refusal)"])
@@ -183,12 +169,11 @@ extension WorkerLoop {
   private func send(_ connection: Connection, then ending: Connection.Ending) {
     connection.ending = ending
     connection.output = records.bytes[...]
-    _ = flush(connection)
+    flush(connection)
     records.removeAll()
   }
 
-  /// Always false: no request is served by it.
-  func flush(_ connection: Connection) -> Bool {
+  func flush(_ connection: Connection) {
     while !connection.output.isEmpty {
       switch connection.descriptor.send(connection.output) {
       case .bytes(let count):
@@ -198,16 +183,13 @@ extension WorkerLoop {
           connection.state = .writing
           connection.deadline = System.now() + configuration.limits.writeDeadline
         }
-        hold(connection, .writing)
-        return false
+        return hold(connection, .writing)
       case .failed:
-        drop(connection)
-        return false
+        return drop(connection)
       }
     }
     connection.output = []
     finish(connection)
-    return false
   }
 
   private func finish(_ connection: Connection) {
