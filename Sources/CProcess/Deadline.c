@@ -18,7 +18,7 @@ static size_t length;
 static struct {
   _Atomic uint64_t *word;
   uint64_t amount;
-} counters[CPROCESS_OVERDUE_COUNTERS];
+} counters[CPROCESS_DEADLINE_COUNTERS];
 static int counter_count;
 static atomic_int is_armed;
 /* When the timer fires; 0 while it does not run. */
@@ -35,11 +35,11 @@ static void run_until(int64_t moment) {
   if (timer_settime(timer, TIMER_ABSTIME, &when, NULL) == 0) atomic_store(&expiry, moment);
 }
 
-/* A web server that does not take the answer is waited for no longer than this. */
-enum { PATIENCE_MILLISECONDS = 1000 };
+/* For a web server that does not read the answer. */
+enum { WRITE_TIMEOUT_MILLISECONDS = 1000 };
 
 static void send_answer(void) {
-  int64_t end = now() + (int64_t)PATIENCE_MILLISECONDS * 1000000;
+  int64_t end = now() + (int64_t)WRITE_TIMEOUT_MILLISECONDS * 1000000;
   while (length > 0) {
     ssize_t sent = send(connection, answer, length, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent > 0) {
@@ -65,7 +65,7 @@ static void handle(int signal) {
       send_answer();
       for (int index = 0; index < counter_count; index++)
         atomic_fetch_add(counters[index].word, counters[index].amount);
-      _exit(CPROCESS_OVERDUE);
+      _exit(CPROCESS_EXIT_DEADLINE);
     }
     run_until(due);
   }
@@ -73,7 +73,7 @@ static void handle(int signal) {
 }
 
 void cprocess_deadline_count(uint64_t *page, int word, uint64_t amount) {
-  if (counter_count >= CPROCESS_OVERDUE_COUNTERS) return;
+  if (counter_count >= CPROCESS_DEADLINE_COUNTERS) return;
   counters[counter_count].word = (_Atomic uint64_t *)page + (word & (CPROCESS_PAGE_WORDS - 1));
   counters[counter_count++].amount = amount;
 }

@@ -51,17 +51,15 @@ final class PoolOperations: Operations {
   func metrics() -> [UInt8]? {
     guard let pool = activity.poolStatus()?.metrics(prefix: "cartd_") else { return nil }
     guard let state = try? SyncState(of: redis) else { return pool }
-    var text = ""
+    var text = MetricsText(prefix: "cartd_")
     for (name, help, value) in [
       ("sync_stream_length", "Changes that PostgreSQL has not.", state.waiting),
       ("sync_dirty_carts", "Carts with changes that PostgreSQL has not.", state.dirty),
       ("sync_oldest_dirty_seconds", "Age of the oldest of them.", Int(state.lag / 1_000)),
       ("sync_quarantined_carts", "Carts that PostgreSQL refuses.", state.quarantined),
       ("sync_aside_carts", "Carts of which changes were set aside because they can't be recorded.", state.aside),
-    ] {
-      text += "# HELP cartd_\(name) \(help)\n# TYPE cartd_\(name) gauge\ncartd_\(name) \(value)\n"
-    }
-    return pool + Array(text.utf8)
+    ] { text.gauge(name, help, value) }
+    return pool + text.bytes
   }
 }
 

@@ -25,8 +25,8 @@ func serve(_ configuration: ServerConfiguration, logger: Logger) throws {
   worker.maximumMemory = configuration.pool.maximumMemory
   worker.accessLog = configuration.pool.accessLog
   worker.slowRequest = configuration.pool.slowRequest
-  worker.refuse = { Response(service.respond(to: HTTPResponse.cause(of: $0))) }
-  worker.wordOverdue = { Response(service.respond(to: .late, requestID: $0)) }
+  worker.refusalResponse = { Response(service.respond(to: HTTPResponse.cause(of: $0))) }
+  worker.timeoutResponse = { Response(service.respond(to: .late, requestID: $0)) }
   try Worker.run(configuration: worker, logger: logger) { request in
     let response = service.respond(to: HTTPRequest(request))
     if let note = response.note { logger.warning("\(note)", metadata: ["status": "\(response.status)"]) }
@@ -44,7 +44,7 @@ func runMaster(_ configuration: ServerConfiguration, flags: Flags, logger: Logge
     roles: [.workers(configuration.workers, arguments: flags.childArguments + ["--worker"])])
   master.roles.append(
     ChildRole(
-      name: "syncer", arguments: flags.childArguments + ["--syncer"], handover: .oldFirst, stopsLast: true,
+      name: "syncer", arguments: flags.childArguments + ["--syncer"], replacement: .oldFirst, stopsLast: true,
       serves: false))
   if let address = configuration.pool.operationsListen {
     master.roles.append(

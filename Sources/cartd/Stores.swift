@@ -27,7 +27,7 @@ struct Stores {
   func observeWaits(with activity: Activity) {
     redis.observeWait = { $0 ? activity.beginWait(for: .redis) : activity.endWait(for: .redis) }
     carts.observeRestore = { Metrics.count($0, in: activity) }
-    carts.observeArchive = { Metrics.countFromDatabase(in: activity) }
+    carts.observeArchive = { Metrics.count(.fromDatabase, in: activity) }
     postgres.observeWait = { $0 ? activity.beginWait(for: .postgres) : activity.endWait(for: .postgres) }
   }
 

@@ -7,7 +7,7 @@ import Logging
 /// Carries changes from Redis to PostgreSQL until it is told to end; what has come by then is carried first.
 func synchronise(_ configuration: ServerConfiguration, logger: Logger) throws {
   let activity = Activity(metrics: Metrics.table)
-  let companion = try Companion(activity: activity)
+  let child = try BackgroundChild(activity: activity)
   let syncer = Syncer(
     RedisConnection(configuration.redis), archive: PostgresCarts(PostgresConnection(configuration.syncerPostgres)),
     name: SyncerName.own.text, configuration: configuration.syncer)
@@ -18,9 +18,9 @@ func synchronise(_ configuration: ServerConfiguration, logger: Logger) throws {
   syncer.observer.note = { logger.warning("\($0)") }
   // One that was killed a moment ago would be waited for.
   try? syncer.remove { SyncerName($0)?.isDead == true }
-  companion.announceReady()
+  child.announceReady()
   var trouble = Trouble(logger)
-  while !companion.mustEnd(within: trouble.pause) {
+  while !child.mustEnd(within: trouble.pause) {
     do throws(StoreError) {
       try syncer.turn()
       trouble.ended()
@@ -29,9 +29,9 @@ func synchronise(_ configuration: ServerConfiguration, logger: Logger) throws {
     }
   }
   do throws(StoreError) {
-    if !companion.hasSuccessor { try syncer.finish(within: finishSeconds) }
+    if !child.hasSuccessor { try syncer.finish(within: finishSeconds) }
     try syncer.leave()
-    if !companion.hasSuccessor { try syncer.close() }
+    if !child.hasSuccessor { try syncer.close() }
   } catch {
     logger.warning("ending with changes that PostgreSQL has not", metadata: ["error": "\(error)"])
     try? syncer.leave()

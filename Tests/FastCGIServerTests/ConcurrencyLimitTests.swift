@@ -3,16 +3,16 @@ import Testing
 
 @testable import FastCGIServer
 
-/// What may not take all workers of a pool.
+/// Work that may not take all workers of a pool.
 @Suite(.timeLimit(.minutes(3))) struct ConcurrencyLimitTests {
   @Test(arguments: [(0, nil), (1, nil), (2, 1), (3, 2), (4, 3), (7, 6), (8, 6), (40, 30)] as [(Int, Int?)])
-  func aQuarterIsSpared(workers: Int, places: Int?) {
-    #expect(ConcurrencyLimit.places(workers: workers) == places)
+  func aQuarterIsLeftFree(workers: Int, permits: Int?) {
+    #expect(ConcurrencyLimit.permits(workers: workers) == permits)
   }
 
-  /// Requests at the limited work that last long, one for each place.
-  private func fill(_ pool: PoolProcess, places: Int) throws -> [Peer] {
-    let peers = try (0..<places).map { _ in
+  /// Requests at the limited work that last long, one for each permit.
+  private func fill(_ pool: PoolProcess, permits: Int) throws -> [Peer] {
+    let peers = try (0..<permits).map { _ in
       let peer = try pool.peer()
       peer.send(Peer.request("/limited/4000", keeps: true))
       return peer
@@ -23,10 +23,10 @@ import Testing
 
   @Test func oneWorkerIsLeftForOthers() throws {
     let pool = try PoolProcess(workers: 4)
-    let peers = try fill(pool, places: 3)
+    let peers = try fill(pool, permits: 3)
     let start = ContinuousClock.now
     for _ in 0..<20 { #expect(try pool.peer().ask("/pid").status == 200) }
-    // Whoever comes too many is told so, the second time at once.
+    // Above the limit a request is refused, the second time at once.
     for _ in 0..<20 { #expect(try pool.peer().ask("/limited/0").status == 503) }
     #expect(ContinuousClock.now - start < .milliseconds(1_000))
     for peer in peers { #expect(try peer.answer().status == 200) }
@@ -52,9 +52,9 @@ import Testing
     for peer in peers { #expect(try peer.answer().status == 200) }
   }
 
-  @Test func aKilledWorkerLeavesItsPlace() throws {
+  @Test func aKilledWorkerReleasesItsPermit() throws {
     let pool = try PoolProcess(workers: 4)
-    let peers = try fill(pool, places: 3)
+    let peers = try fill(pool, permits: 3)
     let idle = Int32(try pool.peer().ask("/pid").text) ?? 0
     let holder = try #require(pool.workers.first { $0 != idle })
     kill(holder, SIGKILL)
@@ -62,9 +62,9 @@ import Testing
     #expect(peers.count { (try? $0.answer().status) == 200 } == 2)
   }
 
-  @Test func aReloadMakesNoNewPlaces() throws {
+  @Test func aReloadMakesNoNewPermits() throws {
     let pool = try PoolProcess(workers: 4)
-    let peers = try fill(pool, places: 3)
+    let peers = try fill(pool, permits: 3)
     pool.signal(SIGHUP)
     #expect(eventually { pool.logText.contains("reload began") && pool.workers.count > 4 })
     #expect(try pool.peer().ask("/limited/0").status == 503)
@@ -78,7 +78,7 @@ import Testing
       pool.signal(SIGTTOU)
       #expect(eventually { pool.workers.count == count })
     }
-    _ = try fill(pool, places: 1)
+    _ = try fill(pool, permits: 1)
   }
 
   @Test func aSingleWorkerHasNoLimit() throws {

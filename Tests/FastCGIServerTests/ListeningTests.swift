@@ -21,7 +21,7 @@ import Testing
   }
 }
 
-@Suite struct ListeningSocketTests {
+@Suite struct ListenerTests {
   private let folder: String
 
   init() throws {
@@ -30,7 +30,7 @@ import Testing
   }
 
   private func open(_ path: String, mode: UInt32 = 0o660, group: String? = nil) throws -> Descriptor {
-    try ListeningSocket.open(.unix(path: path), .init(mode: mode, owner: nil, group: group), backlog: 5)
+    try Listener.open(.unix(path: path), .init(mode: mode, owner: nil, group: group), backlog: 5)
   }
 
   @Test(arguments: [UInt32(0o660), 0o600, 0o666]) func theSocketHasItsMode(mode: UInt32) throws {
@@ -46,7 +46,7 @@ import Testing
     let socket = try open(folder + "/s")
     #expect(throws: SystemError.self) { _ = try open(folder + "/s") }
     let peer = try Peer(folder + "/s")
-    #expect(try ListeningSocket.accept(socket.raw).raw > 0)
+    #expect(try Listener.accept(socket.raw).raw > 0)
     _ = peer.socket
   }
 
@@ -55,7 +55,7 @@ import Testing
     #expect(FileManager.default.fileExists(atPath: folder + "/s"))
     let socket = try open(folder + "/s")
     _ = try Peer(folder + "/s")
-    #expect(try ListeningSocket.accept(socket.raw).raw > 0)
+    #expect(try Listener.accept(socket.raw).raw > 0)
   }
 
   @Test func whatIsNoSocketStays() throws {
@@ -79,18 +79,18 @@ import Testing
   }
 
   @Test func aPortIsTakenOnce() throws {
-    let permissions = ListeningSocket.Permissions(mode: 0, owner: nil, group: nil)
+    let permissions = Listener.Permissions(mode: 0, owner: nil, group: nil)
     let port = UInt16.random(in: 20000..<30000)
-    let socket = try ListeningSocket.open(.inet(host: "127.0.0.1", port: port), permissions, backlog: 5)
-    try ListeningSocket.adopt(descriptor: socket.raw)
+    let socket = try Listener.open(.inet(host: "127.0.0.1", port: port), permissions, backlog: 5)
+    try Listener.adopt(descriptor: socket.raw)
     #expect(throws: SystemError.self) {
-      _ = try ListeningSocket.open(.inet(host: "127.0.0.1", port: port), permissions, backlog: 5)
+      _ = try Listener.open(.inet(host: "127.0.0.1", port: port), permissions, backlog: 5)
     }
   }
 
   @Test func whatDoesNotListenIsNotAdopted() throws {
     let pair = try MessagePair()
-    #expect(throws: SystemError.self) { try ListeningSocket.adopt(descriptor: pair.first.raw) }
-    #expect(throws: SystemError.self) { try ListeningSocket.adopt(descriptor: 987) }
+    #expect(throws: SystemError.self) { try Listener.adopt(descriptor: pair.first.raw) }
+    #expect(throws: SystemError.self) { try Listener.adopt(descriptor: 987) }
   }
 }

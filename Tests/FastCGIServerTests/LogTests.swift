@@ -46,7 +46,7 @@ import Testing
       })
   }
 
-  /// A pipe that nobody reads, and a disk without room.
+  /// A pipe that is not read, and a disk without room.
   @Test(arguments: ["fifo", "/dev/full"]) func aLogWithoutRoomHoldsNobody(kind: String) throws {
     var path = kind
     var reader: Int32 = -1
@@ -71,7 +71,7 @@ import Testing
     #expect(dropped > 100)
   }
 
-  /// Standard error is a pipe that nobody reads.
+  /// Standard error is a pipe that is not read.
   @Test func aFullStandardErrorHoldsNobody() throws {
     let folder = NSTemporaryDirectory() + "stderr-\(UUID().uuidString.prefix(8))"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

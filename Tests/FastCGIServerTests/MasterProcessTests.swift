@@ -105,7 +105,7 @@ import Testing
     #expect(try pool.peer().ask("/pid").text == "\(pool.workers[0])")
   }
 
-  // MARK: - Keep-alive
+  // MARK: Keep-alive
 
   /// Connections that are kept. One after the other: none is kept while another one waits to be accepted.
   private func idlePeers(_ count: Int, _ pool: PoolProcess) throws -> [Peer] {
@@ -165,7 +165,7 @@ import Testing
     #expect(pool.workers.count == 2)
   }
 
-  // MARK: - Reload and recycling
+  // MARK: Reload and recycling
 
   /// Clients that keep their connections as a web server does; the number of answers, or the failure of one.
   private func load(_ pool: PoolProcess, clients: Int, until isDone: @escaping @Sendable () -> Bool) throws -> Int {

@@ -21,7 +21,7 @@ final class Peer {
 
   let socket: Int32
   /// Of one receive.
-  private static let patience = Duration.seconds(10)
+  private static let timeout = Duration.seconds(10)
 
   init(_ path: String) throws {
     socket = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
@@ -38,7 +38,7 @@ final class Peer {
       _ = close(socket)
       throw Failure.cannotConnect(code)
     }
-    var time = timeval(tv_sec: Int(Self.patience.components.seconds), tv_usec: 0)
+    var time = timeval(tv_sec: Int(Self.timeout.components.seconds), tv_usec: 0)
     unsafe setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
   }
 
@@ -60,9 +60,9 @@ final class Peer {
   func endSending() { _ = shutdown(socket, Int32(SHUT_WR)) }
 
   /// Empty at the end.
-  func receive(_ most: Int = 65536) throws -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: most)
-    let count = unsafe recv(socket, &bytes, most, 0)
+  func receive(_ maximum: Int = 65536) throws -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: maximum)
+    let count = unsafe recv(socket, &bytes, maximum, 0)
     let code = errno
     if count < 0 { throw code == EAGAIN ? Failure.timedOut : Failure.ended }
     return Array(bytes[..<count])

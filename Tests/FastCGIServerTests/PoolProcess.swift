@@ -6,7 +6,7 @@ final class PoolProcess {
   let socket: String
   let folder: String
   let process = Process()
-  /// A file, not a pipe: nobody need read it for the pool to go on.
+  /// A file, not a pipe: the pool goes on although it is not read.
   private let log: String
   private var seen = 0
 

@@ -33,7 +33,7 @@ import Testing
     #expect(simulation.leaving.count == 5)
   }
 
-  @Test(arguments: ["dies", "is never ready", "cannot be spawned"])
+  @Test(arguments: ["crashes", "is never ready", "cannot be spawned"])
   func theOldGenerationStaysWhenTheNewFails(how: String) {
     var simulation = Simulation.working(3)
     if how == "cannot be spawned" { simulation.unspawnable = 1 }
@@ -47,23 +47,23 @@ import Testing
     simulation.pass(.seconds(60))
     #expect(simulation.serving == [100, 101, 102])
     #expect(simulation.starting.isEmpty)
-    // Who dies later comes back from the old generation.
+    // A child that ends later is replaced from the old generation.
     simulation.send(.ended(process: 100, isClean: false))
     #expect(simulation.generations(simulation.starting) == [0])
     // A repaired configuration is a generation of its own.
     simulation.unspawnable = nil
     simulation.readyAll()
     simulation.send(.reload)
-    simulation.settle()
+    simulation.runToEnd()
     #expect(simulation.generations(simulation.serving) == [2, 2, 2])
   }
 
-  @Test func aDeathBeforeTheNewGenerationIsProvedBringsTheOldBack() {
+  @Test func anExitBeforeTheNewGenerationIsProvedIsReplacedFromTheOld() {
     var simulation = Simulation.working(2)
     simulation.send(.reload)
     simulation.send(.ended(process: 101, isClean: false))
     #expect(simulation.generations(simulation.starting).sorted() == [0, 1])
-    simulation.settle()
+    simulation.runToEnd()
     #expect(simulation.generations(simulation.serving) == [1, 1])
   }
 
@@ -76,35 +76,35 @@ import Testing
     #expect(simulation.serving.count == 2)
     #expect(!simulation.actions.contains(.note(.reloadFailed(generation: 1))))
     simulation.pass(.seconds(1))
-    simulation.settle()
+    simulation.runToEnd()
     #expect(simulation.generations(simulation.serving) == [1, 1])
   }
 
   @Test func reloadsOnTopOfEachOtherEndAtTheNewest() {
     var simulation = Simulation.working(2)
     for _ in 0..<3 { simulation.send(.reload) }
-    simulation.settle()
+    simulation.runToEnd()
     #expect(simulation.generations(simulation.serving) == [3, 3])
     #expect(simulation.serving.count == 2)
   }
 
-  @Test func aTiredChildGoesOnceItsSuccessorIsReady() {
+  @Test func aChildThatWantsReplacementGoesOnceItsSuccessorIsReady() {
     var simulation = Simulation.working(3)
-    simulation.send(.tired(process: 101))
+    simulation.send(.wantsReplacement(process: 101))
     #expect(simulation.starting.count == 1)
     // The second one waits for its turn.
-    simulation.send(.tired(process: 102))
+    simulation.send(.wantsReplacement(process: 102))
     #expect(simulation.starting.count == 1)
     #expect(simulation.leaving.isEmpty)
     simulation.send(.ready(process: 103))
     #expect(simulation.leaving.count == 1)
-    simulation.settle()
+    simulation.runToEnd()
     #expect(simulation.serving.count == 3)
     #expect(!simulation.serving.contains(101) && !simulation.serving.contains(102))
   }
 
   @Test func ofASingleChildThereAreNeverTwo() {
-    let single = ChildRole(name: "single", arguments: [], handover: .oldFirst)
+    let single = ChildRole(name: "single", arguments: [], replacement: .oldFirst)
     var simulation = Simulation.working(1, and: [single])
     simulation.send(.reload)
     #expect(simulation.leaving.isEmpty, "not before the new generation has proved itself")
@@ -113,23 +113,23 @@ import Testing
     #expect(simulation.starting.isEmpty)
     simulation.send(.ended(process: 101, isClean: true))
     #expect(simulation.starting.count == 1)
-    simulation.settle()
+    simulation.runToEnd()
     #expect(simulation.generations(simulation.serving) == [1, 1])
   }
 
   @Test func aPoolOfSingleChildrenReloads() {
-    var simulation = Simulation([ChildRole(name: "single", arguments: [], handover: .oldFirst)])
+    var simulation = Simulation([ChildRole(name: "single", arguments: [], replacement: .oldFirst)])
     simulation.send(.time)
     simulation.readyAll()
     simulation.send(.reload)
-    simulation.settle()
+    simulation.runToEnd()
     #expect(simulation.generations(simulation.serving) == [1])
   }
 
-  /// Whatever comes in whatever order, the pool comes to rest with the children that it should have.
+  /// Whatever events come in whatever order, the pool ends with the children that it should have.
   @Test(arguments: 0..<200) func everyHistoryEndsWell(seed: UInt64) {
     var random = SeededRandom(seed: seed)
-    let single = ChildRole(name: "single", arguments: [], handover: .oldFirst, stopsLast: true)
+    let single = ChildRole(name: "single", arguments: [], replacement: .oldFirst, stopsLast: true)
     var simulation = Simulation.working(3, and: [single])
     for _ in 0..<60 {
       let known = simulation.starting + simulation.serving + simulation.leaving
@@ -138,7 +138,7 @@ import Testing
       case 0: simulation.send(.reload)
       case 1: simulation.send(.more)
       case 2: simulation.send(.fewer)
-      case 3: simulation.send(.tired(process: process))
+      case 3: simulation.send(.wantsReplacement(process: process))
       case 4, 5: simulation.send(.ended(process: process, isClean: Bool.random(using: &random)))
       case 6, 7, 8: if let first = simulation.starting.first { simulation.send(.ready(process: first)) }
       case 9: if let first = simulation.leaving.first { simulation.send(.ended(process: first, isClean: true)) }
@@ -148,7 +148,7 @@ import Testing
       #expect(singles <= 1)
     }
     for _ in 0..<20 {
-      simulation.settle()
+      simulation.runToEnd()
       simulation.pass(.seconds(6))
     }
     #expect(simulation.serving.count == simulation.pool.counts.reduce(0, +))

@@ -2,7 +2,7 @@ import Testing
 
 @testable import FastCGIServer
 
-/// A master without processes: carries actions out by writing them down, and lets time pass as told.
+/// A master without processes: it records the actions, and its time passes by calls.
 struct Simulation {
   var pool: Pool
   var now = Instant(nanoseconds: 1)
@@ -57,18 +57,18 @@ struct Simulation {
     for process in starting { send(.ready(process: process)) }
   }
 
-  /// Everything that was told to leave ends, everything that starts becomes ready, until nothing moves.
-  mutating func settle() {
+  /// Every child that was told to leave ends, every child that starts becomes ready, until there is none of either.
+  mutating func runToEnd() {
     var left = 1000
     while left > 0, !starting.isEmpty || !leaving.isEmpty {
       left -= 1
       if let process = leaving.first { send(.ended(process: process, isClean: true)) }
       if let process = starting.first { send(.ready(process: process)) }
     }
-    #expect(left > 0, "never comes to rest")
+    #expect(left > 0, "still changing after 1,000 steps")
   }
 
-  /// `count` workers at work, old enough to die without suspicion.
+  /// `count` workers that serve, for longer than an early exit.
   static func working(_ count: Int, and others: [ChildRole] = []) -> Simulation {
     var simulation = Simulation([.workers(count, arguments: ["worker"])] + others)
     simulation.send(.time)
@@ -92,9 +92,9 @@ struct Simulation {
     #expect(simulation.pool.nextDeadline == nil)
   }
 
-  // MARK: - Deaths
+  // MARK: Exits
 
-  @Test func theDeadAreReplacedAtOnceInTheirSlot() {
+  @Test func aCrashedChildIsReplacedAtOnceInItsSlot() {
     var simulation = Simulation.working(2)
     #expect(
       simulation.send(.ended(process: 101, isClean: false)) == [
@@ -124,7 +124,7 @@ struct Simulation {
         == [0, 100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000].map { Duration.milliseconds($0) })
   }
 
-  @Test func aLongLifeForgivesQuickDeaths() {
+  @Test func aLongRunResetsEarlyExits() {
     var simulation = Simulation([.workers(1, arguments: [])])
     simulation.send(.time)
     for _ in 0..<3 {
@@ -137,7 +137,7 @@ struct Simulation {
     #expect(actions.contains { if case .note(.crashed(_, _, .zero)) = $0 { true } else { false } })
   }
 
-  @Test func everySlotHasItsOwnPatience() {
+  @Test func everySlotHasItsOwnRetryDelay() {
     var simulation = Simulation([.workers(4, arguments: [])])
     simulation.send(.time)
     simulation.readyAll()
@@ -145,7 +145,7 @@ struct Simulation {
     #expect(simulation.starting.count == 4)
   }
 
-  /// A worker that somebody else told to end is no crash; one that ends before it was ready is.
+  /// A worker that was told to end by a signal from outside did not crash; one that ends before it was ready did.
   @Test func aCleanEndIsNoCrash() {
     var simulation = Simulation([.workers(1, arguments: [])])
     simulation.send(.time)
@@ -176,18 +176,19 @@ struct Simulation {
     #expect(simulation.actions == [.note(.startTimedOut(process: 100)), .signal(process: 100, .kill)])
   }
 
-  @Test func aProcessThatNobodyKnowsChangesNothing() {
+  @Test func anUnknownProcessChangesNothing() {
     var simulation = Simulation.working(2)
     let before = simulation.pool.slots
     for event in [
-      Pool.Event.ended(process: 1, isClean: false), .ready(process: 0), .tired(process: 7), .halted(process: 9),
+      Pool.Event.ended(process: 1, isClean: false), .ready(process: 0), .wantsReplacement(process: 7),
+      .halted(process: 9),
     ] {
       #expect(simulation.send(event).isEmpty)
     }
     #expect(simulation.pool.slots == before)
   }
 
-  // MARK: - Stopping
+  // MARK: Stopping
 
   @Test func aGracefulStopClosesFirstThenWaitsForEveryChild() {
     var simulation = Simulation.working(2)
@@ -233,7 +234,7 @@ struct Simulation {
   @Test func nothingStartsWhileStopping() {
     var simulation = Simulation.working(2)
     simulation.send(.stop)
-    for event in [Pool.Event.reload, .more, .fewer, .tired(process: 100), .time] {
+    for event in [Pool.Event.reload, .more, .fewer, .wantsReplacement(process: 100), .time] {
       #expect(simulation.send(event).isEmpty)
     }
     simulation.send(.ended(process: 100, isClean: false))
@@ -249,14 +250,14 @@ struct Simulation {
     #expect(simulation.send(.ended(process: 100, isClean: true)) == [.finish])
   }
 
-  // MARK: - Counts
+  // MARK: Counts
 
   @Test func oneMoreAndOneLess() {
     var simulation = Simulation.working(2)
     #expect(simulation.send(.more) == [.note(.count(role: 0, 3)), .spawn(slot: 2, role: 0, generation: 0)])
     simulation.readyAll()
     #expect(simulation.send(.fewer) == [.note(.count(role: 0, 2)), .order(process: 102, .drain)])
-    simulation.settle()
+    simulation.runToEnd()
     #expect(simulation.serving.count == 2)
   }
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import FastCGIServer
 
-/// What a pool says of itself, and that it says so when all are busy.
+/// The status of a pool, also while all workers are busy.
 @Suite(.timeLimit(.minutes(1))) struct StatusTests {
   private struct Status: Decodable {
     struct Pool: Decodable {
@@ -30,7 +30,7 @@ import Testing
     return try JSONDecoder().decode(Status.self, from: Data(answer.body))
   }
 
-  @Test func aProgramOfOursCanAskToo() throws {
+  @Test func poolClientReadsIt() throws {
     let pool = try pool(2)
     func address(_ name: String) throws -> ListenAddress { try #require(ListenAddress("unix:\(pool.folder)/\(name)")) }
     let body = try PoolClient.get("/status", from: address("ops"))
@@ -39,7 +39,7 @@ import Testing
     func failure(_ target: String, _ name: String) throws -> Int32? {
       let address = try address(name)
       return #expect(throws: SystemError.self) {
-        try PoolClient.get(target, from: address, patience: .milliseconds(100))
+        try PoolClient.get(target, from: address, timeout: .milliseconds(100))
       }?.code
     }
     #expect(try failure("/nothing", "s") == EPROTO)
@@ -114,7 +114,7 @@ import Testing
     #expect(page.contains("sample &lt;pool&gt;") && page.contains("<td>idle</td>"))
   }
 
-  // MARK: - Deadlines
+  // MARK: Deadlines
 
   @Test func aRequestPastItsDeadlineIsAnsweredAndItsWorkerReplaced() throws {
     let pool = try pool(1, ["REQUEST_DEADLINE": "300"])
@@ -146,10 +146,10 @@ import Testing
     #expect(metrics.contains("sample_request_duration_seconds_count 52\n"))
   }
 
-  /// Nothing that a worker could do itself: its request is lost, the pool is not.
-  @Test func aWorkerThatHearsNothingIsKilled() throws {
+  /// The worker can do nothing itself: its request is lost, and it is replaced.
+  @Test func aWorkerThatBlocksAllSignalsIsKilled() throws {
     let pool = try pool(1, ["REQUEST_DEADLINE": "200", "QUEUE_AGE": "60000"])
-    #expect(throws: Peer.Failure.ended) { try pool.peer().ask("/deaf") }
+    #expect(throws: Peer.Failure.ended) { try pool.peer().ask("/unresponsive") }
     #expect(try pool.peer().ask("/pid").status == 200)
     #expect(try status(pool).pool.workers == 1)
   }
@@ -197,58 +197,59 @@ import Testing
   @Test func theQueuesAgeIsKnownFromCounts() {
     var age = QueueAge(limit: .seconds(5))
     func at(_ seconds: Int64) -> Instant { Instant(nanoseconds: seconds * 1_000_000_000) }
-    #expect(age.look(now: at(0), accepted: 10, waiting: 0) == 0)
-    #expect(age.look(now: at(1), accepted: 10, waiting: 4) == 0)
-    #expect(age.look(now: at(4), accepted: 10, waiting: 7) == 0)
-    #expect(age.look(now: at(6), accepted: 10, waiting: 9) == 14)
-    #expect(age.look(now: at(7), accepted: 14, waiting: 9) == 0)
-    #expect(age.look(now: at(9), accepted: 14, waiting: 9) == 17)
-    #expect(age.look(now: at(10), accepted: 23, waiting: 0) == 0)
-    #expect(age.look(now: at(60), accepted: 23, waiting: 1) == 0)
+    #expect(age.sample(now: at(0), accepted: 10, waiting: 0) == 0)
+    #expect(age.sample(now: at(1), accepted: 10, waiting: 4) == 0)
+    #expect(age.sample(now: at(4), accepted: 10, waiting: 7) == 0)
+    #expect(age.sample(now: at(6), accepted: 10, waiting: 9) == 14)
+    #expect(age.sample(now: at(7), accepted: 14, waiting: 9) == 0)
+    #expect(age.sample(now: at(9), accepted: 14, waiting: 9) == 17)
+    #expect(age.sample(now: at(10), accepted: 23, waiting: 0) == 0)
+    #expect(age.sample(now: at(60), accepted: 23, waiting: 1) == 0)
   }
 }
 
 /// A reader must not believe a writer.
-@Suite struct BoardTests {
-  @Test func theDeadWritersPageIsReadAndCleared() throws {
-    let ledger = try Ledger()
-    ledger.open(slot: 3, generation: 7, isWorker: true)
-    let child = try Board(child: 3, file: Descriptor(dup(ledger.file.raw)))
-    child.ownPage.write { $0.add(Score.requests, 5) }
+@Suite struct ScoreboardTests {
+  @Test func thePageOfAWriterThatEndedIsReadAndCleared() throws {
+    let master = try MasterScoreboard()
+    master.open(slot: 3, generation: 7, isWorker: true)
+    let child = try Scoreboard(child: 3, file: Descriptor(dup(master.file.raw)))
+    child.ownPage.write { $0.add(.requests, 5) }
     unsafe child.ownPage.withWords { words in unsafe words[0] = 77 }
-    #expect(ledger.board.slot(3)?.copy()[Int(Score.requests)] == 5)
-    ledger.close(slot: 3)
-    #expect(ledger.board.master.get(Score.requests) == 5)
-    #expect(ledger.board.slot(3)?.get(Score.requests) == 0)
-    let view = PoolView(board: child, pool: nil, routes: [], metrics: [])
-    #expect(view.status().counter(Score.requests) == 5)
+    #expect(master.shared.slot(3)?.get(.requests) == 5)
+    master.close(slot: 3)
+    #expect(master.shared.master.get(.requests) == 5)
+    #expect(master.shared.slot(3)?.get(.requests) == 0)
+    let view = PoolView(scoreboard: child, pool: nil, routes: [], metrics: [])
+    #expect(view.status().value(.requests) == 5)
     #expect(view.status().workers.isEmpty)
   }
 
   @Test func anyBytesAreAStatus() throws {
     var random = SeededRandom(seed: 5)
-    let ledger = try Ledger()
-    for slot in 0..<8 { ledger.open(slot: slot, generation: 0, isWorker: true) }
+    let master = try MasterScoreboard()
+    for slot in 0..<8 { master.open(slot: slot, generation: 0, isWorker: true) }
     for _ in 0..<200 {
       for slot in 0..<8 {
         for word in Int32(0)..<512 {
           let value: UInt64 =
             Bool.random(using: &random) ? .max : random.next() >> UInt64.random(in: 0..<64, using: &random)
-          ledger.board.slot(slot)?.set(word, word == Score.kind ? 1 : word == Score.state ? value % 7 : value)
+          master.shared.slot(slot)?.set(
+            word, word == ScoreboardLayout.kind ? 1 : word == ScoreboardLayout.state ? value % 7 : value)
         }
       }
-      let status = PoolView(board: ledger.board, pool: nil, routes: ["a"], metrics: []).status()
+      let status = PoolView(scoreboard: master.shared, pool: nil, routes: ["a"], metrics: []).status()
       #expect((try? JSONSerialization.jsonObject(with: Data(status.json))) != nil)
       #expect(!status.metrics(prefix: "x_").isEmpty && !status.page(title: "x").isEmpty)
-      ledger.close(slot: Int.random(in: 0..<8, using: &random))
-      _ = ledger.board.accepted
+      master.close(slot: Int.random(in: 0..<8, using: &random))
+      _ = master.shared.accepted
     }
-    ledger.board.master.set(Score.slots, .max)
-    _ = PoolView(board: ledger.board, pool: nil, routes: [], metrics: []).status()
+    master.shared.master.set(ScoreboardLayout.usedSlots, .max)
+    _ = PoolView(scoreboard: master.shared, pool: nil, routes: [], metrics: []).status()
   }
 
   @Test func aChildCannotCutTheBoard() throws {
-    let ledger = try Ledger()
-    #expect(ftruncate(ledger.file.raw, 0) == -1)
+    let master = try MasterScoreboard()
+    #expect(ftruncate(master.file.raw, 0) == -1)
   }
 }

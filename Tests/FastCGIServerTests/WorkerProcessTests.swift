@@ -45,7 +45,7 @@ import Testing
     #expect(try peer.ask("/pid", keeps: true).status == 200)
   }
 
-  @Test func anotherRoleIsTurnedAway() throws {
+  @Test func anotherRoleIsRefused() throws {
     let pool = try PoolProcess()
     let peer = try pool.peer()
     peer.send(Records.begin(1, role: 2))
@@ -99,7 +99,7 @@ import Testing
     #expect(pool.workers == before)
   }
 
-  /// A web server that dies at each byte of its request.
+  /// A web server that ends after each byte of its request.
   @Test func aCutAtEachByteIsNoRequest() throws {
     let pool = try PoolProcess(settings: ["ACCESS_LOG": "%/access"])
     let before = pool.workers
@@ -131,7 +131,7 @@ import Testing
   }
 
   /// All of them at once, and one worker.
-  @Test func slowPeersOfEveryKindOccupyNobody() throws {
+  @Test func slowPeersOfEveryKindOccupyNoWorker() throws {
     let pool = try PoolProcess(workers: 1)
     let whole = Peer.request("/echo", body: [UInt8](repeating: 0x62, count: 100_000))
     let silent = try pool.peer()
@@ -141,8 +141,8 @@ import Testing
       peer.send(Array(whole[..<count]))
       return peer
     }
-    let deaf = try pool.peer()
-    deaf.send(Peer.request("/big/5000000"))
+    let unread = try pool.peer()
+    unread.send(Peer.request("/big/5000000"))
     let idle = try pool.peer()
     #expect(try idle.ask("/pid", keeps: true).status == 200)
 
@@ -155,7 +155,7 @@ import Testing
       peer.send(Array(whole[count...]))
       #expect(try peer.answer().body.count == 100_000)
     }
-    #expect(try deaf.answer().body.count == 5_000_000)
+    #expect(try unread.answer().body.count == 5_000_000)
     #expect(try silent.ask("/pid").status == 200)
     #expect(try idle.ask("/pid").status == 200)
   }
@@ -187,18 +187,18 @@ import Testing
     #expect(try silent.receive().isEmpty)
   }
 
-  @Test func whoNeverTakesAnAnswerIsLetGo() throws {
+  @Test func aPeerThatNeverReadsItsAnswerIsDropped() throws {
     let pool = try PoolProcess(deadline: 300)
-    let deaf = try pool.peer()
-    deaf.send(Peer.request("/big/5000000"))
+    let unread = try pool.peer()
+    unread.send(Peer.request("/big/5000000"))
     let worker = pool.workers[0]
     func descriptors() -> Int {
       (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(worker)/fd").count) ?? 0
     }
-    #expect(eventually { deaf.hasMore() })
+    #expect(eventually { unread.hasMore() })
     let before = descriptors()
     #expect(eventually { descriptors() < before })
-    #expect(throws: Peer.Failure.self) { try deaf.answer() }
+    #expect(throws: Peer.Failure.self) { try unread.answer() }
   }
 
   @Test func signalsCutNothing() throws {
@@ -242,7 +242,7 @@ import Testing
     let folder = NSTemporaryDirectory() + "worker-\(UUID().uuidString.prefix(8))"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    let listener = try ListeningSocket.open(
+    let listener = try Listener.open(
       .unix(path: folder + "/s"), .init(mode: 0o600, owner: nil, group: nil), backlog: 5)
     let process = Process()
     process.executableURL = PoolProcess.program

@@ -11,9 +11,9 @@ import Logging
 // by SAMPLE_REFUSED fails the check of the configuration; SAMPLE_DEADLINE is the deadline for reading and writing, in
 // milliseconds; SAMPLE_CONNECTIONS how many connections a worker holds; SAMPLE_REQUEST_DEADLINE the deadline of a request,
 // SAMPLE_SLOW what makes a request slow, and SAMPLE_QUEUE_AGE how long one may wait for a worker, all in milliseconds;
-// SAMPLE_ACCESS_LOG a file; SAMPLE_MEMORY bytes; SAMPLE_STATUS the socket of a child that answers when no worker can.
+// SAMPLE_ACCESS_LOG a file; SAMPLE_MEMORY bytes; SAMPLE_STATUS the socket of a child that answers when all workers are busy.
 
-/// What one worker has.
+/// The state of one worker.
 final class Sample {
   let activity = Activity()
   let limit = ConcurrencyLimit()
@@ -43,7 +43,7 @@ func handle(_ request: Request, _ sample: Sample) -> Response {
     // Nothing that a signal would interrupt.
     activity.beginWait(for: .redis)
     while true {}
-  case "deaf":
+  case "unresponsive":
     var all = sigset_t()
     unsafe sigfillset(&all)
     unsafe sigprocmask(SIG_BLOCK, &all, nil)
@@ -73,7 +73,7 @@ func handle(_ request: Request, _ sample: Sample) -> Response {
   case "size":
     return Response(status: request.isBodyTooLarge ? 413 : 200, text: "\(request.body.count)")
   case "environment":
-    // What was meant for the master alone.
+    // Variables that are for the master alone.
     return Response(status: 200, text: ["NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"].compactMap(text).joined())
   case "empty":
     return Response(status: 204)
@@ -140,7 +140,7 @@ func run() throws {
     configuration.activity = sample.activity
     configuration.limit = sample.limit
     configuration.routes = ["store \"it\""]
-    configuration.wordOverdue = {
+    configuration.timeoutResponse = {
       Response(status: 504, fields: [.init("Request-Id", $0)], body: Array("late \($0)".utf8))
     }
     try Worker.run(configuration: configuration, logger: logger) { handle($0, sample) }

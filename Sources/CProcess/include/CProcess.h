@@ -9,9 +9,9 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 
-#include "CProcessBoard.h"
+#include "CProcessScoreboard.h"
 #include "CProcessDeadline.h"
-#include "CProcessHandOver.h"
+#include "CProcessHandoff.h"
 
 /* accept4(2) with SOCK_CLOEXEC | SOCK_NONBLOCK. */
 int cprocess_accept(int listener);

@@ -1,18 +1,18 @@
 #ifndef CPROCESS_DEADLINE_H
 #define CPROCESS_DEADLINE_H
 
-/* The deadline of the request in hand, kept by a timer whose signal handler answers in place of a process that cannot:
- * it writes an answer made before, and ends the process with CPROCESS_OVERDUE. One for a process of one thread. */
+/* The deadline of the request in hand: the signal handler of a timer answers if the program is blocked. It writes an
+ * answer encoded in advance, and ends the process with CPROCESS_EXIT_DEADLINE. One for a process of one thread. */
 
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CPROCESS_OVERDUE = 75, CPROCESS_OVERDUE_COUNTERS = 8 };
+enum { CPROCESS_EXIT_DEADLINE = 75, CPROCESS_DEADLINE_COUNTERS = 8 };
 
 /* Installs the handler, and makes the timer. Returns 0. */
 int cprocess_deadline_init(void);
 
-/* What is added to a word of a page when a deadline passes. Up to CPROCESS_OVERDUE_COUNTERS; more are passed over. */
+/* What is added to a word of a page when a deadline passes. Up to CPROCESS_DEADLINE_COUNTERS; more are ignored. */
 void cprocess_deadline_count(uint64_t *page, int word, uint64_t amount);
 
 /* From here on, once the monotonic clock shows `nanoseconds`, the handler sends `answer` to `connection`. The bytes stay

@@ -1,11 +1,11 @@
 internal import Glibc
 
-/// A line for each answered request, as JSON: what was asked, how it ended, how long it took. Nothing that says who
-/// asked, no query, no body.
+/// A line for each answered request, as JSON: what was asked, how it ended, how long it took. Nothing that
+/// identifies the client, no query, no body.
 final class AccessLog {
   private let file: LogFile
   private let process = Int(getpid())
-  /// Of the last line, as text: one second has many lines.
+  /// Of the last line, and its text: one second has many lines.
   private var second = 0
   private var secondText: [UInt8] = []
 
@@ -15,7 +15,7 @@ final class AccessLog {
 
   func reopen() { file.reopen() }
 
-  /// False if the line was dropped. `request` is nil where there was none that could be read.
+  /// False if the line was dropped. `request` is nil if none could be read.
   func write(_ request: Request?, _ served: ServedRequest, route: String, caller: String) -> Bool {
     var line = JSONLine()
     line.add("time", time())

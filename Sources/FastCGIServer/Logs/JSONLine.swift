@@ -1,4 +1,4 @@
-/// One JSON object in one line, for a log. Whatever bytes go in, what comes out is ASCII and one line.
+/// One JSON object for a log: ASCII and one line, whatever bytes go in.
 struct JSONLine {
   private(set) var bytes: [UInt8] = [0x7b]
 

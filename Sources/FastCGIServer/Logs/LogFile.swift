@@ -1,7 +1,7 @@
 internal import Glibc
 
 /// A file, pipe or socket that lines go to, each in one write that does not wait. A line for which there is no room is
-/// dropped: a full disk, or a reader that sleeps, never holds a worker.
+/// dropped: a full disk, or a reader that does not read, never delays a worker.
 final class LogFile {
   private enum Target {
     /// To be opened, also again.
@@ -13,18 +13,18 @@ final class LogFile {
   private let target: Target
   private var descriptor: Int32 = -1
   private var isSocket = false
-  /// The descriptor waits where there is no room: one must look first.
+  /// A write blocks if there is no room: `poll` comes first.
   private var mayBlock = false
   /// The last line was cut: the next one begins with an end of line.
   private var isTorn = false
 
-  /// Appends to the file at `path`, which is made if need be. Where that cannot be, each line tries again.
+  /// Appends to the file at `path`, which is created if need be. If that fails, each line tries again.
   init(path: String) {
     target = .path(path)
     _ = open()
   }
 
-  /// Lines have somewhere to go.
+  /// False if the file cannot be opened: lines are dropped.
   var isOpen: Bool { descriptor >= 0 }
 
   /// Standard error.
@@ -37,7 +37,7 @@ final class LogFile {
     case S_IFSOCK:
       isSocket = true
     case S_IFIFO, S_IFCHR:
-      // A file of its own, as O_NONBLOCK on the one at hand would be everybody's who has it.
+      // Opened anew, as O_NONBLOCK on the inherited one would hold for all processes that have it.
       let own = unsafe Glibc.open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
       if own >= 0 { descriptor = own } else { mayBlock = true }
     default:
@@ -64,7 +64,7 @@ final class LogFile {
     return 0
   }
 
-  /// After the file was moved away. Where it cannot be opened, the old one stays.
+  /// After the file was moved away. If it cannot be opened, the old one stays.
   func reopen() { _ = open() }
 
   /// Writes `line`, to which the end of line is added; false if it was dropped.

@@ -1,9 +1,9 @@
 internal import Glibc
 package import Logging
 
-/// swift-log's lines on standard error, each in one write that does not wait, each in one line whatever is in it.
+/// swift-log's lines on standard error, each in one write that does not wait, each in one line, whatever bytes are in it.
 package struct StandardErrorLog: LogHandler {
-  /// Of this process; log handlers are values that share it.
+  /// Shared by all log handlers of this process.
   private final class Output: @unchecked Sendable {
     // One thread logs: these processes have no other.
     let file = LogFile()

@@ -1,5 +1,5 @@
-/// What the application tells of the request in hand while it works on it: for which store it waits. One for each
-/// process, given to `Worker.Configuration`; without a worker it counts for itself.
+/// Through which the application reports for which store the request in hand waits, and counts. One for each process,
+/// given to `Worker.Configuration` or `BackgroundChild`.
 package final class Activity {
   package enum Store: Int, Sendable {
     case redis, postgres
@@ -10,26 +10,26 @@ package final class Activity {
   /// Nanoseconds that the request in hand waited for each store.
   private(set) var waited: InlineArray<2, Int64> = [0, 0]
   private var since = Instant(nanoseconds: 0)
-  private var page: ScorePage?
+  private var page: ScoreboardPage?
   private var view: PoolView?
 
   private let metrics: [ApplicationMetric]
 
   /// - Parameter metrics: what the application counts; the same in all its processes.
   package init(metrics: [ApplicationMetric] = []) {
-    precondition(metrics.count <= ApplicationMetric.most)
+    precondition(metrics.count <= ApplicationMetric.maximumCount)
     self.metrics = metrics
   }
 
   /// Counts for the metric at `index`.
   package func count(_ index: Int, _ number: Int = 1) {
     precondition(metrics.indices.contains(index))
-    page?.add(Score.application + Int32(index), UInt64(clamping: number))
+    page?.add(ScoreboardLayout.application + Int32(index), UInt64(clamping: number))
   }
 
-  func attach(_ score: Scorecard, pool: consuming Descriptor?, routes: [String]) {
-    page = score.page
-    view = PoolView(board: score.board, pool: pool, routes: routes, metrics: metrics)
+  func attach(_ scoreboard: ChildScoreboard, pool: consuming Descriptor?, routes: [String]) {
+    page = scoreboard.page
+    view = PoolView(scoreboard: scoreboard.shared, pool: pool, routes: routes, metrics: metrics)
   }
 
   /// The pool as it is now; nil before the worker runs.
@@ -38,12 +38,12 @@ package final class Activity {
   /// A wait for a store begins. Waits do not lie within each other.
   package func beginWait(for store: Store) {
     since = System.now()
-    page?.set(Score.stage, store.stage.rawValue)
+    page?.set(ScoreboardLayout.stage, store.stage.rawValue)
   }
 
   package func endWait(for store: Store) {
     waited[store.rawValue] &+= max(0, System.now().nanoseconds &- since.nanoseconds)
-    page?.set(Score.stage, Stage.application.rawValue)
+    page?.set(ScoreboardLayout.stage, Stage.application.rawValue)
   }
 
   func reset() { waited = [0, 0] }

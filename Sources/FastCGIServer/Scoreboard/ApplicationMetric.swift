@@ -1,7 +1,7 @@
 /// A number that the application counts, in all its processes: one sample of the metrics page.
 package struct ApplicationMetric: Sendable {
-  /// At most so many are counted.
-  package static let most = 48
+  /// Of all processes together.
+  package static let maximumCount = 48
 
   /// The family, without a prefix: `restores_total`, `sync_lag_seconds`.
   package var family: String

@@ -1,8 +1,8 @@
 internal import CProcess
 internal import Glibc
 
-/// A pool at one moment, derived from its scoreboard. Numbers come from the children, which may be broken: they mean
-/// what they say, and are never an address, a size or a count of anything here.
+/// A pool at one moment, derived from its scoreboard. The numbers come from the children, which may be broken: they are
+/// shown, and never used as an address, a size or a count.
 package struct PoolStatus {
   package struct Child {
     package var slot: Int
@@ -17,7 +17,7 @@ package struct PoolStatus {
     /// Of the request in hand.
     package var requestMicroseconds: Int?
     package var ageSeconds: Int
-    /// Nil where it is not known.
+    /// Nil if it is not known.
     package var residentBytes: Int?
   }
 
@@ -26,31 +26,33 @@ package struct PoolStatus {
   package var generation = 0
   package var process = 0
   package var uptimeSeconds = 0
-  /// Connections that wait to be accepted, and how many may; nil where the system does not say.
+  /// Connections that wait to be accepted, and how many may; nil if the system does not say.
   package var listenQueue: Int?
   package var listenQueueLimit = 0
   package var routes: [String] = []
   package var applicationMetrics: [ApplicationMetric] = []
-  /// The words of a page of the scoreboard, those of all workers, also the dead ones, added up.
+  /// The words of a page of the scoreboard: the sum over all workers, also those that have ended.
   var words: [UInt64] = []
 
-  func counter(_ word: Int32) -> UInt64 { words.indices.contains(Int(word)) ? words[Int(word)] : 0 }
+  func value(_ word: Int32) -> UInt64 { words.indices.contains(Int(word)) ? words[Int(word)] : 0 }
+
+  func value(_ counter: PoolCounter) -> UInt64 { value(counter.rawValue) }
 
   package func count(_ state: WorkerState) -> Int { workers.count { $0.state == state } }
 }
 
 /// How one process sees the pool.
 final class PoolView {
-  private let board: Board
+  private let scoreboard: Scoreboard
   /// The listening socket; one that is not 0 belongs to this view.
   private let pool: Int32
   private let routes: [String]
   private let metrics: [ApplicationMetric]
 
   /// `pool`: the listening socket; nil: it is on descriptor 0.
-  init(board: Board, pool: consuming Descriptor?, routes: [String], metrics: [ApplicationMetric]) {
+  init(scoreboard: Scoreboard, pool: consuming Descriptor?, routes: [String], metrics: [ApplicationMetric]) {
     self.metrics = metrics
-    self.board = board
+    self.scoreboard = scoreboard
     if let pool { self.pool = pool.release() } else { self.pool = 0 }
     self.routes = routes
   }
@@ -60,29 +62,31 @@ final class PoolView {
   func status() -> PoolStatus {
     var attempts = 0
     while true {
-      let before = board.master.get(0)
+      let before = scoreboard.master.get(0)
       let status = read()
       attempts += 1
-      // Unchanged: nobody's counters moved from a child's page to the master's meanwhile.
-      if before == board.master.get(0) && before & 1 == 0 || attempts == 10 { return status }
+      // Unchanged: no counters moved from a child's page to the master's meanwhile.
+      if before == scoreboard.master.get(0) && before & 1 == 0 || attempts == 10 { return status }
     }
   }
 
   private func read() -> PoolStatus {
     let now = System.now()
-    let base = board.master.copy()
+    let base = scoreboard.master.copy()
     var status = PoolStatus()
     status.words = base
     status.routes = routes
     status.applicationMetrics = metrics
-    status.generation = Int(clamping: base[Int(Score.generation)])
-    status.process = Int(clamping: base[Int(Score.process)])
-    status.uptimeSeconds = Self.seconds(since: base[Int(Score.startedAt)], now)
-    for slot in 0..<board.usedSlots {
-      guard let words = board.slot(slot)?.copy() else { continue }
-      for word in Score.counters(ofKind: words[Int(Score.kind)]) { status.words[Int(word)] &+= words[Int(word)] }
-      if words[Int(Score.kind)] != 1 { continue }
-      let state = WorkerState(rawValue: words[Int(Score.state)]) ?? .absent
+    status.generation = Int(clamping: base[Int(ScoreboardLayout.generation)])
+    status.process = Int(clamping: base[Int(ScoreboardLayout.process)])
+    status.uptimeSeconds = Self.seconds(since: base[Int(ScoreboardLayout.startedAt)], now)
+    for slot in 0..<scoreboard.usedSlots {
+      guard let words = scoreboard.slot(slot)?.copy() else { continue }
+      for word in ScoreboardLayout.counters(ofKind: words[Int(ScoreboardLayout.kind)]) {
+        status.words[Int(word)] &+= words[Int(word)]
+      }
+      if words[Int(ScoreboardLayout.kind)] != 1 { continue }
+      let state = WorkerState(rawValue: words[Int(ScoreboardLayout.state)]) ?? .absent
       if state != .absent { status.workers.append(Self.child(slot, words, state, now)) }
     }
     var limit: UInt32 = 0
@@ -93,14 +97,18 @@ final class PoolView {
   }
 
   private static func child(_ slot: Int, _ words: [UInt64], _ state: WorkerState, _ now: Instant) -> PoolStatus.Child {
-    let process = Int(clamping: words[Int(Score.process)])
-    let began = words[Int(Score.requestBegan)]
+    let process = Int(clamping: words[Int(ScoreboardLayout.process)])
+    let began = words[Int(ScoreboardLayout.requestBegan)]
     return PoolStatus.Child(
-      slot: slot, process: process, generation: Int(clamping: words[Int(Score.generation)]), state: state,
-      stage: Stage(rawValue: words[Int(Score.stage)]) ?? .none, requests: words[Int(Score.requests)],
-      reusedRequests: words[Int(Score.reusedRequests)], accepted: words[Int(Score.accepted)],
-      bytesSent: words[Int(Score.bytesSent)], requestMicroseconds: began == 0 ? nil : microseconds(since: began, now),
-      ageSeconds: seconds(since: words[Int(Score.startedAt)], now), residentBytes: MemoryGauge.resident(of: process))
+      slot: slot, process: process, generation: Int(clamping: words[Int(ScoreboardLayout.generation)]), state: state,
+      stage: Stage(rawValue: words[Int(ScoreboardLayout.stage)]) ?? .none,
+      requests: words[Int(PoolCounter.requests.rawValue)],
+      reusedRequests: words[Int(PoolCounter.reusedRequests.rawValue)],
+      accepted: words[Int(PoolCounter.accepted.rawValue)],
+      bytesSent: words[Int(PoolCounter.bytesSent.rawValue)],
+      requestMicroseconds: began == 0 ? nil : microseconds(since: began, now),
+      ageSeconds: seconds(since: words[Int(ScoreboardLayout.startedAt)], now),
+      residentBytes: MemoryGauge.resident(of: process))
   }
 
   private static func microseconds(since moment: UInt64, _ now: Instant) -> Int {

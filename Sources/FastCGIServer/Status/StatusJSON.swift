@@ -1,6 +1,6 @@
-/// The status as a program reads it.
+/// The status as JSON.
 extension PoolStatus {
-  /// `{"pool":{…},"workers":[{…}]}`; numbers only grow, or tell how things are now, and null is what is not known.
+  /// `{"pool":{…},"workers":[{…}]}`; counters only grow, the rest is as of now, and null is what is not known.
   package var json: [UInt8] {
     var text = "{\"pool\":{" + pool.map { "\"\($0)\":\($1)" }.joined(separator: ",")
     text += "},\"workers\":["
@@ -9,22 +9,15 @@ extension PoolStatus {
     return Array(text.utf8)
   }
 
-  /// What there is to say about the pool as a whole.
   private var pool: [(String, String)] {
-    [
+    let now = [
       ("workers", "\(workers.count)"), ("idle", "\(count(.idle))"), ("busy", "\(count(.busy))"),
       ("starting", "\(count(.starting))"), ("draining", "\(count(.draining) + count(.stopped))"),
       ("listenQueue", listenQueue.map { "\($0)" } ?? "null"), ("listenQueueLimit", "\(listenQueueLimit)"),
-      ("accepted", "\(counter(Score.accepted))"), ("requests", "\(counter(Score.requests))"),
-      ("reusedRequests", "\(counter(Score.reusedRequests))"), ("reuseRefusals", "\(counter(Score.reuseRefusals))"),
-      ("handOvers", "\(counter(Score.handOvers))"), ("refused", "\(counter(Score.refused))"),
-      ("shed", "\(counter(Score.shed))"), ("deadlinesExceeded", "\(counter(Score.overdueRequests))"),
-      ("slow", "\(counter(Score.slow))"), ("bytesSent", "\(counter(Score.bytesSent))"),
-      ("bytesReceived", "\(counter(Score.bytesReceived))"), ("droppedLogLines", "\(counter(Score.droppedLogLines))"),
-      ("crashes", "\(counter(Score.crashes))"), ("recycles", "\(counter(Score.recycles))"),
-      ("reloads", "\(counter(Score.reloads))"), ("generation", "\(generation)"), ("pid", "\(process)"),
-      ("uptimeSeconds", "\(uptimeSeconds)"),
     ]
+    let counters = PoolCounter.allCases.map { ("\($0.jsonName)", "\(value($0))") }
+    let master = [("generation", "\(generation)"), ("pid", "\(process)"), ("uptimeSeconds", "\(uptimeSeconds)")]
+    return now + counters + master
   }
 
   private static func json(_ child: Child) -> String {

@@ -1,6 +1,6 @@
-/// The status as a person reads it.
+/// The status as a page for a browser.
 extension PoolStatus {
-  /// A page of HTML that needs nothing else, and looks again every two seconds.
+  /// A page of HTML that needs nothing else, and reloads itself every two seconds.
   package func page(title: String) -> [UInt8] {
     let facts: [(String, String)] = [
       (
@@ -9,22 +9,10 @@ extension PoolStatus {
           + "\(count(.draining) + count(.stopped)) draining"
       ),
       ("listen queue", (listenQueue.map { "\($0)" } ?? "unknown") + " of \(listenQueueLimit)"),
-      ("requests", "\(counter(Score.requests)), \(counter(Score.reusedRequests)) of them on a kept connection"),
-      (
-        "connections",
-        "\(counter(Score.accepted)) accepted, \(counter(Score.handOvers)) handed over, "
-          + "\(counter(Score.reuseRefusals)) not kept"
-      ),
-      (
-        "trouble",
-        "\(counter(Score.crashes)) crashes, \(counter(Score.overdueRequests)) over the deadline, "
-          + "\(counter(Score.shed)) shed, \(counter(Score.refused)) unreadable, \(counter(Score.slow)) slow"
-      ),
-      (
-        "master",
-        "pid \(process), generation \(generation), up \(uptimeSeconds) s, "
-          + "\(counter(Score.recycles)) recycles"
-      ),
+      ("requests", counters(.requests)),
+      ("connections", counters(.connections)),
+      ("trouble", counters(.trouble)),
+      ("master", "pid \(process), generation \(generation), up \(uptimeSeconds) s, " + counters(.master)),
     ]
     var text = """
       <!DOCTYPE html>
@@ -42,6 +30,12 @@ extension PoolStatus {
     for child in workers { text += Self.row(child) }
     text += "</table></body></html>\n"
     return Array(text.utf8)
+  }
+
+  private func counters(_ section: PoolCounter.PageSection) -> String {
+    let entries = PoolCounter.allCases.compactMap { counter in counter.row.page.map { ($0, value(counter)) } }
+    return entries.filter { $0.0.section == section }.sorted { $0.0.position < $1.0.position }
+      .map { entry, value in entry.text.isEmpty ? "\(value)" : "\(value) \(entry.text)" }.joined(separator: ", ")
   }
 
   private static func row(_ child: Child) -> String {

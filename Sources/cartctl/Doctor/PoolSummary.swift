@@ -9,10 +9,12 @@ struct PoolSummary {
   private(set) var failure: String?
 
   /// What is asked for; the names are those of `/ops/status?format=json`.
-  private static let names: [StaticString] = [
-    "workers", "idle", "busy", "starting", "draining", "listenQueue", "listenQueueLimit", "requests", "crashes",
-    "deadlinesExceeded", "shed", "generation", "pid", "uptimeSeconds",
-  ]
+  private static let names: [StaticString] =
+    ["workers", "idle", "busy", "starting", "draining", "listenQueue", "listenQueueLimit"]
+    + ([.requests] + troubles).map(\.jsonName) + ["generation", "pid", "uptimeSeconds"]
+
+  /// The counters that are shown if they are not 0.
+  private static let troubles: [PoolCounter] = [.crashes, .deadlinesExceeded, .shed]
 
   /// Asks the pool at `CART_OPS_LISTEN`, or beside `CART_LISTEN`.
   init(_ settings: Settings) {
@@ -45,9 +47,8 @@ struct PoolSummary {
     for name in ["starting", "draining"] where count(name) > 0 { parts.append("\(count(name)) \(name)") }
     parts.append("queue \(count("listenQueue")) of \(count("listenQueueLimit"))")
     parts.append("\(count("requests")) requests")
-    for (name, word) in [("crashes", "crashes"), ("deadlinesExceeded", "over the deadline"), ("shed", "shed")]
-    where count(name) > 0 {
-      parts.append("\(count(name)) \(word)")
+    for counter in Self.troubles where count("\(counter.jsonName)") > 0 {
+      parts.append("\(count("\(counter.jsonName)")) \(counter.pageText)")
     }
     return parts.joined(separator: ", ") + "; pid \(count("pid")), up \(Self.time(count("uptimeSeconds")))"
   }
