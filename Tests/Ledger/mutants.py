@@ -147,6 +147,19 @@ MUTANTS = {
 }  # fmt: skip
 
 
+def patched(patches):
+    """File → its text after the patches. Each text stands there exactly once, or the patch is out of date."""
+    texts = {}
+    for file, text, other in patches:
+        if file not in texts:
+            with open(os.path.join(ROOT, file), encoding="utf-8") as source:
+                texts[file] = source.read()
+        if texts[file].count(text) != 1:
+            raise ValueError(f"{file}: {text!r} stands there {texts[file].count(text)} times")
+        texts[file] = texts[file].replace(text, other)
+    return texts
+
+
 class Tree:
     """A copy of the sources."""
 
@@ -163,18 +176,6 @@ class Tree:
             if name and os.path.isfile(source):
                 os.makedirs(os.path.dirname(target), exist_ok=True)
                 shutil.copy2(source, target)
-
-    def patched(self, patches):
-        """File → its text after the patches. Each text stands there exactly once, or the patch is out of date."""
-        texts = {}
-        for file, text, other in patches:
-            if file not in texts:
-                with open(os.path.join(ROOT, file), encoding="utf-8") as source:
-                    texts[file] = source.read()
-            if texts[file].count(text) != 1:
-                raise ValueError(f"{file}: {text!r} stands there {texts[file].count(text)} times")
-            texts[file] = texts[file].replace(text, other)
-        return texts
 
     def write(self, texts):
         for file, text in texts.items():
@@ -213,7 +214,7 @@ def run(binaries, wanted=(), log=print):
         mutants = {rule: mutant for rule, mutant in MUTANTS.items()
                    if not wanted or any(text in rule for text in wanted)}  # fmt: skip
         # None may be out of date, which is soon seen.
-        patches = {rule: tree.patched(patches) for rule, (_, patches) in mutants.items()}
+        patches = {rule: patched(patches) for rule, (_, patches) in mutants.items()}
         for rule, (schedule, _) in mutants.items():
             assert schedule in schedules.SCHEDULES
             began = time.monotonic()

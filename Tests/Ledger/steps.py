@@ -73,13 +73,15 @@ COMMITS = {
 }
 
 
+def names_of_scripts():
+    return {name for name, extension in map(os.path.splitext, os.listdir(SCRIPTS)) if extension == ".lua"}
+
+
 def _script_texts():
     texts = {}
-    for file in os.listdir(SCRIPTS):
-        name, extension = os.path.splitext(file)
-        if extension == ".lua" and name not in SHARED_PARTS:
-            with open(os.path.join(SCRIPTS, file), "rb") as source:
-                texts[name] = source.read().strip()
+    for name in names_of_scripts() - SHARED_PARTS:
+        with open(os.path.join(SCRIPTS, name + ".lua"), "rb") as source:
+            texts[name] = source.read().strip()
     return texts
 
 
