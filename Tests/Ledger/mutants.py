@@ -129,6 +129,10 @@ MUTANTS = {
             )
         ],
     ),
+    "hold: it does not outlive a clock that steps back": (
+        "clock-back",
+        [(SCRIPTS + "hold.lua", "and left <= given then", "then")],
+    ),
     "memory: the syncer goes on without": (
         "memory",
         [

@@ -9,12 +9,13 @@ import sys
 import time
 import traceback
 
+import clocks
 import memory
 import rules
 import sweeps
 from fleet import Fleet, Violation
 
-SCHEDULES = rules.SCHEDULES | sweeps.SCHEDULES | memory.SCHEDULES
+SCHEDULES = rules.SCHEDULES | sweeps.SCHEDULES | memory.SCHEDULES | clocks.SCHEDULES
 # Each time a store has to be started anew.
 SLOW = {"order-crashes", "merge-crashes"}
 PRODUCTS = 4000

@@ -81,7 +81,7 @@ class RedisServer:
         os.makedirs(folder)
         self.start(["--replicaof", f"127.0.0.1 {follows.port}"] if follows else [])
 
-    def start(self, more=()):
+    def start(self, more=(), environment=None):
         log = open(os.path.join(self.folder, "log"), "ab")
         self.process = subprocess.Popen(
             ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", self.socket]
@@ -89,7 +89,7 @@ class RedisServer:
             + ["--maxmemory-policy", "noeviction", "--hash-max-listpack-value", "256"]
             # Without replicas for so long, it begins another history, and again when the next one comes.
             + ["--repl-diskless-sync-delay", "0", "--repl-backlog-ttl", "1", *more],
-            stdout=log, stderr=log, preexec_fn=die_with_parent,
+            stdout=log, stderr=log, env=os.environ | (environment or {}), preexec_fn=die_with_parent,
         )  # fmt: skip
         wait_until(self.answers, 20, "Redis")
 
@@ -235,6 +235,10 @@ class System:
         self.environment |= {"CART_TOUCH_LIMIT": "0"}
         self.syncer = None
         self.master = None
+        # Other cartds on the same PostgreSQL.
+        self.others = []
+        # Owners of carts that somebody has made unreadable: nobody counts them.
+        self.unreadable = set()
         self.cartctl("migrate")
 
     def stores(self):
