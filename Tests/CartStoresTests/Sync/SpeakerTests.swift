@@ -438,6 +438,39 @@ extension VersionTests {
   }
 }
 
+extension VersionTests {
+  @Test("Emptied and rebuilt, then closed in order: versions go on after a restart")
+  func emptiedAndClosed() throws {
+    let server = try PrivateRedis(["--appendonly", "yes", "--appendfsync", "always"])
+    let stores = try stores(server.configuration())
+    try stores.add(user, "A")
+    _ = try stores.synchronizer.sync(user)
+    try stores.redis.run("FLUSHALL")
+    #expect(try stores.restorer.restore([user]).restored == 1)
+    #expect(try stores.synchronizer.sync(user) == 1_000_000)
+    try stores.dropEvents()
+    #expect(try stores.carts.histories.close())
+    server.kill(SIGKILL)
+    try server.start()
+    let worker = try self.stores(server.configuration(), stores.schema)
+    #expect(try worker.store.cart(of: user).cart.version == 1_000_000)
+    #expect(try stores.schema.rows("SELECT count(*) FROM redis_lineages") == [["1"]])
+  }
+
+  @Test("Emptied, a Redis is told within a second again in which history it is")
+  func emptied() throws {
+    let server = try PrivateRedis()
+    let stores = try stores(server.configuration())
+    let histories = stores.carts.histories
+    try histories.check()
+    let registration = try stores.redis.run("GET", stores.redis.keys.lineage)
+    try stores.redis.run("FLUSHALL")
+    usleep(1_100_000)
+    try histories.check()
+    #expect(try stores.redis.run("GET", stores.redis.keys.lineage) == registration)
+  }
+}
+
 @Suite("Connections to Redis that lead elsewhere", .requiresRedis, .requiresPostgres)
 struct DepartureTests {
   @Test("A demoted Redis is left within a second, by readers too")

@@ -63,18 +63,14 @@ package final class RedisHistories {
   static let isReplica = StoreError(.unavailable, "Redis: is a replica")
 
   /// Looks at least once a second whether PostgreSQL still knows this history as the newest, and tells Redis if it
-  /// does not. A syncer calls it in each turn.
+  /// does not; also whether Redis still knows its number. A syncer calls it in each turn.
   ///
   /// - Throws: as ``current()``. PostgreSQL's being away is no reason.
   package func check() throws(StoreError) {
     _ = try current()
     guard let archive, RedisClock.monotonic - checkedAt >= Self.freshness else { return }
     checkedAt = RedisClock.monotonic
-    let history = try within { history throws(StoreError) in
-      // Learns of another role by the way.
-      _ = try gate(in: history)
-      return history
-    }
+    let history = try remembered()
     let newest: Int64?
     do throws(StoreError) {
       newest = try archive.newestHistory()
@@ -85,6 +81,20 @@ package final class RedisHistories {
     if newest == history.number { return }
     archive.refused = history
     _ = try current()
+  }
+
+  /// The current history, after Redis was told its number again if it has forgotten it: it may have been emptied.
+  private func remembered() throws(StoreError) -> RedisHistory {
+    let question = RedisCommand("GET", connection.keys.lineage)
+    let (history, registration) = try within { history throws(StoreError) in
+      // Learns of another role by the way.
+      let replies = try connection.exchange(question, .reading, in: history.required)
+      return (history, try replies.read(0) { value throws(StoreError) in RedisRegistration(try value.string() ?? "") })
+    }
+    if registration?.replicationID == history.replicationID, registration?.number == history.lineage { return history }
+    // A new connection is told all that is missing.
+    connection.leave()
+    return try current()
   }
 
   /// Runs `body` in the current history; once more if Redis has begun another meanwhile, or PostgreSQL knows it under
@@ -230,7 +240,8 @@ extension RedisHistories {
   @discardableResult
   package func close(draining: Bool = false) throws(StoreError) -> Bool {
     guard let archive else { return false }
-    let history = try current()
+    // A word beside which no number stands would not count.
+    let history = try remembered()
     let keys = connection.keys
     if case .closed(let word) = try gate(in: history) {
       if !draining { return true }
