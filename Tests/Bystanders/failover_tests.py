@@ -4,54 +4,15 @@ and that no version comes twice."""
 import collections
 import contextlib
 import os
-import socket
 import threading
 import time
 import unittest
 
-from shop import PRICE, RedisServer, Shop, background, end, pace, wait_until, wire
+from shop import PRICE, Cable, RedisServer, Shop, background, end, pace, wait_until, wire
 
 # A demoted or deposed Redis is noticed within.
 NOTICED_WITHIN = 2.0
 SKUS = [f"p{number}" for number in range(Shop.PLAIN)]
-
-
-class Cable:
-    """What a replica reaches its primary through: cut, it carries nothing any more, and nobody is told."""
-
-    def __init__(self, port):
-        self.target = port
-        self.is_cut = threading.Event()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.links = []
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                near, _ = self.listener.accept()
-                far = socket.create_connection(("127.0.0.1", self.target))
-                self.links += [near, far]
-                for source, sink in ((near, far), (far, near)):
-                    threading.Thread(target=self.carry, args=(source, sink), daemon=True).start()
-
-    def carry(self, source, sink):
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                if self.is_cut.is_set():
-                    # Both ends still hold their connection.
-                    continue
-                sink.sendall(data)
-
-    def cut(self):
-        self.is_cut.set()
-
-    def close(self):
-        for link in [self.listener, *self.links]:
-            with contextlib.suppress(OSError):
-                link.shutdown(socket.SHUT_RDWR)
-            link.close()
 
 
 def info(redis, name):

@@ -14,7 +14,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "Tests", "Ledger"))
 
 import wire  # noqa: E402
-from proxies import signal_own  # noqa: E402
+from proxies import Cable, signal_own  # noqa: E402, F401
 from servers import ROLE, RedisServer, System, command_line, end, wait_until  # noqa: E402, F401
 
 IS_LONG = bool(os.environ.get("CART_TEST_LONG"))
@@ -34,7 +34,6 @@ class Shop(System):
     def __init__(self, is_direct=True, **settings):
         super().__init__(tempfile.mkdtemp(prefix="cart-bystander-", dir="/tmp"), BINARIES, WORKERS, 0)
         self.environment |= settings
-        self.others = []
         self.sessions = []
         try:
             stocks = {f"big{number}": None for number in range(MOST_LINES)}
@@ -58,8 +57,6 @@ class Shop(System):
     def close(self):
         for session in self.sessions:
             session.close()
-        for process in self.others:
-            end(process)
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -110,16 +107,6 @@ class Shop(System):
         return wire.request(self.listen + ".ops", "GET", "/ops/ready", None, 5)
 
     # --- processes ----------------------------------------------------------------------------------------------------
-
-    def cartds(self):
-        return [*super().cartds(), *getattr(self, "others", [])]
-
-    def second_cartd(self, redis):
-        """Another cartd on the same PostgreSQL with another Redis; the path at which it listens."""
-        listen = os.path.join(self.folder, f"cartd{len(self.others)}.sock")
-        self.others.append(self._cartd(CART_REDIS=f"unix:{redis.socket}", CART_LISTEN=f"unix:{listen}"))
-        wait_until(lambda: os.path.exists(listen), 20, "the other cartd")
-        return listen
 
     def signal(self, pids, number):
         for pid in pids:

@@ -6,6 +6,7 @@ is here, so that the store has done it, and nobody has been told.
 """
 
 import collections
+import contextlib
 import multiprocessing
 import os
 import random
@@ -234,6 +235,44 @@ class Link:
         if self in self.proxy.links:
             self.proxy.links.discard(self)
             # The threads of both directions may still be in a call on them; the last reference closes them.
+
+
+class Cable:
+    """What a replica reaches its primary through: cut, it carries nothing any more, and nobody is told."""
+
+    def __init__(self, port):
+        self.target = port
+        self.is_cut = threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.links = []
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self.listener.accept()
+                far = socket.create_connection(("127.0.0.1", self.target))
+                self.links += [near, far]
+                for source, sink in ((near, far), (far, near)):
+                    threading.Thread(target=self.carry, args=(source, sink), daemon=True).start()
+
+    def carry(self, source, sink):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if self.is_cut.is_set():
+                    # Both ends still hold their connection.
+                    continue
+                sink.sendall(data)
+
+    def cut(self):
+        self.is_cut.set()
+
+    def close(self):
+        for link in [self.listener, *self.links]:
+            with contextlib.suppress(OSError):
+                link.shutdown(socket.SHUT_RDWR)
+            link.close()
 
 
 def _main(store, listen, target, seed, orders):

@@ -295,7 +295,14 @@ class System:
         return [process.pid for process in started if process.poll() is None]
 
     def cartds(self):
-        return [process for process in (self.master, self.syncer) if process]
+        return [process for process in (self.master, self.syncer, *self.others) if process]
+
+    def second_cartd(self, redis):
+        """Another cartd on the same PostgreSQL with another Redis; the path at which it listens."""
+        listen = os.path.join(self.folder, f"cartd{len(self.others)}.sock")
+        self.others.append(self._cartd(CART_REDIS=f"unix:{redis.socket}", CART_LISTEN=f"unix:{listen}"))
+        wait_until(lambda: os.path.exists(listen), 20, "the other cartd")
+        return listen
 
     def tell_victims(self):
         """Which processes the proxies may kill at a step."""
@@ -334,8 +341,8 @@ class System:
     def stop(self):
         for proxy in (self.redis_proxy, self.postgres_proxy):
             proxy.order("hang", False)
-        for process in (self.syncer, self.master):
-            if process and process.poll() is None:
+        for process in reversed(self.cartds()):
+            if process.poll() is None:
                 process.send_signal(signal.SIGCONT)
                 end(process)
         self.redis.kill()
