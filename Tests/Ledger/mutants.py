@@ -131,12 +131,12 @@ MUTANTS = {
     ),
     "hold: it does not outlive a clock that steps back": (
         "clock-back",
-        [(SCRIPTS + "hold.lua", "and left <= given then", "then")],
+        [(SCRIPTS + "lease_restore.lua", "and left <= given then", "then")],
     ),
     "memory: the syncer goes on without": (
         "memory",
         [
-            (STORES + "Redis/Connection/RedisScript.swift", ".closeGate, .setPressure, .allowOOM, .setAside,", ".closeGate, .setPressure, .setAside,"),
+            (STORES + "Redis/Connection/RedisScript.swift", "      .allowOOM, .setAside,", "      .setAside,"),
             (STORES + "Redis/Connection/RedisScript.swift", ".install, .fill, .publish: false", ".install, .fill, .publish, .allowOOM: false"),
         ],
     ),

@@ -134,7 +134,7 @@ package final class Syncer {
     }
     // A Redis that takes no writes for want of replicas can be read all the same, and what it has acknowledged may be all
     // that is left of it soon.
-    attempt { () throws(StoreError) in try enrol() }
+    attempt { () throws(StoreError) in try register() }
     attempt { () throws(StoreError) in try persistCarts(of: batch, until: started + Self.cartsBudget) }
     seen = batch.last ?? former
     if registry.isReader { recorder.offer(batch, readAfter: former) }
@@ -171,7 +171,7 @@ package final class Syncer {
   }
 
   /// Says that this syncer lives, and learns which part of the carts is its own.
-  func enrol() throws(StoreError) {
+  func register() throws(StoreError) {
     let term = registry.term
     try registry.renew()
     if term != registry.term { recorder.reset() }

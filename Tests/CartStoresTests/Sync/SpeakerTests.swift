@@ -444,10 +444,10 @@ extension VersionTests {
     let server = try PrivateRedis(["--appendonly", "yes", "--appendfsync", "always"])
     let stores = try stores(server.configuration())
     try stores.add(user, "A")
-    _ = try stores.synchronizer.sync(user)
+    _ = try stores.persister.sync(user)
     try stores.redis.run("FLUSHALL")
     #expect(try stores.restorer.restore([user]).restored == 1)
-    #expect(try stores.synchronizer.sync(user) == 1_000_000)
+    #expect(try stores.persister.sync(user) == 1_000_000)
     try stores.dropEvents()
     #expect(try stores.carts.histories.close())
     server.kill(SIGKILL)
@@ -463,11 +463,11 @@ extension VersionTests {
     let stores = try stores(server.configuration())
     let histories = stores.carts.histories
     try histories.check()
-    let registration = try stores.redis.run("GET", stores.redis.keys.lineage)
+    let registration = try stores.redis.run("GET", stores.redis.keys.history)
     try stores.redis.run("FLUSHALL")
     usleep(1_100_000)
     try histories.check()
-    #expect(try stores.redis.run("GET", stores.redis.keys.lineage) == registration)
+    #expect(try stores.redis.run("GET", stores.redis.keys.history) == registration)
   }
 }
 

@@ -85,13 +85,13 @@ package final class RedisHistories {
 
   /// The current history, after Redis was told its number again if it has forgotten it: it may have been emptied.
   private func remembered() throws(StoreError) -> RedisHistory {
-    let question = RedisCommand("GET", connection.keys.lineage)
+    let question = RedisCommand("GET", connection.keys.history)
     let (history, registration) = try within { history throws(StoreError) in
       // Learns of another role by the way.
-      let replies = try connection.exchange(question, .reading, in: history.required)
+      let replies = try connection.exchange(question, .idempotent, in: history.required)
       return (history, try replies.read(0) { value throws(StoreError) in RedisRegistration(try value.string() ?? "") })
     }
-    if registration?.replicationID == history.replicationID, registration?.number == history.lineage { return history }
+    if registration?.replicationID == history.replicationID, registration?.number == history.number { return history }
     // A new connection is told all that is missing.
     connection.leave()
     return try current()
