@@ -9,6 +9,10 @@ LINE = ("quantity", "selected", "born", "version", "merchant", "price", "revisio
 STATES = {None: 0, "1": 1, "2": 2}
 
 
+# What was lost by one of these alone is counted by itself.
+LOST_BY = {"kill": "lost when Redis was killed", "partition": "lost with a primary that was cut off"}
+
+
 class Finding:
     """What the audit has found: counts for the table, and faults as texts."""
 
@@ -71,7 +75,8 @@ SELECT owner_kind, owner_id, epoch, data_epoch, version, currency, clock, lines,
 
 
 def read_stores(system):
-    """Owner → cart of both stores, and owner → meta fields of Redis that PostgreSQL does not have."""
+    """Owner → cart of both stores, and owner → meta fields of Redis that PostgreSQL does not have. Without those that
+    were made unreadable."""
     carts, metas = {}, {}
     with wire.Redis(system.redis.socket) as redis:
         for kind in ("user", "guest"):
@@ -79,6 +84,8 @@ def read_stores(system):
                 values = redis("HGETALL", key)
                 fields = dict(zip(values[::2], values[1::2]))
                 owner = kind, percent_decoded(key.split(":", 2)[2])
+                if owner in system.unreadable:
+                    continue
                 # Placeholders say that there is no cart.
                 if "#v" in fields:
                     carts[owner] = redis_cart(fields)
@@ -88,7 +95,8 @@ def read_stores(system):
     rows = {}
     for row in system.postgres.rows(POSTGRES_CARTS):
         owner = row.pop("owner_kind"), row.pop("owner_id")
-        rows[owner] = row
+        if owner not in system.unreadable:
+            rows[owner] = row
     return carts, metas, rows, lineage, tag
 
 
@@ -152,8 +160,8 @@ def audit_books(books, carts, rows, ordered, finding):
             continue
         if quantity in lossy:
             what = "lost inside the window" if quantity == 0 else "altered, and lost inside the window"
-            if lost_by(entry, books) == {"kill"}:
-                what = "lost when Redis was killed"
+            if len(faults := lost_by(entry, books)) == 1:
+                what = LOST_BY.get(*faults, what)
             finding.counts[what] += 1
             continue
         if quantity == 0 and audit_orders.may_be_gone(sku, books):

@@ -11,13 +11,14 @@ from harness import wire
 from harness.processes import signal_own, wait_until
 from harness.servers import RedisServer
 from nuisances import NUISANCES, Nuisances
+from partitions import Partitions
 from steps import CANCEL_STEPS, MERGE_STEPS, ORDER_STEPS, POSTGRES_STEPS, REDIS_STEPS
 
 # Redis loses what it has.
 LOSING = {"flush", "rollback", "replica"}
 KINDS = (
     "steps", "worker", "syncer", "redis", "pause-worker", "pause-syncer", "pause-redis", "flush", "rollback",
-    "replica", "attach", "pg-restart", "pg-hang", "pg-rollback", *NUISANCES,
+    "replica", "attach", "partition", "guarded-partition", "pg-restart", "pg-hang", "pg-rollback", *NUISANCES,
 )  # fmt: skip
 # A change is in PostgreSQL within a second; a busy machine may take a little longer.
 WINDOW = 1.5
@@ -36,7 +37,7 @@ LONGEST_DELAY = 45.0
 PATIENCE = 3.0
 
 
-class Nemesis(Nuisances):
+class Nemesis(Nuisances, Partitions):
     def __init__(self, system, books, seed, kinds, pauses=LONGEST_PAUSE, heavy=()):
         """`heavy`: SKUs of a cart that has as many lines as it may."""
         self.system = system
@@ -55,6 +56,7 @@ class Nemesis(Nuisances):
         self.replicas = 0
         self.togglers = 0
         self.strays = 0
+        self.strangers = 0
         self.heavy = heavy
         self.syncer_seen = now()
         self.record_lag = 0.0
@@ -205,16 +207,15 @@ class Nemesis(Nuisances):
     def lag(self):
         """For how many seconds the oldest change waits for PostgreSQL."""
         with wire.Redis(self.system.redis.socket) as redis:
-            oldest = redis("ZRANGE", "cart:dirty", 0, 0, "WITHSCORES")
+            unreadable = {f"cart:{kind}:{name}" for kind, name in self.system.unreadable}
+            dirty = redis("ZRANGE", "cart:dirty", 0, len(unreadable), "WITHSCORES")
+            oldest = next((float(at) for key, at in zip(dirty[::2], dirty[1::2]) if key not in unreadable), None)
             events = redis("XRANGE", "cart:stream", "-", "+", "COUNT", 1)
             seconds, microseconds = redis("TIME")
         time_there = int(seconds) + int(microseconds) / 1e6
-        lag = time_there - float(oldest[1]) / 1000 if oldest else 0.0
+        lag = time_there - oldest / 1000 if oldest else 0.0
         # The record of changes comes later than the carts where a syncer has died with its work.
         self.record_lag = time_there - float(events[0][0].partition("-")[0]) / 1000 if events else 0.0
-        self.longest_lag = max(self.longest_lag, lag)
-        if now() > self.disturbed_until:
-            self.longest_undisturbed_lag = max(self.longest_undisturbed_lag, lag)
         return lag
 
     def lose(self, kind, act):
@@ -222,7 +223,10 @@ class Nemesis(Nuisances):
         window = WINDOW
         quantities, owners = self.persisted()
         lag = self.lag()
-        if now() < self.disturbed_until:
+        self.longest_lag = max(self.longest_lag, lag)
+        if now() > self.disturbed_until:
+            self.longest_undisturbed_lag = max(self.longest_undisturbed_lag, lag)
+        else:
             # A mark may be younger than the change that it is for.
             window = max(window, lag + 0.5, self.record_lag + 0.5)
         began = now()
@@ -240,18 +244,29 @@ class Nemesis(Nuisances):
         return quantities, {(row["kind"], row["id"]) for row in rows}
 
     def ask(self, query):
-        """What PostgreSQL has now; a step may have stopped it a moment ago."""
+        """What PostgreSQL has now."""
+        return self.insist(lambda: self.system.postgres.rows(query))
+
+    def insist(self, question):
+        """Asks PostgreSQL, which a step may have stopped a moment ago."""
         end = now() + 20
         while True:
             try:
                 if self.system.postgres.process.poll() is not None:
                     self.system.postgres.start()
                     self.system.tell_victims()
-                return self.system.postgres.rows(query)
+                return question()
             except RuntimeError:
                 if now() > end:
                     raise
                 time.sleep(0.05)
+
+    def demand(self, condition, seconds, what, details=""):
+        """What must come about in that time: that it does not is none of the errors that a fault may meet."""
+        try:
+            wait_until(lambda: self.rest(0.05) or condition(), seconds, what)
+        except TimeoutError as error:
+            raise RuntimeError(f"{error} {details}") from error
 
     def do_flush(self):
         def flush():
@@ -290,11 +305,7 @@ class Nemesis(Nuisances):
         except BaseException:
             replica.kill()
             raise
-        system.redis = replica
-        system.redis_proxy.order("target", replica.socket)
-        system.tell_victims()
-        self.has_snapshot = False
-        self.disturb()
+        self.follow(replica)
 
     def do_attach(self):
         """A first replica comes: Redis begins another history, and who is connected does not notice."""
@@ -353,7 +364,6 @@ class Nemesis(Nuisances):
         wanted, left, reading = {}, {}, []
 
         def is_done():
-            self.rest(0.1)
             try:
                 if not reading:
                     carts = audit.read_stores(self.system)[0]
@@ -372,11 +382,7 @@ class Nemesis(Nuisances):
                     left[owner] = copy, row
             return not left
 
-        try:
-            wait_until(is_done, 30, "PostgreSQL to be told everything anew")
-        except TimeoutError as error:
-            # Not one of those that a fault may meet.
-            raise RuntimeError(f"{error}: {left}") from error
+        self.demand(is_done, 30, "PostgreSQL to be told everything anew", left)
 
 
 def place(copy):

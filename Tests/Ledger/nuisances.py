@@ -1,6 +1,8 @@
 """What goes wrong around the shop: one shopper's changes of many lines, a Redis that is not the shop's, a reader who
-holds tables, a product that somebody has locked, a Redis that is demoted and comes back. Nobody else is to notice."""
+holds tables, a product that somebody has locked, what can't be read, a Redis that is demoted and comes back. Nobody
+else is to notice."""
 
+import json
 import os
 import threading
 import time
@@ -10,7 +12,7 @@ from harness import wire
 from harness.processes import end
 from harness.servers import ROLE, RedisServer
 
-NUISANCES = ("toggles", "stray", "reader", "locked-product", "demotion")
+NUISANCES = ("toggles", "stray", "unreadable-row", "unreadable-hash", "reader", "locked-product", "demotion")
 LINES_A_REQUEST = 100
 # At most, and between two.
 TOGGLES, TOGGLE_PAUSE = 40, 0.05
@@ -69,6 +71,79 @@ class Nuisances:
                 self.rest(0)
         finally:
             end(stray.process)
+
+    # --- what can't be read -------------------------------------------------------------------------------------------
+
+    def stranger(self):
+        """A cart that nobody counts, which both stores have: its user, or None where it can't be had now."""
+        self.strangers += 1
+        user = f"stranger{self.strangers}"
+        self.system.unreadable.add(("user", user))
+        for name, body in (("lines", {"sku": self.heavy[0]}), ("sync", {})):
+            try:
+                answer = wire.request(self.system.listen, "POST", f"/v1/cart/{name}", body, CART_USER=user)
+            except wire.Cut:
+                return None
+            if answer.status != 200:
+                return None
+        return user
+
+    def suffer(self, user, mend):
+        """What is wrong with a cart stays for a while, or until the end: some are mended."""
+        self.rest(self.random.uniform(1, 3))
+        if self.random.random() < 0.5:
+            return
+        mend()
+
+        def is_served():
+            try:
+                answer = wire.request(self.system.listen, "GET", "/v1/cart", CART_USER=user)
+            except wire.Cut:
+                return False
+            return answer.status == 200 and [line["sku"] for line in answer.json["lines"]] == [self.heavy[0]]
+
+        self.demand(is_served, 20, f"{user}'s cart, which was mended")
+        # From here on it is looked at in the end as every cart is.
+        self.system.unreadable.discard(("user", user))
+        self.books.add_cart("user", user, 0)
+
+    def do_unreadable_row(self):
+        """Redis's copy of a cart is of another history, and the row that it must be compared with can't be read."""
+        if not (user := self.stranger()):
+            return False
+        change, where = "UPDATE cart.carts SET lines =", f"WHERE owner_kind = 'user' AND owner_id = '{user}'"
+        lines = self.ask(f"SELECT lines FROM carts {where}")[0]["lines"]
+        self.do_in_postgres(f"{change} '[]' {where}")
+        with wire.Redis(self.system.redis.socket) as redis:
+            redis("HSET", f"cart:user:{user}", "#l", "1")
+            redis("ZADD", "cart:dirty", int(time.time() * 1000), f"cart:user:{user}")
+        self.suffer(user, lambda: self.do_in_postgres(f"{change} '{json.dumps(lines)}' {where}"))
+        return True
+
+    def do_unreadable_hash(self):
+        """A cart in Redis can't be read, and a command waits for it, whose sender has died."""
+        if not (user := self.stranger()):
+            return False
+        self.do_in_postgres(
+            "WITH numbered AS (UPDATE cart.carts SET inbox_number = inbox_number + 1"
+            f" WHERE owner_kind = 'user' AND owner_id = '{user}' RETURNING inbox_number)"
+            " INSERT INTO cart.cart_inbox (owner_kind, owner_id, number, previous, action, payload, created_at)"
+            f""" SELECT 'user', '{user}', inbox_number, inbox_number - 1, 'order', '{{"lines":[]}}', now() - interval '1 min'"""
+            " FROM numbered"
+        )
+        with wire.Redis(self.system.redis.socket) as redis:
+            redis("HSET", f"cart:user:{user}", f"={self.heavy[0]}", "not a line", "#l", "1")
+            redis("ZADD", "cart:dirty", int(time.time() * 1000), f"cart:user:{user}")
+
+        def mend():
+            with wire.Redis(self.system.redis.socket) as redis:
+                redis("DEL", f"cart:user:{user}")
+
+        self.suffer(user, mend)
+        return True
+
+    def do_in_postgres(self, sql):
+        self.insist(lambda: self.system.postgres.psql(sql))
 
     # --- locks --------------------------------------------------------------------------------------------------------
 

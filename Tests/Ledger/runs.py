@@ -82,14 +82,18 @@ class Run:
                 identity = {"CART_USER" if cart.kind == "user" else "HTTP_GUEST_CART_ID": name}
                 self.look(identity | ({"CART_USER": cart.user} if cart.user else {}))
 
+        unreadable = self.system.unreadable
+        keys = {f"cart:{kind}:{name}" for kind, name in unreadable}
+
         def is_at_rest():
             nemesis.rest(0)
+            commands = self.system.postgres.rows("SELECT owner_kind, owner_id FROM cart_inbox")
             with wire.Redis(self.system.redis.socket) as redis:
                 self.left = {
-                    "dirty": redis("ZCARD", "cart:dirty"),
+                    "dirty": len(set(redis("ZRANGE", "cart:dirty", 0, -1)) - keys),
                     "stream": redis("XLEN", "cart:stream"),
-                    "quarantine": redis("ZCARD", "cart:quarantine"),
-                    "inbox": int(self.system.postgres.psql("SELECT count(*) FROM cart.cart_inbox")),
+                    "quarantine": len(set(redis("ZRANGE", "cart:quarantine", 0, -1)) - keys),
+                    "inbox": sum((row["owner_kind"], row["owner_id"]) not in unreadable for row in commands),
                     "merging": int(self.system.postgres.psql("SELECT count(*) FROM cart.carts WHERE state = 1")),
                     "stock": audit_orders.shown_stock(self.system, self.products.scarce),
                 }
@@ -112,7 +116,8 @@ class Run:
         while now() < end:
             try:
                 answer = wire.request(self.system.listen, "GET", "/v1/cart?view=summary", **identity)
-                if answer.status == 200 and not answer.json.get("merge", {}).get("pending"):
+                is_served = answer.status == 200 and "cart-source" not in answer.headers
+                if is_served and not answer.json.get("merge", {}).get("pending"):
                     return
             except wire.Cut:
                 pass
@@ -221,7 +226,8 @@ class Run:
         log(f"  sync lag before losses: at most {nemesis.longest_lag:.2f} s,"
             f" {nemesis.longest_undisturbed_lag:.2f} s where nothing disturbed it")  # fmt: skip
         counts["guests who logged in"] = self.books.logins
-        for name in ("acknowledged", "refused", "unknown", "lost inside the window", "lost when Redis was killed"):
+        counts["carts left unreadable"] = len(self.system.unreadable)
+        for name in ("acknowledged", "refused", "unknown", "lost inside the window", *audit.LOST_BY.values()):
             log(f"  {name:<45}{counts.pop(name, 0):>8}")
         for name, count in sorted(counts.items()):
             log(f"  {name:<45}{count:>8}")

@@ -12,6 +12,8 @@ class System(system.System):
 
     def __init__(self, folder, binaries, workers, seed):
         super().__init__(folder, binaries, workers)
+        # Owners of carts that somebody has made unreadable: nobody counts them.
+        self.unreadable = set()
         proxies = os.path.join(folder, "proxies")
         os.mkdir(proxies, 0o711)
         self.redis_proxy = ProxyProcess("redis", os.path.join(proxies, "redis.sock"), self.redis.socket, seed)

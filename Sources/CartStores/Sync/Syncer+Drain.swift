@@ -16,6 +16,7 @@ extension Syncer {
   package func finish(within seconds: Int) throws(StoreError) {
     let deadline = RedisClock.monotonic + Int64(seconds) * 1_000
     try begin()
+    try register()
     let (latest, last) = (now, try stream.end())
     _ = try persistDirty(before: latest, until: deadline)
     if registry.isReader { try recorder.work(upTo: last, until: deadline) }
@@ -28,6 +29,7 @@ extension Syncer {
   /// - Throws: ``StoreError`` where a store is away; what was not done is done by whoever comes next.
   package func drain() throws(StoreError) -> Remainder {
     try begin()
+    try register()
     // The database may have gone back: then every cart is dirty.
     try heartbeat()
     for task in [PeriodicTask.memory, .marking, .catalogue] { try complete(task) }

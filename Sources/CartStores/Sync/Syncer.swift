@@ -132,6 +132,9 @@ package final class Syncer {
         if error.code == .corrupt || error.wasReached { note(error.message) } else { failure = failure ?? error }
       }
     }
+    // A Redis that takes no writes for want of replicas can be read all the same, and what it has acknowledged may be all
+    // that is left of it soon.
+    attempt { () throws(StoreError) in try register() }
     attempt { () throws(StoreError) in try persistCarts(of: batch, until: started + Self.cartsBudget) }
     seen = batch.last ?? former
     if registry.isReader { recorder.offer(batch, readAfter: former) }
@@ -151,14 +154,12 @@ package final class Syncer {
     observer.note(text)
   }
 
-  /// Looks in which history Redis is, and which part of the carts is this syncer's.
+  /// Looks in which history Redis is.
   func begin() throws(StoreError) {
     try carts.histories.check()
     let history = try carts.histories.current()
-    let term = registry.term
-    try registry.renew()
-    if history != self.history || term != registry.term { recorder.reset() }
     if history != self.history {
+      recorder.reset()
       // They have gathered while no syncer ran.
       if self.history == nil { try schedule.reschedule(.revisions, after: 0) }
       // What came while no syncer was there must not wait behind all that is on the list of dirty carts.
@@ -167,6 +168,13 @@ package final class Syncer {
       try learnQuarantine()
       self.history = history
     }
+  }
+
+  /// Says that this syncer lives, and learns which part of the carts is its own.
+  func register() throws(StoreError) {
+    let term = registry.term
+    try registry.renew()
+    if term != registry.term { recorder.reset() }
   }
 
   private func persistCarts(of batch: ChangeStream.Batch, until deadline: Int64) throws(StoreError) {

@@ -509,6 +509,26 @@ struct DepartureTests {
     try stores.carts.histories.tryWriting(withPostgres: false)
   }
 
+  @Test("Too few replicas: what was acknowledged before that reaches PostgreSQL all the same")
+  func acknowledgedWithReplicas() throws {
+    let server = try PrivateRedis()
+    let stores = try TwoStores(server.configuration())
+    stores.shop.put("A")
+    let user = CartOwner.anyUser()
+    let syncer = try stores.syncer()
+    try syncer.turn()
+    try stores.add(user, "A")
+    try stores.redis.run("CONFIG", "SET", "min-replicas-to-write", "1")
+    // Until the syncer must say again that it lives.
+    usleep(1_100_000)
+    #expect(throws: StoreError.self) { try syncer.turn() }
+    #expect(try stores.archive.row(of: user)?.hash.cart.version == 1)
+    #expect(try stores.archive.changes(of: user, limit: 100).map(\.version) == [1])
+    try stores.redis.run("CONFIG", "SET", "min-replicas-to-write", "0")
+    try syncer.turn()
+    while try stores.redis.hash(of: user)?.persistedVersion != 1 { try syncer.turn() }
+  }
+
   @Test("A connection has an age")
   func age() throws {
     let server = try PrivateRedis()
