@@ -18,7 +18,7 @@ import Testing
     let line = hash.cart.lines[0]
     #expect(line.quantity == 2 && line.isSelected && line.unitPrice == 255 && line.version == 1)
     #expect(line.merchantID.text == "m|1" && line.clientData == Array(#"{"a":1}"#.utf8))
-    #expect(CartHash.value(of: line) == Self.line)
+    #expect(line.packed == Self.line)
     #expect(hash.cart.version == 12 && hash.cart.currency?.code == "GBP" && hash.cart.clock == 1_763_805_600_001)
     #expect(hash.cart.expiresAt == Timestamp(seconds: 1_766_397_600) && hash.cookieRenewedSecond == 1_763_805_600)
     #expect(hash.history == 3 && hash.epoch == 9 && hash.persistedVersion == 11 && hash.databaseLineage == "7.1")
@@ -31,7 +31,7 @@ import Testing
     for (price, isHeavy) in [(4_503_599, false), (4_503_600, true)] {
       let value = "1000000|1|1763805600000|1|main|\(price)|rev_000000000001"
       var cart = Cart(owner: Self.owner)
-      cart.lines = [try CartHash.line("A", Array(value.utf8).span)]
+      cart.lines = [try LineItem(packed: Array(value.utf8).span, of: "A")]
       let text = String(decoding: CartHash(cart: cart).fields.bytes, as: UTF8.self)
       #expect(text.contains("#h") == isHeavy)
     }

@@ -65,7 +65,7 @@ import Testing
       let bytes = (0..<Int.random(in: 0...24, using: &random)).map { _ in random.pick(letters) }
       if PackedFields.unpack(bytes.span) != nil { unpacked += 1 }
       _ = decode([UInt8(ascii: "1")] + bytes)
-      _ = try? CartHash.line("A", bytes.span)
+      _ = try? LineItem(packed: bytes.span, of: "A")
       _ = CatalogueEntry(bytes.span)
       _ = percentDecoded(bytes)
       _ = Int64(decimal: bytes.span)

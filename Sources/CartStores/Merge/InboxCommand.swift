@@ -70,7 +70,7 @@ extension CartCommand {
         writer.key("most")
         writer.integer(entry.maximum)
         writer.key("line")
-        CartRow.write(entry.line, with: &writer)
+        entry.line.writeRow(with: &writer)
         writer.endObject()
       }
       writer.endArray()
@@ -113,7 +113,7 @@ extension CartCommand {
 
   private static func mergedLine(_ value: borrowing JSONValue) -> CartMerge.Line? {
     guard let most = value.member("most"), most.isNull || most.integer != nil, let member = value.member("line"),
-      let line = CartRow.line(member)
+      let line = LineItem(row: member)
     else { return nil }
     return CartMerge.Line(line: line, maximum: most.integer)
   }

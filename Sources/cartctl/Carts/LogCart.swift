@@ -109,15 +109,6 @@ extension JSONWriter {
 
   private mutating func state(_ name: StaticString, _ state: RecordedChange.State?) {
     key(name)
-    guard let state else { return null() }
-    object {
-      $0.field("selected", state.isSelected)
-      // Of a line that a filter has selected or deselected nothing else is recorded.
-      guard let quantity = state.quantity else { return }
-      $0.field("quantity", quantity)
-      $0.field("unitPrice", state.unitPrice?.minorUnits)
-      $0.field("currency", state.unitPrice?.currency.code)
-      $0.field("extraData", json: state.clientData)
-    }
+    if let state { state.write(with: &self) } else { null() }
   }
 }

@@ -64,65 +64,22 @@ extension CartRow {
   /// A cart's lines as the column `lines` holds them.
   static func json(of lines: [LineItem]) -> String {
     var writer = JSONWriter(capacity: 64 + lines.count * 192)
-    writer.beginArray()
-    for line in lines { write(line, with: &writer) }
-    writer.endArray()
+    writer.array { for line in lines { line.writeRow(with: &$0) } }
     return String(decoding: writer.bytes, as: UTF8.self)
-  }
-
-  static func write(_ line: LineItem, with writer: inout JSONWriter) {
-    writer.beginObject()
-    writer.key("sku")
-    writer.string(line.sku.text)
-    writer.key("quantity")
-    writer.integer(line.quantity)
-    writer.key("selected")
-    writer.boolean(line.isSelected)
-    writer.key("born")
-    writer.integer(line.born)
-    writer.key("version")
-    writer.integer(line.version)
-    writer.key("merchant")
-    writer.string(line.merchantID.text)
-    writer.key("price")
-    writer.integer(line.unitPrice)
-    writer.key("revision")
-    writer.string(line.revision.text)
-    if let data = line.clientData {
-      // As a text: PostgreSQL would put the keys into an order of its own.
-      writer.key("data")
-      writer.string(String(decoding: data, as: UTF8.self))
-    }
-    writer.endObject()
   }
 
   private static let longestLines = 64 << 20
 
-  private static func lines(json text: String) throws(StoreError) -> [LineItem] {
+  static func lines(json text: String) throws(StoreError) -> [LineItem] {
     do throws(JSONError) {
       let document = try JSONDocument(parsing: Array(text.utf8).span, maximumBytes: longestLines)
       var lines: [LineItem?] = []
       lines.reserveCapacity(document.root.count)
-      document.root.forEachElement { _, value in lines.append(line(value)) }
+      document.root.forEachElement { _, value in lines.append(LineItem(row: value)) }
       let read = lines.compactMap { $0 }
       if read.count == lines.count { return read }
     } catch {}
     throw corrupt
-  }
-
-  static func line(_ value: borrowing JSONValue) -> LineItem? {
-    guard let sku = value.member("sku")?.string.flatMap(SKU.init),
-      let quantity = value.member("quantity")?.integer, (1...LineItem.maximumQuantity).contains(quantity),
-      let isSelected = value.member("selected")?.boolean, let born = value.member("born")?.integer,
-      let version = value.member("version")?.integer,
-      let merchant = value.member("merchant")?.string.flatMap(MerchantID.init),
-      let price = value.member("price")?.integer,
-      let revision = value.member("revision")?.string.flatMap(RevisionID.init)
-    else { return nil }
-    return LineItem(
-      sku: sku, quantity: quantity, isSelected: isSelected, born: Int64(born), version: Int64(version),
-      merchantID: merchant, unitPrice: Int64(price), revision: revision,
-      clientData: value.member("data")?.string.map { Array($0.utf8) })
   }
 }
 

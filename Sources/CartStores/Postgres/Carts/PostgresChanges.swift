@@ -61,10 +61,8 @@ extension PostgresCarts {
     "changes_of_cart",
     """
     SELECT (extract(epoch FROM at) * 1000)::bigint, epoch, version, sku, action, request_id,
-      (before ->> 'quantity')::bigint, (before ->> 'selected')::boolean, (before ->> 'unitPrice')::bigint,
-      before ->> 'currency', before -> 'extraData',
-      (after ->> 'quantity')::bigint, (after ->> 'selected')::boolean, (after ->> 'unitPrice')::bigint,
-      after ->> 'currency', after -> 'extraData'
+      \(RecordedChange.State.columns(of: "before")),
+      \(RecordedChange.State.columns(of: "after"))
     FROM cart_changes
     WHERE owner_kind = $1 AND owner_id = $2 AND sku = coalesce($3, sku)
       AND at >= coalesce(to_timestamp($4::bigint / 1000.0), '-infinity')
@@ -157,64 +155,28 @@ extension CartEvent {
   /// The column `lines`: an array of SKU, line before and line after.
   fileprivate var lines: String {
     var writer = JSONWriter(capacity: 64 + touched.count * 256 + touches * 80)
-    writer.beginArray()
-    if let selection {
-      for sku in selection.skus {
-        writer.beginObject()
-        writer.key("sku")
-        writer.string(sku.text)
-        writer.key("before")
-        writer.selected(!selection.isSelected)
-        writer.key("after")
-        writer.selected(selection.isSelected)
-        writer.endObject()
+    writer.array {
+      if let selection {
+        for sku in selection.skus {
+          $0.object {
+            $0.field("sku", sku.text)
+            $0.key("before")
+            LineItem.writeRecord(selected: !selection.isSelected, with: &$0)
+            $0.key("after")
+            LineItem.writeRecord(selected: selection.isSelected, with: &$0)
+          }
+        }
+      }
+      for touch in touched {
+        $0.object {
+          $0.field("sku", touch.sku.text)
+          $0.key("before")
+          LineItem.writeRecord(touch.before, currency: currency, with: &$0)
+          $0.key("after")
+          LineItem.writeRecord(touch.after, currency: currency, with: &$0)
+        }
       }
     }
-    for touch in touched {
-      writer.beginObject()
-      writer.key("sku")
-      writer.string(touch.sku.text)
-      writer.key("before")
-      writer.line(touch.before, currency)
-      writer.key("after")
-      writer.line(touch.after, currency)
-      writer.endObject()
-    }
-    writer.endArray()
     return String(decoding: writer.bytes, as: UTF8.self)
-  }
-}
-
-extension JSONWriter {
-  /// All that is known of a line that was selected or deselected by a filter.
-  fileprivate mutating func selected(_ isSelected: Bool) {
-    beginObject()
-    key("selected")
-    boolean(isSelected)
-    endObject()
-  }
-
-  fileprivate mutating func line(_ line: LineItem?, _ currency: Currency?) {
-    guard let line else { return null() }
-    beginObject()
-    key("quantity")
-    integer(line.quantity)
-    key("selected")
-    boolean(line.isSelected)
-    key("merchantId")
-    string(line.merchantID.text)
-    key("unitPrice")
-    integer(line.unitPrice)
-    key("currency")
-    string(currency?.code)
-    key("addedAt")
-    string(line.addedAt.rfc3339)
-    key("revision")
-    string(line.revision.text)
-    if let data = line.clientData {
-      key("extraData")
-      json(data[...])
-    }
-    endObject()
   }
 }

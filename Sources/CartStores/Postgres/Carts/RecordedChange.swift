@@ -38,18 +38,6 @@ package struct RecordedChange: Equatable, Sendable {
     self.action = action
     requestID = rows.text(row, 5) ?? ""
     before = State(rows, row, from: 6)
-    after = State(rows, row, from: 11)
-  }
-}
-
-extension RecordedChange.State {
-  fileprivate init?(_ rows: borrowing PostgresResult, _ row: Int, from column: Int) {
-    guard let isSelected = rows.boolean(row, column + 1) else { return nil }
-    quantity = rows.integer(row, column).map { Int($0) }
-    self.isSelected = isSelected
-    if let price = rows.integer(row, column + 2), let currency = rows.text(row, column + 3).flatMap({ Currency($0) }) {
-      unitPrice = Money(minorUnits: price, currency: currency)
-    }
-    clientData = rows.text(row, column + 4).map { Array($0.utf8) }
+    after = State(rows, row, from: 6 + State.columnCount)
   }
 }

@@ -4,7 +4,7 @@ package import CartDomain
 ///
 /// The fields:
 ///
-///     =<SKU>   quantity|selected|born|line version|merchant|unit price|revision, the merchant percent-encoded
+///     =<SKU>   the packed line (LineCodec.swift)
 ///     +<SKU>   the client's own keys, compact JSON; only where there are any
 ///     #v       version           #l  history            #e  epoch
 ///     #c       currency          #u  clock, the last `born` given
@@ -63,7 +63,7 @@ extension CartHash {
       switch name[0] {
       case UInt8(ascii: "="):
         guard let sku = SKU(utf8: rest) else { throw .corruptCart("line") }
-        let line = try value.withBytes { span throws(StoreError) in try Self.line(sku, span) }
+        let line = try value.withBytes { span throws(StoreError) in try LineItem(packed: span, of: sku) }
         if let line { cart.lines.append(line) }
       case UInt8(ascii: "+"):
         guard let sku = SKU(utf8: rest), let bytes = try value.bytes() else { throw .corruptCart("client data") }
@@ -191,7 +191,7 @@ extension CartHash {
       fields.append(bytes[start..<min(start + Self.ringPart, bytes.count)])
     }
     for line in cart.lines {
-      put("=" + line.sku.text, Self.value(of: line))
+      put("=" + line.sku.text, line.packed)
       if let data = line.clientData {
         fields.append("+" + line.sku.text)
         fields.append(data)
@@ -207,61 +207,4 @@ extension CartHash {
   /// Bytes of the ring in one field.
   private static let ringPart = entriesInPart * (RetryKey.keyBytes + RetryKey.requestBytes)
   static let entriesInPart = 5
-}
-
-// MARK: - Lines
-
-extension CartHash {
-  /// Reads the packed value of a line; its client data stands elsewhere.
-  static func line(_ name: String, _ value: Span<UInt8>) throws(StoreError) -> LineItem {
-    guard let sku = SKU(name) else { throw .corruptCart("line") }
-    return try line(sku, value)
-  }
-
-  private static func line(_ sku: SKU, _ value: Span<UInt8>) throws(StoreError) -> LineItem {
-    var parts = PipeSeparated()
-    guard let quantity = parts.number(value),
-      (1...Int64(LineItem.maximumQuantity)).contains(quantity),
-      let selected = parts.number(value), selected <= 1, let born = parts.number(value),
-      let version = parts.number(value),
-      let merchant = parts.text(value).flatMap(MerchantID.init), let price = parts.number(value),
-      let revision = parts.range(value).flatMap({ RevisionID(utf8: value.extracting($0)) }), parts.isAtEnd
-    else { throw .corruptCart("line") }
-    return LineItem(
-      sku: sku, quantity: Int(quantity), isSelected: selected == 1, born: born, version: version, merchantID: merchant,
-      unitPrice: price, revision: revision, clientData: nil)
-  }
-
-  /// The revision that a packed line shows.
-  static func revision(ofLine value: Span<UInt8>) -> RevisionID? {
-    var start = value.count
-    while start > 0, value[start - 1] != UInt8(ascii: "|") { start -= 1 }
-    return RevisionID(utf8: value.extracting(start...))
-  }
-
-  /// The packed value of a line.
-  static func value(of line: LineItem) -> String {
-    "\(line.quantity)|\(line.isSelected ? 1 : 0)|\(line.born)|\(line.version)|"
-      + tail(of: line)
-  }
-
-  /// What a line takes over from a product: `merchant|unit price|revision`.
-  static func tail(of product: Product) -> String {
-    tail(
-      merchant: product.content.merchantID, unitPrice: product.content.unitPrice.minorUnits,
-      revision: product.revision.id)
-  }
-
-  static func tail(of line: LineItem) -> String {
-    tail(merchant: line.merchantID, unitPrice: line.unitPrice, revision: line.revision)
-  }
-
-  private static func tail(merchant: MerchantID, unitPrice: Int64, revision: RevisionID) -> String {
-    "\(encoded(merchant))|\(unitPrice)|\(revision.text)"
-  }
-
-  /// A merchant as it stands in a line.
-  static func encoded(_ merchant: MerchantID) -> String {
-    PercentEncoding.encode(merchant.text, reserved: [UInt8(ascii: "|")])
-  }
 }

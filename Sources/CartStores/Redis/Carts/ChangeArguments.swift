@@ -36,7 +36,7 @@ struct ChangeArguments {
       for (sku, product) in products {
         arguments.append(sku.text)
         arguments.append(product.content.unitPrice.currency.code)
-        arguments.append(CartHash.tail(of: product))
+        arguments.append(product.packedTail)
       }
       arguments.append(filter)
     }
@@ -73,7 +73,7 @@ extension RedisCommand {
     append(entry.quantity)
     append(product?.allowance(at: now) ?? .nothing)
     append(product?.content.unitPrice.currency.code ?? "")
-    append(product.map { CartHash.tail(of: $0) } ?? "")
+    append(product?.packedTail ?? "")
     append(entry.clientData)
   }
 
@@ -117,7 +117,7 @@ extension RedisCommand {
     case .selected: append("selected")
     case .merchant(let merchant):
       append("merchant")
-      append(CartHash.encoded(merchant))
+      append(merchant.packed)
     case .skus(let skus):
       append("skus")
       for sku in skus { append(sku.text) }

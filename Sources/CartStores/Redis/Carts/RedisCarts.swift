@@ -373,14 +373,14 @@ extension RedisCarts {
     for sku in command.skus {
       let before = cart[sku]
       arguments.append(sku.text)
-      arguments.append(before.map { CartHash.value(of: $0) } ?? "")
+      arguments.append(before?.packed ?? "")
       arguments.append(before?.clientData ?? [])
       guard let outcome = outcomes[sku] else {
         for word in ["=", "", ""] { arguments.append(word) }
         continue
       }
-      arguments.append(outcome.after.map { "\($0.quantity)|\($0.isSelected ? 1 : 0)|\($0.born)" } ?? "")
-      arguments.append(outcome.after.map { CartHash.tail(of: $0) } ?? "")
+      arguments.append(outcome.after?.packedHead ?? "")
+      arguments.append(outcome.after?.packedTail ?? "")
       arguments.append(outcome.after?.clientData ?? [])
     }
   }

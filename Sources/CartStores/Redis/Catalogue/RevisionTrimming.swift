@@ -132,7 +132,7 @@ extension RedisCatalogue {
         try carts.read(index) { fields throws(StoreError) in
           try fields.forEachPair { name, value throws(StoreError) in
             guard !name.isEmpty, name[0] == UInt8(ascii: "="),
-              let id = try value.withBytes({ CartHash.revision(ofLine: $0) }) ?? nil
+              let id = try value.withBytes({ RevisionID(ofPackedLine: $0) }) ?? nil
             else { return }
             shown.insert(id)
           }

@@ -98,10 +98,10 @@ package struct CartEvent: Equatable, Sendable {
   /// SKU, line before, line after, client data before, client data after.
   private static func touch(_ fields: ArraySlice<[UInt8]?>) throws(StoreError) -> Touch {
     let fields = Array(fields)
-    guard let name = fields[0].flatMap({ String(validating: $0.span) }), let sku = SKU(name) else { throw corrupt }
+    guard let sku = fields[0].flatMap({ SKU(utf8: $0.span) }) else { throw corrupt }
     func line(_ value: [UInt8]?, _ data: [UInt8]?) throws(StoreError) -> LineItem? {
       guard let value else { return nil }
-      var line = try CartHash.line(name, value.span)
+      var line = try LineItem(packed: value.span, of: sku)
       line.clientData = data
       return line
     }
