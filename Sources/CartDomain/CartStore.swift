@@ -124,6 +124,23 @@ package struct RetryKey: Equatable, Sendable {
   }
 }
 
+extension RetryKey {
+  /// So many bytes each of them takes in a ring.
+  package static let ringBytes = keyBytes + requestBytes
+
+  /// A ring as bytes: of each its key, then its request.
+  package static func bytes(of ring: some Sequence<RetryKey>) -> [UInt8] { ring.flatMap { $0.key + $0.request } }
+
+  /// Reads what ``bytes(of:)`` writes; `nil` for anything else, and for more than ``remembered``.
+  package static func ring(from bytes: [UInt8]) -> [RetryKey]? {
+    guard bytes.count.isMultiple(of: ringBytes), bytes.count <= ringBytes * remembered else { return nil }
+    return stride(from: 0, to: bytes.count, by: ringBytes).map { start in
+      let middle = start + keyBytes
+      return RetryKey(key: Array(bytes[start..<middle]), request: Array(bytes[middle..<start + ringBytes]))
+    }
+  }
+}
+
 /// What became of a change, with the cart as it is after it.
 package struct ChangeReading: Sendable {
   package enum Outcome: Equatable, Sendable {

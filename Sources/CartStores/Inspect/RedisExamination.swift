@@ -41,23 +41,16 @@ extension RedisConnection {
   }
 
   private func readInfo(_ found: inout RedisExamination) throws(StoreError) {
-    var info: [Substring: Substring] = [:]
-    for section in ["server", "memory", "persistence", "replication"] {
-      let replies = try exchange(RedisCommand("INFO", section), .idempotent)
-      if replies.isError(0, code: "NOPERM") { return }
-      let text = try replies.read(0) { value throws(StoreError) in try value.string() ?? "" }
-      for line in text.split(whereSeparator: \.isNewline) {
-        guard let colon = line.firstIndex(of: ":") else { continue }
-        info[line[..<colon]] = line[line.index(after: colon)...]
-      }
-    }
-    found.version = info["redis_version"].map { String($0) }
-    found.isReplica = info["role"].map { $0 != "master" }
-    found.policy = info["maxmemory_policy"].map { String($0) }
-    found.usedMemory = info["used_memory"].flatMap { Int64($0) }
-    found.maximumMemory = info["maxmemory"].flatMap { Int64($0) }
-    found.isAppending = info["aof_enabled"].map { $0 == "1" }
-    let states = ["rdb_last_bgsave_status", "aof_last_write_status", "aof_last_bgrewrite_status"].map { info[$0[...]] }
+    guard let server = try info("server"), let memory = try info("memory"), let disk = try info("persistence"),
+      let replication = try info("replication")
+    else { return }
+    found.version = server["redis_version"]
+    found.isReplica = replication["role"].map { $0 != "master" }
+    found.policy = memory["maxmemory_policy"]
+    found.usedMemory = memory.integer("used_memory")
+    found.maximumMemory = memory.integer("maxmemory")
+    found.isAppending = disk["aof_enabled"].map { $0 == "1" }
+    let states = ["rdb_last_bgsave_status", "aof_last_write_status", "aof_last_bgrewrite_status"].map { disk[$0] }
     found.isDiskFine = states.allSatisfy { $0 == nil || $0 == "ok" }
   }
 

@@ -17,15 +17,9 @@ extension RedisConnection {
 
   /// Tells all workers whether Redis's memory is short. One that has no limit, or does not say, never is.
   package func announcePressure() throws(StoreError) {
-    let replies = try exchange(RedisCommand("INFO", "memory"), .idempotent)
-    if replies.isError(0, code: "NOPERM") { return }
-    let text = try replies.read(0) { value throws(StoreError) in try value.string() ?? "" }
-    func number(_ name: String) -> Int64 {
-      text.split(whereSeparator: \.isNewline).first { $0.hasPrefix(name) }
-        .flatMap { Int64($0.dropFirst(name.count)) } ?? 0
-    }
-    let limit = number("maxmemory:")
-    let isShort = limit > 0 && number("used_memory:") > limit / 100 * Self.pressurePercent
+    guard let info = try info("memory") else { return }
+    let limit = info.integer("maxmemory") ?? 0
+    let isShort = limit > 0 && info.integer("used_memory") ?? 0 > limit / 100 * Self.pressurePercent
     try evaluate(
       .setPressure, keys: [keys.pressure], arguments: RedisCommand(isShort ? String(Self.pressureSeconds) : ""),
       .idempotent
@@ -48,10 +42,6 @@ extension RedisConnection {
   ///
   /// - Throws: ``StoreError`` where Redis is away.
   package func evictionPolicy() throws(StoreError) -> String? {
-    let replies = try exchange(RedisCommand("INFO", "memory"), .idempotent)
-    if replies.isError(0, code: "NOPERM") { return nil }
-    let text = try replies.read(0) { value throws(StoreError) in try value.string() ?? "" }
-    let name = "maxmemory_policy:"
-    return text.split(whereSeparator: \.isNewline).first { $0.hasPrefix(name) }.map { String($0.dropFirst(name.count)) }
+    try info("memory")?["maxmemory_policy"]
   }
 }

@@ -89,26 +89,18 @@ extension CartRow {
   /// The ring as a `bytea` in text form.
   static func text(of ring: [RetryKey]) -> String {
     var text = "\\x"
-    for entry in ring {
-      for byte in entry.key + entry.request { text += (byte < 16 ? "0" : "") + String(byte, radix: 16) }
-    }
+    for byte in RetryKey.bytes(of: ring) { text += (byte < 16 ? "0" : "") + String(byte, radix: 16) }
     return text
   }
 
   static func ring(hex text: String) -> [RetryKey]? {
     let digits = Array(text.utf8)
-    let entry = RetryKey.keyBytes + RetryKey.requestBytes
-    guard digits.count.isMultiple(of: 2 * entry) else { return nil }
+    guard digits.count.isMultiple(of: 2) else { return nil }
     var bytes: [UInt8] = []
     for index in stride(from: 0, to: digits.count, by: 2) {
-      let pair = String(decoding: digits[index...index + 1], as: UTF8.self)
-      guard let byte = UInt8(pair, radix: 16) else { return nil }
+      guard let byte = UInt8(String(decoding: digits[index...index + 1], as: UTF8.self), radix: 16) else { return nil }
       bytes.append(byte)
     }
-    return stride(from: 0, to: bytes.count, by: entry).map { start in
-      RetryKey(
-        key: Array(bytes[start..<start + RetryKey.keyBytes]),
-        request: Array(bytes[start + RetryKey.keyBytes..<start + entry]))
-    }
+    return RetryKey.ring(from: bytes)
   }
 }

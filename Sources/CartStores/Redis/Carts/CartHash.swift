@@ -118,7 +118,8 @@ extension CartHash {
   }
 
   private mutating func finish(ring parts: [[UInt8]], data: [(sku: SKU, bytes: [UInt8])]) throws(StoreError) {
-    if !parts.isEmpty { try finish(ring: parts) }
+    guard let ring = RetryKey.ring(from: parts.flatMap { $0 }) else { throw .corruptCart("ring") }
+    self.ring = ring
     // A small hash keeps the order in which its fields came.
     if !cart.lines.indices.dropFirst().allSatisfy({ cart.lines[$0 - 1].born < cart.lines[$0].born }) {
       cart.lines.sort { ($0.born, $0.sku) < ($1.born, $1.sku) }
@@ -130,20 +131,6 @@ extension CartHash {
     for (sku, bytes) in data {
       guard let position = positions[sku] else { throw .corruptCart("client data") }
       cart.lines[position].clientData = bytes
-    }
-  }
-}
-
-extension CartHash {
-  private mutating func finish(ring parts: [[UInt8]]) throws(StoreError) {
-    let entry = RetryKey.keyBytes + RetryKey.requestBytes
-    let bytes = parts.flatMap { $0 }
-    guard bytes.count.isMultiple(of: entry), bytes.count <= entry * RetryKey.remembered else {
-      throw .corruptCart("ring")
-    }
-    ring = stride(from: 0, to: bytes.count, by: entry).map { start in
-      let middle = start + RetryKey.keyBytes
-      return RetryKey(key: Array(bytes[start..<middle]), request: Array(bytes[middle..<start + entry]))
     }
   }
 }
@@ -185,7 +172,7 @@ extension CartHash {
     put("#s", state.rawValue)
     put("#o", mergedInto)
     put("#h", cart.lines.contains { Int64($0.quantity) * $0.unitPrice > Self.largeLineThreshold } ? 1 : 0)
-    let bytes = ring.flatMap { $0.key + $0.request }
+    let bytes = RetryKey.bytes(of: ring)
     for (part, start) in stride(from: 0, to: bytes.count, by: Self.ringPart).enumerated() {
       fields.append("#r\(part)")
       fields.append(bytes[start..<min(start + Self.ringPart, bytes.count)])
@@ -205,6 +192,6 @@ extension CartHash {
   static let largeLineThreshold = Money.maximumTotal / Int64(Cart.maximumLines)
 
   /// Bytes of the ring in one field.
-  private static let ringPart = entriesInPart * (RetryKey.keyBytes + RetryKey.requestBytes)
+  private static let ringPart = entriesInPart * RetryKey.ringBytes
   static let entriesInPart = 5
 }

@@ -300,7 +300,7 @@ private struct MarkedFields {
     epoch = text(hash.epoch)
     version = text(hash.cart.version)
     end = text(hash.cart.expiresAt?.seconds ?? 0)
-    ring = Array(hash.ring.prefix(CartHash.entriesInPart).flatMap { $0.key + $0.request })
+    ring = RetryKey.bytes(of: hash.ring.prefix(CartHash.entriesInPart))
     command = text(hash.inboxNumber)
     state = text(hash.state.rawValue)
   }
@@ -363,7 +363,7 @@ extension RedisCarts {
     arguments.append(after.currency?.code ?? "")
     arguments.append(after.clock)
     if case .merge(let merge) = command {
-      arguments.append(merge.ring.flatMap { $0.key + $0.request })
+      arguments.append(RetryKey.bytes(of: merge.ring))
     } else {
       arguments.append("")
     }

@@ -27,7 +27,7 @@ struct ScriptHeader {
     arguments.append(history.number)
     arguments.append(mayCreate ? "1" : "")
     arguments.append(deadline.milliseconds)
-    arguments.append(retryKey.map { $0.key + $0.request } ?? [])
+    arguments.append(retryKey.map { RetryKey.bytes(of: CollectionOfOne($0)) } ?? [])
     switch condition {
     case .written: arguments.append("*")
     case .oneOf(let versions): arguments.append("," + versions.map { "\($0)," }.joined())

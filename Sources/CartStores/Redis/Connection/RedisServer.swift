@@ -50,18 +50,12 @@ struct RedisRole {
 
   /// `nil` if this user may not ask.
   init?(_ replies: borrowing RedisReplies, at index: Int, keyspace: String) throws(StoreError) {
-    if replies.isError(index, code: "NOPERM") { return nil }
-    let text = try replies.read(index) { value throws(StoreError) in try value.string() ?? "" }
-    var found: [Substring: Substring] = [:]
-    for line in text.split(whereSeparator: \.isNewline) {
-      guard let colon = line.firstIndex(of: ":") else { continue }
-      found[line[..<colon]] = line[line.index(after: colon)...]
-    }
-    isPrimary = found["role"].map { $0 == "master" } ?? true
-    replicationID = (found["master_replid"].map { String($0) } ?? "unknown") + keyspace
-    let former = found["master_replid2"].flatMap { id in id.allSatisfy { $0 == "0" } ? nil : String(id) }
+    guard let info = try RedisInfo(replies, at: index) else { return nil }
+    isPrimary = info["role"].map { $0 == "master" } ?? true
+    replicationID = (info["master_replid"] ?? "unknown") + keyspace
+    let former = info["master_replid2"].flatMap { id in id.allSatisfy { $0 == "0" } ? nil : id }
     formerID = former.map { $0 + keyspace }
-    runID = found["run_id"].map { String($0) } ?? ""
+    runID = info["run_id"] ?? ""
   }
 }
 
