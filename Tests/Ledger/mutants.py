@@ -136,8 +136,7 @@ MUTANTS = {
     "memory: the syncer goes on without": (
         "memory",
         [
-            (STORES + "Redis/Connection/RedisScript.swift", ".closeGate, .setPressure, .allowOOM, .setAside,", ".closeGate, .setPressure, .setAside,"),
-            (STORES + "Redis/Connection/RedisScript.swift", ".install, .fill, .publish: false", ".install, .fill, .publish, .allowOOM: false"),
+            (STORES + "Redis/Connection/RedisScript.swift", "Row(Lua.allow_oom_lua)", "Row(Lua.allow_oom_lua, needsMemory: true)"),
         ],
     ),
     "eviction: only of what this database has": (

@@ -191,7 +191,7 @@ import Glibc
       let replies = try exchange(
         [RedisCommand("MULTI"), evaluation, cart, RedisCommand("EXEC")], .once, in: history, isTransaction: true)
       // Out of memory, Redis takes in no transaction, whatever is in it: then another change may come between.
-      if script.isAllowedWithoutMemory, replies.isError(1, code: "OOM") || replies.isError(2, code: "OOM") {
+      if replies.isError(1, code: "OOM") || replies.isError(2, code: "OOM"), script.isAllowedWithoutMemory {
         let replies = try exchange([call.command(source: script.source), cart], .once, in: history)
         return try replies.read(0) { answer throws(StoreError) in
           try replies.read(1) { cart throws(StoreError) in try read(answer, cart) }
