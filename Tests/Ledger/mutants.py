@@ -24,7 +24,7 @@ MUTANTS = {
         "lineage",
         [
             (STORES + "Redis/Carts/RedisCartStore.swift", "(hash, hash?.history == history.number)", "(hash, hash != nil)"),
-            (SCRIPTS + "open.lua", "elseif (get('#l') or '0') ~= ARGV[1] then", "elseif false then"),
+            (SCRIPTS + "open.lua", "elseif (get('#l') or '0') ~= history then", "elseif false then"),
         ],
     ),
     "skip: no version twice after a loss": (
@@ -131,7 +131,7 @@ MUTANTS = {
     ),
     "hold: it does not outlive a clock that steps back": (
         "clock-back",
-        [(SCRIPTS + "lease_restore.lua", "and left <= given then", "then")],
+        [(SCRIPTS + "lease_restore.lua", "and left <= tonumber(given) then", "then")],
     ),
     "memory: the syncer goes on without": (
         "memory",
@@ -142,7 +142,7 @@ MUTANTS = {
     "eviction: only of what this database has": (
         "eviction",
         [
-            (SCRIPTS + "evict.lua", " or has[4] ~= ARGV[2]", ""),
+            (SCRIPTS + "evict.lua", " or has[4] ~= tag", ""),
             # A database that went back makes every cart dirty, which keeps it as well.
             (SCRIPTS + "evict.lua", "if redis.call('ZSCORE', dirty, cart) then return 0 end", ""),
         ],

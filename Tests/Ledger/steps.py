@@ -5,7 +5,7 @@ import os
 import struct
 
 SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../Sources/CartStores/Redis/Scripts")
-SHARED_PARTS = {"open", "close", "rules", "filter"}
+SHARED_PARTS = {"line", "open", "close", "rules", "filter"}
 
 # What may go wrong where: before the store has it, or after it has done it.
 REDIS_STEPS = (

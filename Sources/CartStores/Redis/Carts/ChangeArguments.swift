@@ -6,6 +6,9 @@ struct ChangeArguments {
   /// The arguments behind the ones that all scripts share.
   let arguments: RedisCommand
 
+  /// So many arguments each line of an add has; its SKU is the first.
+  static let perAddition = 8
+
   /// The products stand in for the catalogue: those of ``CartChange/skusToLookUp(in:)``.
   ///
   /// - Parameters:
@@ -68,6 +71,7 @@ extension ClientDataEdit {
 }
 
 extension RedisCommand {
+  /// ``ChangeArguments/perAddition`` of them.
   fileprivate mutating func append(_ entry: LineAddition, product: Product?, at now: Timestamp) {
     append(entry.sku.text)
     append(entry.quantity)

@@ -74,7 +74,7 @@ extension RedisScript {
     static func change(lines: String = "nil", _ parts: [UInt8]..., needsMemory: Bool = false) -> Row {
       var row = Row(needsMemory: needsMemory)
       row.parts =
-        [limits, Array("local first, step = \(lines)\n".utf8), PackageResources.open_lua]
+        [limits, Array("local first, step = \(lines)\n".utf8), PackageResources.line_lua, PackageResources.open_lua]
         + parts + [PackageResources.close_lua]
       return row
     }
@@ -91,7 +91,7 @@ extension RedisScript {
   private var row: Row {
     typealias Lua = PackageResources
     return switch self {
-    case .add: .change(lines: "9, 8", Lua.rules_lua, Lua.add_lua, needsMemory: true)
+    case .add: .change(lines: "9, \(ChangeArguments.perAddition)", Lua.rules_lua, Lua.add_lua, needsMemory: true)
     case .edit: .change(lines: "9, 1000", Lua.rules_lua, Lua.edit_lua)
     case .editWithData: .change(lines: "9, 1000", Lua.rules_lua, Lua.edit_lua, needsMemory: true)
     case .remove: .change(lines: "ARGV[10] == 'skus' and 11, 1", Lua.filter_lua, Lua.remove_lua, Lua.limit_lua)

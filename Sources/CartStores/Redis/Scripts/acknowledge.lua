@@ -1,16 +1,22 @@
--- ARGV: 9 see limit.lua, 10 number of products; 3 for each: SKU, currency, merchant|price|revision; then the filter.
+-- number: of products, three arguments for each: SKU, currency, tail of its line; then the filter.
+local limit, number = unpack(ARGV, 9, 10)
+local filter = 11 + 3 * number
 if pressure then return answer('FULL') end
 if is_outdated then return answer('GENERATION') end
 local currency, current = get('#c'), {}
-local filter = 11 + 3 * ARGV[10]
 for i = 11, filter - 1, 3 do
-  if ARGV[i + 1] == currency then current[ARGV[i]] = ARGV[i + 2] end
+  local sku, own_currency, tail = unpack(ARGV, i, i + 2)
+  if own_currency == currency then current[sku] = tail end
 end
 each(filter, function(sku, value)
-  local quantity, selected, born, price = match(value, '^(%d+)|(%d)|(%d+)|%d+|[^|]*|(%d+)|')
+  local quantity, selected, born, _, former = match(value, line_pattern)
   local tail = current[sku]
-  if tail and match(tail, '^[^|]*|(%d+)|') ~= price then
-    line(sku, format('%s|%s|%s|%s|%s', quantity, selected, born, following, tail), get('+' .. sku))
+  if tail then
+    local _, price = match(tail, tail_pattern)
+    local _, seen = match(former, tail_pattern)
+    if price ~= seen then
+      line(sku, format(line_format, quantity, selected, born, following, tail), get('+' .. sku))
+    end
   end
 end)
 local action = 'acknowledge'

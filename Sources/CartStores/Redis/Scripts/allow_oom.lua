@@ -1,3 +1,2 @@
--- Carries out one small command even where memory is out: what nobody can go on without.
--- KEYS: its key. ARGV: its words.
+-- Carries out one small command, its arguments, even if memory is out: what nobody can go on without.
 return redis.call(unpack(ARGV))

@@ -6,8 +6,8 @@ if is_changed then
   if version == 0 then
     -- A cart of which every trace was lost may have had this name before: its epoch was an earlier one.
     if not exists then
-      if ARGV[1] ~= '0' then put('#l', ARGV[1]) end
-      call('DEL', KEYS[7])
+      if history ~= '0' then put('#l', history) end
+      call('DEL', restore_lease)
     end
     put('#e', format('%d', math.max(now, (get('#e') or 0) + 1)))
   end
@@ -29,7 +29,7 @@ if #sets > 0 then
   call('ZADD', dirty, 'NX', stamp, cart)
   call('ZADD', active, stamp, cart)
   if is_changed then
-    call('XADD', stream, '*', 'k', cart, 'e', get('#e') or '0', 'v', following, 'a', action, 'r', ARGV[7],
+    call('XADD', stream, '*', 'k', cart, 'e', get('#e') or '0', 'v', following, 'a', action, 'r', request_id,
       flag and 'f' or 'c', flag or spoken, flag and 's' or 'l', table.concat(touched))
   end
   -- unpack takes less than 8,000 values.

@@ -1,23 +1,24 @@
--- ARGV: 9 SKU, 10 '=' or '+' or '' (leave), 11 quantity, 12 selected ('' leaves), 13 client data ('=' keeps), 14 most,
--- 15 least, 16 step, 17 currency, 18 current price.
-if pressure and ARGV[13] ~= '=' and ARGV[13] ~= '' then return answer('FULL') end
-local sku = ARGV[9]
+-- kind says what becomes of the quantity: '=' it is given, '+' it is added to, '' it stays. given: a quantity or a
+-- difference. wanted: selected, '' leaves it. data: '=' keeps what there is. price: the current one.
+local sku, kind, given, wanted, data = ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
+local maximum, minimum, quantity_step, currency, price = ARGV[14], ARGV[15], ARGV[16], ARGV[17], ARGV[18]
+if pressure and data ~= '=' and data ~= '' then return answer('FULL') end
 local before = get('=' .. sku)
 if not before then return answer('MISSING') end
-local had, was, born, _, tail = match(before, '^(%d+)|(%d)|(%d+)|(%d+)|(.*)$')
+local had, was, born, _, tail = match(before, line_pattern)
 had = tonumber(had)
-local quantity, selected, former, data = had, was, get('+' .. sku), ARGV[13]
-if ARGV[10] == '=' then quantity = tonumber(ARGV[11]) elseif ARGV[10] == '+' then quantity = had + ARGV[11] end
-if ARGV[12] ~= '' then selected = ARGV[12] end
+local quantity, selected, former = had, was, get('+' .. sku)
+if kind == '=' then quantity = tonumber(given) elseif kind == '+' then quantity = had + given end
+if wanted ~= '' then selected = wanted end
 if data == '=' then data = former elseif data == '' then data = false end
 if quantity > had then
   if is_outdated then return answer('GENERATION') end
-  if not permits(quantity, 14) or ARGV[17] ~= get('#c') then return answer('REFUSED') end
+  if not permits(quantity, maximum, minimum, quantity_step) or currency ~= get('#c') then return answer('REFUSED') end
 end
 if quantity <= 0 then
   line(sku, false, false)
 elseif quantity ~= had or selected ~= was or data ~= former then
-  line(sku, format('%d|%s|%s|%s|%s', quantity, selected, born, following, tail), data)
-  if quantity > had and exceeds('=' .. sku, ARGV[18]) then return answer('REFUSED') end
+  line(sku, format(line_format, quantity, selected, born, following, tail), data)
+  if quantity > had and exceeds('=' .. sku, price) then return answer('REFUSED') end
 end
 local action = 'edit'

@@ -1,8 +1,8 @@
--- Calls visit(sku, value) for each line that the filter at ARGV[first] names; a filter is always last.
-local function each(first, visit)
-  local kind, merchant = ARGV[first], ARGV[first + 1]
+-- Calls visit(sku, value) for each line that the filter from ARGV[at] on names; a filter is always last.
+local function each(at, visit)
+  local kind, merchant = unpack(ARGV, at, at + 1)
   if kind == 'skus' then
-    for i = first + 1, #ARGV do
+    for i = at + 1, #ARGV do
       local value = get('=' .. ARGV[i])
       if value then visit(ARGV[i], value) end
     end
@@ -13,7 +13,7 @@ local function each(first, visit)
     if byte(name) == 61 then
       local is_named = kind == 'all'
       if not is_named then
-        local selected, seller = match(value, '^%d+|(%d)|%d+|%d+|([^|]*)|')
+        local selected, seller = match(value, filter_pattern)
         is_named = kind == 'selected' and selected == '1' or kind == 'merchant' and seller == merchant
       end
       if is_named then visit(sub(name, 2), value) end

@@ -1,12 +1,14 @@
--- Holds the place of a cart for whoever shows a token. It is left to whoever holds it, until he takes too long: several
--- that took it from each other would never come to an end. Where more time is left than was given, the clock has stepped
--- back, and nobody knows for how long it has been held.
--- KEYS: hold. ARGV: token, milliseconds for which it is held, for how many of them it is left alone.
-local has = redis.call('GET', KEYS[1])
+-- Holds the place of a cart for the process that shows a token. It is left to the one that holds it, until that takes too
+-- long: several that took it from each other would never come to an end. If more time is left than was given, the clock
+-- has stepped back, and nobody knows for how long it has been held. given: milliseconds for which it is held; undisturbed:
+-- for how many of them it is left alone.
+local lease = KEYS[1]
+local token, given, undisturbed = unpack(ARGV)
+local has = redis.call('GET', lease)
 -- The word for a cart that there is none of has a space in it.
-if has and has ~= ARGV[1] and not string.find(has, ' ', 1, true) then
-  local left, given = redis.call('PTTL', KEYS[1]), tonumber(ARGV[2])
-  if left > given - ARGV[3] and left <= given then return 0 end
+if has and has ~= token and not string.find(has, ' ', 1, true) then
+  local left = redis.call('PTTL', lease)
+  if left > given - undisturbed and left <= tonumber(given) then return 0 end
 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('SET', lease, token, 'PX', given)
 return 1

@@ -1,8 +1,7 @@
--- ARGV: 9 lines that big changes may touch in a minute, 0 any number.
--- A bucket of so many tokens that fills at that rate: a change of more than 100 lines takes one for each, or all of them
--- where there are never as many. #t is the time at which the bucket will be full again; a clock that was put back makes
--- nobody wait for longer than that takes.
-local limit = tonumber(ARGV[9])
+-- limit: lines that big changes may touch in a minute, 0 for any number. A bucket of so many tokens that fills at that
+-- rate: a change of more than 100 lines takes one for each, or all of them where there are never as many. #t is the time
+-- at which the bucket will be full again; a clock that was put back makes nobody wait for longer than that takes.
+limit = tonumber(limit)
 if limit > 0 and #touched > 100 then
   local minute = 60000
   local full = math.max(now, math.min(get('#t') or 0, now + minute))

@@ -1,17 +1,21 @@
 -- Opens the cart. Every script is this file, one change and close.lua, one after the other; all of it is one atomic
 -- step. A change that is to have no effect returns; one that may have one ends, having named its action.
 --
--- KEYS: cart, stream, dirty, active, catalogue version, gate, hold.
--- ARGV: 1 history, 2 '1' where the cart may come into being, 3 latest time to do it, 4 retry key,
--- 5 condition ('' none, '*' or ',1,2,'), 6 known catalogue version ('' any), 7 request id, 8 '1' for a guest. The change's
--- own follow. Above stand as locals the limits maximum_lines, maximum_total, large_line_threshold, lifetime and renewal, and first and
--- step: see below.
+-- Above stand as locals the limits maximum_lines, maximum_total, large_line_threshold, lifetime and renewal, first and
+-- step (see below), and line.lua.
 --
 -- The answer: status, catalogue version, whether the cookie is due, Redis's time in milliseconds, the cart's version; with
 -- LIMITED the seconds after which it would be done. The cart itself is read behind the script, in the same transaction:
 -- on its way through Lua it would cost several times as much.
-local cart, stream, dirty, active = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local retry_key, condition, is_guest = ARGV[4], ARGV[5], ARGV[8] ~= ''
+-- Locals, and one by one: unpack and globals would cost every change more.
+local KEYS, ARGV = KEYS, ARGV
+local cart, stream, dirty, active, catalogue_key, gate, restore_lease =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+-- may_create: '1' if the cart may come into being. latest: the time until which it may be done. condition: '' for none,
+-- '*', or the versions as ',1,2,'. known_version: of the catalogue that the change was reckoned with, '' for any. The
+-- arguments of the change follow from 9 on.
+local history, may_create, latest, retry_key, condition, known_version, request_id, is_guest =
+  ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8] ~= ''
 local call, format, match, gsub, byte, sub =
   redis.call, string.format, string.match, string.gsub, string.byte, string.sub
 
@@ -21,8 +25,8 @@ local has, fields = {}, nil
 if first then
   local names = {'#l', '#s', '#v', '#e', '#c', '#u', '#h', is_guest and '#k' or nil}
   for i = first, #ARGV, step do
-    names[#names + 1] = '=' .. ARGV[i]
-    names[#names + 1] = '+' .. ARGV[i]
+    local n = #names
+    names[n + 1], names[n + 2] = '=' .. ARGV[i], '+' .. ARGV[i]
   end
   if retry_key ~= '' then for i = 0, 3 do names[#names + 1] = '#r' .. i end end
   local values = call('HMGET', cart, unpack(names))
@@ -33,7 +37,7 @@ else
 end
 local exists = has['#v'] or has['#l'] or has['#e'] or call('EXISTS', cart) == 1
 local version = tonumber(has['#v'] or 0)
-local catalogue_version, pressure = unpack(call('MGET', KEYS[5], KEYS[6]))
+local catalogue_version, pressure = unpack(call('MGET', catalogue_key, gate))
 local due = 0
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -50,15 +54,15 @@ if pressure and pressure ~= '1' then
 end
 if not exists then
   -- What a restorer has found: there is no such cart, or the guest's was merged or has come to its end.
-  local word = call('GET', KEYS[7])
-  if word == 'spent ' .. ARGV[1] then return answer('MERGED') end
-  if ARGV[2] == '' and word ~= 'none ' .. ARGV[1] then return answer('ABSENT') end
-elseif (get('#l') or '0') ~= ARGV[1] then
+  local word = call('GET', restore_lease)
+  if word == 'spent ' .. history then return answer('MERGED') end
+  if may_create == '' and word ~= 'none ' .. history then return answer('ABSENT') end
+elseif (get('#l') or '0') ~= history then
   return answer('STALE')
 end
 local state = get('#s')
 if state then return answer(state == '2' and 'MERGED' or 'MERGING') end
-if now > tonumber(ARGV[3]) then return answer('LATE') end
+if now > tonumber(latest) then return answer('LATE') end
 
 local ring = ''
 if retry_key ~= '' then
@@ -86,8 +90,8 @@ local function put(name, value)
   if not value and not has[name] then return end
   has[name] = value
   if value then
-    sets[#sets + 1] = name
-    sets[#sets + 1] = value
+    local n = #sets
+    sets[n + 1], sets[n + 2] = name, value
   else
     drops[#drops + 1] = name
   end
@@ -112,8 +116,8 @@ local function line(sku, value, data)
   touched[#touched + 1] = packed(sku) .. packed(before) .. packed(value) .. packed(had)
     .. (had == data and '=' or packed(data))
   if not before then growth = growth + 1 elseif not value then growth = growth - 1 end
-  if value and match(value, '^%d%d%d%d') then
-    local quantity, price = match(value, '^(%d+)|%d|%d+|%d+|[^|]*|(%d+)|')
+  if value and match(value, thousands_pattern) then
+    local quantity, price = match(value, amounts_pattern)
     if quantity * price > large_line_threshold then put('#h', '1') end
   end
   put(name, value)

@@ -1,17 +1,22 @@
 -- PostgreSQL has a copy of the cart. It counts as clean if it is still the same, and PostgreSQL was not put back since.
--- KEYS: cart, dirty, database. ARGV: 1 history, 2 epoch, 3 version, 4 end, 5 first part of the ring, 6 last command, 7 state
--- ('' for each that the copy lacks), 8 tag of the database ('' where it does not matter).
-local cart, dirty = KEYS[1], KEYS[2]
-local has = redis.call('HMGET', cart, '#l', '#e', '#v', '#x', '#r0', '#i', '#s', '#p')
-if not has[1] and redis.call('EXISTS', cart) == 0 then return redis.call('ZREM', dirty, cart) end
-if has[1] ~= ARGV[1] or (has[2] or '') ~= ARGV[2] then return 0 end
-local version = tonumber(ARGV[3]) or 0
-if version >= tonumber(has[8] or 0) then redis.call('HSET', cart, '#p', string.format('%d', version), '#d', ARGV[8]) end
-local seen = ARGV[8] ~= '' and redis.call('GET', KEYS[3])
+-- Behind the history comes what the copy has of epoch, version, end, first part of the ring, last command and state, ''
+-- for each that it lacks. tag: of the database, '' if it does not matter.
+local cart, dirty, database = unpack(KEYS)
+local history, tag = ARGV[1], ARGV[8]
+local copy = {unpack(ARGV, 2, 7)}
+local present = redis.call('HMGET', cart, '#e', '#v', '#x', '#r0', '#i', '#s', '#l', '#p')
+local own_history, persisted_version = present[7], present[8]
+if not own_history and redis.call('EXISTS', cart) == 0 then return redis.call('ZREM', dirty, cart) end
+if own_history ~= history or (present[1] or '') ~= copy[1] then return 0 end
+local version = tonumber(copy[2]) or 0
+if version >= tonumber(persisted_version or 0) then
+  redis.call('HSET', cart, '#p', string.format('%d', version), '#d', tag)
+end
+local seen = tag ~= '' and redis.call('GET', database)
 -- While carts are marked because the database has gone back, its next tag counts.
-if seen and (string.match(seen, '^[^|]*|%d+|(.+)$') or string.match(seen, '^[^|]*')) ~= ARGV[8] then return 0 end
-for i = 3, 7 do
-  if (has[i] or '') ~= ARGV[i] then
+if seen and (string.match(seen, '^[^|]*|%d+|(.+)$') or string.match(seen, '^[^|]*')) ~= tag then return 0 end
+for i = 2, #copy do
+  if (present[i] or '') ~= copy[i] then
     -- What is not persisted came just now.
     local time = redis.call('TIME')
     redis.call('ZADD', dirty, 'XX', string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000)), cart)

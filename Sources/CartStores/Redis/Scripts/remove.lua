@@ -1,3 +1,3 @@
--- ARGV: 9 see limit.lua, 10 filter.
+local limit = ARGV[9]
 each(10, function(sku) line(sku, false, false) end)
 local action = 'remove'

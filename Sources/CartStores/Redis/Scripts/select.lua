@@ -1,9 +1,8 @@
--- ARGV: 9 see limit.lua, 10 selected, 11 filter.
 -- A cart may have 2,000 lines that change together: one string operation for each, and of each no more than its SKU in
 -- the event.
-flag = ARGV[10]
-local former = format('^(%%d+)|%d|(%%d+)|%%d+', 1 - flag)
-local becomes = format('%%1|%s|%%2|%s', flag, following)
+local limit
+limit, flag = unpack(ARGV, 9, 10)
+local former, becomes = format(selection_format, 1 - flag), format(reselection_format, flag, following)
 each(11, function(sku, value)
   local changed, count = gsub(value, former, becomes)
   if count == 1 then
