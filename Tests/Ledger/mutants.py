@@ -16,7 +16,8 @@ import schedules
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 STORES = "Sources/CartStores/"
 SCRIPTS = STORES + "Redis/Scripts/"
-SQL = STORES + "Postgres/Carts/PostgresCarts+SQL.swift"
+CARTS = STORES + "Postgres/Carts/PostgresCarts+"
+ORDERS = STORES + "Postgres/Orders/PostgresOrders+"
 
 # Rule → the schedule that watches it, and what is replaced to take it out: (file, text that stands there once, other).
 MUTANTS = {
@@ -29,17 +30,17 @@ MUTANTS = {
     ),
     "skip: no version twice after a loss": (
         "versions",
-        [(SQL, "WHEN is_stray AND n.version > 0", "WHEN false AND n.version > 0")],
+        [(CARTS + "Claim.swift", "WHEN is_stray AND n.version > 0", "WHEN false AND n.version > 0")],
     ),
     "fence: no copy of an epoch below the one handed out": (
         "fence",
-        [(SQL, "AND present.epoch <= excluded.epoch", "")],
+        [(CARTS + "Persist.swift", "AND present.epoch <= excluded.epoch", "")],
     ),
     "version guard: no older copy over a newer one": (
         "version-guard",
         [
-            (SQL, "AND (present.data_epoch, present.version, present.inbox_applied)", ""),
-            (SQL, "<= (excluded.data_epoch, excluded.version, excluded.inbox_applied)", ""),
+            (CARTS + "Persist.swift", "AND (present.data_epoch, present.version, present.inbox_applied)", ""),
+            (CARTS + "Persist.swift", "<= (excluded.data_epoch, excluded.version, excluded.inbox_applied)", ""),
         ],
     ),
     "inbox: commands are followed before a checkout": (
@@ -48,20 +49,20 @@ MUTANTS = {
     ),
     "inbox: the number of the last command is kept with the cart": (
         "inbox-number",
-        [(SQL, "inbox_applied = excluded.inbox_applied, state", "inbox_applied = present.inbox_applied, state")],
+        [(CARTS + "Persist.swift", "inbox_applied = excluded.inbox_applied, state", "inbox_applied = present.inbox_applied, state")],
     ),
     "merge key: one merge for each guest": (
         "merge-key",
         [
             (
-                STORES + "Postgres/Carts/PostgresMerges.swift",
+                CARTS + "Merges.swift",
                 "ON CONFLICT DO NOTHING\n      RETURNING inbox_number",
                 "ON CONFLICT (guest_id) DO UPDATE SET inbox_number = excluded.inbox_number\n"
                 "      RETURNING inbox_number",
             ),
             # Who comes late is stopped by these as well.
-            (STORES + "Postgres/Carts/PostgresMerges.swift", "if row.hash.state == .merged {", "if false {"),
-            (STORES + "Postgres/Carts/PostgresMerges.swift", "if row.maximumEpoch > hash.epoch {", "if false {"),
+            (CARTS + "Merges.swift", "if row.hash.state == .merged {", "if false {"),
+            (CARTS + "Merges.swift", "if row.maximumEpoch > hash.epoch {", "if false {"),
         ],
     ),
     "merge target: a frozen cart merges as it was begun": (
@@ -69,13 +70,13 @@ MUTANTS = {
         [
             (STORES + "Merge/CartMerger.swift", "try end(hash, begun, retryKey", "try end(hash, target, retryKey"),
             (
-                STORES + "Postgres/Carts/PostgresMerges.swift",
+                CARTS + "Merges.swift",
                 "ON CONFLICT DO NOTHING\n      RETURNING inbox_number",
                 "ON CONFLICT (guest_id) DO UPDATE SET inbox_number = excluded.inbox_number\n"
                 "      RETURNING inbox_number",
             ),
-            (STORES + "Postgres/Carts/PostgresMerges.swift", "if row.hash.state == .merged {", "if false {"),
-            (STORES + "Postgres/Carts/PostgresMerges.swift", "if row.maximumEpoch > hash.epoch {", "if false {"),
+            (CARTS + "Merges.swift", "if row.hash.state == .merged {", "if false {"),
+            (CARTS + "Merges.swift", "if row.maximumEpoch > hash.epoch {", "if false {"),
         ],
     ),
     "tombstone: Redis knows of a merge that PostgreSQL has forgotten": (
@@ -104,15 +105,15 @@ MUTANTS = {
     ),
     "retry ring: it is kept with the cart": (
         "retry-ordered",
-        [(SQL, "retry_ring = excluded.retry_ring", "retry_ring = present.retry_ring")],
+        [(CARTS + "Persist.swift", "retry_ring = excluded.retry_ring", "retry_ring = present.retry_ring")],
     ),
     "order key: one order for each": (
         "order-key",
         [
-            (STORES + "Postgres/Orders/PostgresOrders.swift", "return .used(id)", "return id.text.isEmpty ? .used(id) : .free"),
-            (STORES + "Postgres/Orders/PostgresOrders+SQL.swift", "is_held AND order_id IS NULL FROM", "is_held FROM"),
+            (ORDERS + "Keys.swift", "return .used(id)", "return id.text.isEmpty ? .used(id) : .free"),
+            (ORDERS + "Inputs.swift", "is_held AND order_id IS NULL FROM", "is_held FROM"),
             (
-                STORES + "Postgres/Orders/PostgresOrders+SQL.swift",
+                ORDERS + "Writing.swift",
                 "VALUES ($12, $2, $3, $13::bytea, $1)\n      ON CONFLICT DO NOTHING",
                 "VALUES ($12, $2, $3, $13::bytea, $1)\n"
                 "      ON CONFLICT (key, owner_kind, owner_id) DO UPDATE SET order_id = excluded.order_id",
@@ -123,7 +124,7 @@ MUTANTS = {
         "order-persists",
         [
             (
-                STORES + "Postgres/Orders/PostgresOrders+SQL.swift",
+                ORDERS + "Inputs.swift",
                 "written AS (\\(PostgresCarts.writeCopies) RETURNING inbox_number),",
                 "written AS (SELECT inbox_number FROM carts WHERE owner_kind = $15 AND owner_id = $16),",
             )

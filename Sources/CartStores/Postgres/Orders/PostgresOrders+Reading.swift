@@ -61,4 +61,35 @@ extension PostgresOrders {
           unitPrice: price, clientData: rows.text(row, 7).map { Array($0.utf8) }))
     }
   }
+
+  // MARK: Statements
+
+  /// What ``order(_:_:)`` reads.
+  static let columns = """
+    o.order_id, o.owner_kind, o.owner_id, o.status, o.currency, o.total, o.client_data,
+    (extract(epoch FROM o.placed_at) * 1000000)::bigint, o.cart_version
+    """
+
+  static let one = PostgresStatement(
+    "order_one", "SELECT \(columns) FROM placed_orders o WHERE o.order_id = $1")
+
+  static let page = PostgresStatement(
+    "order_page",
+    """
+    SELECT \(columns) FROM placed_orders o
+    WHERE o.owner_kind = $1 AND o.owner_id = $2 AND ($3::bigint IS NULL
+      OR (o.placed_at, o.order_id)
+        < (timestamptz 'epoch' + $3::bigint / 1000000 * interval '1 second' + $3::bigint % 1000000 * interval '1 microsecond', $4))
+    ORDER BY o.placed_at DESC, o.order_id DESC LIMIT $5
+    """)
+
+  static let lines = PostgresStatement(
+    "order_lines",
+    """
+    SELECT w.position, l.sku, r.merchant_id, r.name, r.picture, l.quantity, r.unit_price, l.client_data
+    FROM unnest($1::text[]) WITH ORDINALITY AS w (order_id, position)
+    JOIN placed_lines l ON l.order_id = w.order_id
+    JOIN product_revisions r ON r.revision = l.revision
+    ORDER BY w.position, l.position
+    """)
 }

@@ -55,13 +55,6 @@ extension PostgresOrders {
     return (orders[0], rows.boolean(0, 9) ?? true)
   }
 
-  /// Removes keys that led to an order so many days ago; from then on they are free again.
-  ///
-  /// - Returns: how many were removed; at most `limit`.
-  package func removeOldKeys(olderThanDays days: Int, limit: Int) throws(StoreError) -> Int {
-    try archive.run(Self.removeOldKeys, [.integer(days), .integer(limit)]).affectedRows
-  }
-
   /// Runs a transaction that may be repeated as a whole; repeats it where only another one was in its way.
   private func patiently<Answer>(_ body: () throws(StoreError) -> Answer) throws(StoreError) -> Answer {
     var attempt = 1
@@ -77,4 +70,35 @@ extension PostgresOrders {
 
   /// Who has waited for a lock in vain waits once more: there are others who need the worker.
   static let attempts = 2
+
+  // MARK: Statements
+
+  /// `$2` seconds after which an order is old.
+  static let lockOrder = PostgresStatement(
+    "order_lock",
+    """
+    SELECT \(columns), clock_timestamp() - o.placed_at > $2::bigint * interval '1 second'
+    FROM placed_orders o WHERE o.order_id = $1 FOR UPDATE
+    """)
+
+  static let accept = PostgresStatement(
+    "order_accept", "UPDATE placed_orders SET status = 'accepted' WHERE order_id = $1")
+
+  /// Cancels an order that is locked, and gives its stock back. A stock that is not counted any more stays so.
+  static let cancel = PostgresStatement(
+    "order_cancel", waitsForLocks: true,
+    """
+    WITH cancelled AS (
+      UPDATE placed_orders SET status = 'cancelled' WHERE order_id = $1
+    ), lines AS (
+      SELECT sku, quantity FROM placed_lines WHERE order_id = $1 AND is_counted
+    ), given AS (
+      SELECT s.sku FROM product_stock s WHERE s.sku IN (SELECT sku FROM lines) ORDER BY s.sku FOR NO KEY UPDATE
+    )
+    UPDATE product_stock s SET stock = least(s.stock::bigint + l.quantity, 2147483647),
+      moved = next_generation(s.moved)
+    FROM given g JOIN lines l ON l.sku = g.sku
+    WHERE s.sku = g.sku AND s.stock IS NOT NULL
+    RETURNING s.sku, s.stock, s.moved
+    """)
 }
