@@ -22,9 +22,9 @@ package final class CartEraser {
   private let archive: PostgresCarts
   private let stream: ChangeStream
 
-  package init(_ redis: RedisConnection, archive: PostgresCarts) {
-    self.redis = redis
-    self.archive = archive
+  package init(_ stores: StoreGraph) {
+    redis = stores.redis
+    archive = stores.archive
     stream = ChangeStream(redis)
   }
 

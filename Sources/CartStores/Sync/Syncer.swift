@@ -36,7 +36,6 @@ package final class Syncer {
     /// How many changes were recorded.
     package var recorded: (Int) -> Void = { _ in }
     package var report: (CartPersister.Report) -> Void = { _ in }
-    package var restored: (CartRestorer.Report) -> Void = { _ in }
     /// Something for the log.
     package var note: (String) -> Void = { _ in }
 
@@ -74,27 +73,22 @@ package final class Syncer {
 
   /// - Parameters:
   ///   - name: unique among all syncers of this Redis.
-  ///   - mode: a command looks, and takes no part of the carts from the syncers.
-  package init(
-    _ connection: RedisConnection, archive: PostgresCarts, name: String, mode: RedisHistories.Mode = .serving,
-    configuration: Configuration = Configuration()
-  ) {
+  ///   - stores: of a command, which only looks, it takes no part of the carts from the syncers.
+  package init(_ stores: StoreGraph, name: String, configuration: Configuration = Configuration()) {
     self.configuration = configuration
-    self.connection = connection
-    self.archive = archive
-    carts = RedisCarts(connection, histories: RedisHistories(connection, archive: archive, mode))
-    restorer = CartRestorer(carts, archive: archive)
-    persister = CartPersister(restorer)
+    connection = stores.redis
+    archive = stores.archive
+    carts = stores.carts
+    restorer = stores.restorer
+    persister = stores.persister
+    merger = stores.merger
+    catalogue = stores.catalogue
     stream = ChangeStream(connection)
     lists = CartLists(connection)
     recorder = ChangeRecorder(stream, archive: archive, lists: lists)
-    registry = SyncerRegistry(connection, name: name, isMember: mode == .serving)
+    registry = SyncerRegistry(connection, name: name, isMember: stores.histories.mode == .serving)
     schedule = TaskSchedule(connection)
-    let source = PostgresCatalogue(archive.connection)
-    catalogue = RedisCatalogue(connection: connection, source: source)
-    stock = StockKeeper(source, catalogue: catalogue)
-    merger = CartMerger(restorer, persister: persister, catalogue: catalogue)
-    restorer.observe = { [unowned self] in observer.restored($0) }
+    stock = StockKeeper(PostgresCatalogue(stores.postgres), catalogue: catalogue)
     recorder.note = { [unowned self] in observer.note($0) }
     recorder.didRecord = { [unowned self] in observer.recorded($0) }
   }

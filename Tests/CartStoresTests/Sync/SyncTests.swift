@@ -237,7 +237,7 @@ extension PostgresSchema {
     }
     let restored = Mutex(0)
     for worker in workers {
-      worker.store.observeRestore = { report in restored.withLock { $0 += report.restored } }
+      worker.restorer.observe = { report in restored.withLock { $0 += report.restored } }
       #expect(try worker.store.cart(of: user).cart.lines.count == 1)
     }
     try stores.redis.run("DEL", stores.key(of: user))

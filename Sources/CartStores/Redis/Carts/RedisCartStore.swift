@@ -4,47 +4,25 @@ package import CartDomain
 package final class RedisCartStore: CartStore {
   private let connection: RedisConnection
   private let catalogue: RedisCatalogue
-  /// Know whether Redis may be used.
-  package let histories: RedisHistories
-  private let restorer: CartRestorer?
-  private let persister: CartPersister?
-  private let merger: CartMerger?
+  private let histories: RedisHistories
+  private let restorer: CartRestorer
+  private let persister: CartPersister
+  private let merger: CartMerger
   private let touchLimit: Int
-  /// Told of carts that were brought back.
-  package var observeRestore: ((CartRestorer.Report) -> Void)? {
-    get { restorer?.observe }
-    set { restorer?.observe = newValue }
-  }
   /// Told of a read that PostgreSQL has answered.
   package var observeArchive: (() -> Void)?
 
   /// - Parameters:
   ///   - catalogue: shares the connection, so that what one learns of Redis the other knows.
-  ///   - archive: where carts are kept for good; without it, a cart that Redis has not is none.
   ///   - touchLimit: lines of a cart that its changes of more than 100 lines may touch in a minute; 0: any number.
-  package init(catalogue: RedisCatalogue, archive: PostgresCarts? = nil, touchLimit: Int = 0) {
-    self.touchLimit = touchLimit
-    connection = catalogue.connection
-    self.catalogue = catalogue
-    histories = RedisHistories(connection, archive: archive, .serving)
-    catalogue.histories = histories
-    restorer = archive.map { [histories, connection] archive in
-      CartRestorer(RedisCarts(connection, histories: histories), archive: archive)
-    }
-    let persister = restorer.map { CartPersister($0) }
+  init(persister: CartPersister, merger: CartMerger, catalogue: RedisCatalogue, touchLimit: Int) {
     self.persister = persister
-    merger = restorer.flatMap { restorer in
-      persister.map { CartMerger(restorer, persister: $0, catalogue: catalogue) }
-    }
-  }
-
-  /// Where the carts' orders are placed; `nil` without PostgreSQL.
-  ///
-  /// - Parameter cancelWithin: seconds for which a shopper may cancel an order.
-  package func checkout(cancelWithin: Int) -> Checkout? {
-    guard let restorer, let persister, let merger else { return nil }
-    return Checkout(
-      restorer, persister: persister, merger: merger, catalogue: catalogue, cancelWithin: cancelWithin)
+    self.merger = merger
+    self.catalogue = catalogue
+    self.touchLimit = touchLimit
+    restorer = persister.restorer
+    histories = restorer.carts.histories
+    connection = catalogue.connection
   }
 
   package func cart(of owner: CartOwner) throws(StoreError) -> CartReading {
@@ -59,7 +37,8 @@ package final class RedisCartStore: CartStore {
 
   /// The copy in PostgreSQL, where there is one: a cart that was never persisted is not shown as empty.
   private func archived(_ owner: CartOwner) -> CartReading? {
-    guard let archive = restorer?.archive, let row = try? archive.row(of: owner) else { return nil }
+    let archive = restorer.archive
+    guard let row = try? archive.row(of: owner) else { return nil }
     if row.hash.state == .merged || row.hash.cart.expiresAt.map({ $0 <= connection.now }) ?? false {
       return CartReading(cart: Cart(owner: owner), isGone: owner.isGuest, isFromArchive: true)
     }
@@ -71,16 +50,12 @@ package final class RedisCartStore: CartStore {
     return cart.version == 0 ? nil : CartReading(cart: cart, isFromArchive: true)
   }
 
-  package func sync(_ owner: CartOwner) throws(StoreError) -> Int64 {
-    guard let persister else { return try read(owner)?.cart.version ?? 0 }
-    return try persister.sync(owner)
-  }
+  package func sync(_ owner: CartOwner) throws(StoreError) -> Int64 { try persister.sync(owner) }
 
   package func merge(
     _ guest: GuestCartID, into user: UserID, by strategy: MergeStrategy, retryKey: RetryKey?, requestID: String
   ) throws(StoreError) -> MergeReading {
-    guard let merger else { return .pending }
-    return try merger.merge(guest, into: user, by: strategy, retryKey: retryKey, requestID: requestID)
+    try merger.merge(guest, into: user, by: strategy, retryKey: retryKey, requestID: requestID)
   }
 
   package func precheck(
@@ -99,9 +74,7 @@ package final class RedisCartStore: CartStore {
       case .keyReused: return reading(.keyReused)
       case .versionMismatch: return reading(.versionMismatch)
       case .absent, .stale:
-        if try restore(owner) { continue }
-        let holds = condition?.holds(for: 0) ?? true
-        return reading(holds ? .unchanged : .versionMismatch)
+        try restorer.restore([owner])
       default: return reading(.unchanged)
       }
     }
@@ -130,11 +103,10 @@ package final class RedisCartStore: CartStore {
     var wasLate = false
     for _ in 0..<Self.attempts {
       let skus = try skusToLookUp(for: request)
-      let (products, catalogueVersion) = skus.isEmpty ? ([:], nil) : try lookUp(skus)
+      let (products, catalogueVersion) = skus.isEmpty ? ([:], nil) : try catalogue.current(skus)
       let now = try connection.currentTime()
       let change = ChangeArguments(request.change, products: products, at: now, touchLimit: touchLimit)
       var header = ScriptHeader(request)
-      if restorer == nil, case .add = request.change, !owner.isGuest { header.mayCreate = true }
       // After two catalogues that were not the current one the third is taken as it is.
       if otherVersions < 2 { header.catalogueVersion = catalogueVersion }
       let (answer, hash) = try run(change.script, change.arguments, on: header)
@@ -156,10 +128,9 @@ package final class RedisCartStore: CartStore {
         }
         return reading(.refused(violations))
       case .absent, .stale:
-        if try !restore(owner) { return changeOfNothing(request) }
+        try restorer.restore([owner])
       case .merged: return Self.spent(owner)
       case .merging:
-        guard let merger else { throw StoreError(.unavailable, "the cart is being merged") }
         try merger.end(owner)
       case .full: throw StoreError(.unavailable, "Redis: memory is short")
       case .gap, .outdated, .closed, .superseded: throw .unexpectedReply
@@ -185,7 +156,7 @@ extension RedisCartStore {
     ]
     for _ in 0..<Self.attempts {
       let found = try histories.within { history throws(StoreError) -> (hash: CartHash?, isCurrent: Bool) in
-        let replies = try connection.exchange(commands, .idempotent, in: history.required)
+        let replies = try connection.exchange(commands, .idempotent, in: history.replicationID)
         let (catalogueVersion, gate) = try replies.read(1) { both throws(StoreError) in
           (
             try both.element(0) { value throws(StoreError) in try value.catalogueVersion() },
@@ -200,7 +171,7 @@ extension RedisCartStore {
       }
       if found.isCurrent { return found.hash }
       if found.hash == nil, try isKnownAbsent(owner) { return nil }
-      if try !restore(owner) { return nil }
+      try restorer.restore([owner])
     }
     throw Self.tooManyAttempts
   }
@@ -218,7 +189,7 @@ extension RedisCartStore {
       let (answer, hash) = try histories.within { history throws(StoreError) in
         var arguments = header.arguments(history: history, deadline: connection.deadline)
         arguments.append(contentsOf: own)
-        return try connection.evaluate(script, keys: keys, arguments: arguments, in: history.required) {
+        return try connection.evaluate(script, keys: keys, arguments: arguments, in: history.replicationID) {
           answer, cart throws(StoreError) in
           do throws(StoreError) {
             return (try ScriptAnswer(answer), try CartHash(owner: header.owner, fields: cart))
@@ -235,18 +206,8 @@ extension RedisCartStore {
     throw Self.tooManyAttempts
   }
 
-  /// Where Redis has no cart, or none that may be trusted, every path comes here.
-  ///
-  /// - Returns: whether Redis has it now, or knows that there is none, so that it is worth looking again.
-  private func restore(_ owner: CartOwner) throws(StoreError) -> Bool {
-    guard let restorer else { return false }
-    try restorer.restore([owner])
-    return true
-  }
-
   private func isKnownAbsent(_ owner: CartOwner) throws(StoreError) -> Bool {
-    guard let restorer else { return false }
-    return try histories.within { history throws(StoreError) in
+    try histories.within { history throws(StoreError) in
       try restorer.carts.isKnownAbsent(owner, in: history)
     }
   }
@@ -256,11 +217,6 @@ extension RedisCartStore {
 
   private static let tooManyAttempts = StoreError(.unavailable, "the cart kept changing during every attempt")
 
-  private func lookUp(_ skus: [SKU]) throws(StoreError) -> (products: [SKU: Product], catalogueVersion: Int64?) {
-    let (products, catalogueVersion) = try catalogue.current(skus)
-    return (products, catalogueVersion)
-  }
-
   /// An acknowledgement of what a filter names must know the lines first.
   private func skusToLookUp(for request: ChangeRequest) throws(StoreError) -> [SKU] {
     switch request.change {
@@ -269,18 +225,6 @@ extension RedisCartStore {
       request.change.skusToLookUp(in: try read(request.owner)?.cart ?? Cart(owner: request.owner))
     default: request.change.skusToLookUp(in: Cart(owner: request.owner))
     }
-  }
-
-  /// What a change makes of a cart that does not exist and was not to be made.
-  private func changeOfNothing(_ request: ChangeRequest) -> ChangeReading {
-    if request.owner.isGuest, !request.isNewGuest { return Self.spent(request.owner) }
-    let cart = Cart(owner: request.owner)
-    func reading(_ outcome: ChangeReading.Outcome) -> ChangeReading {
-      ChangeReading(outcome: outcome, reading: CartReading(cart: cart))
-    }
-    if let condition = request.condition, !condition.holds(for: cart.version) { return reading(.versionMismatch) }
-    if case .edit = request.change { return reading(.lineNotFound) }
-    return reading(.unchanged)
   }
 
   private static func spent(_ owner: CartOwner) -> ChangeReading {
