@@ -189,8 +189,8 @@ struct SyncTests {
     ])
     try stores.schema.command(user, 10, after: 0, take)
     try stores.add(user, "A", 1)
-    #expect(try stores.restorer.delivery.deliver(to: user))
-    #expect(try stores.restorer.delivery.deliver(to: user))
+    #expect(try stores.restorer.delivery.deliver(to: user).isComplete)
+    #expect(try stores.restorer.delivery.deliver(to: user).isComplete)
     let cart = try stores.store.cart(of: user).cart
     #expect(cart.lines.map(\.quantity) == [3] && cart.version == 4)
     #expect(try stores.schema.rows("SELECT count(*) FROM cart_inbox") == [["1"]])

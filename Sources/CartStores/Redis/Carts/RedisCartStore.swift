@@ -64,10 +64,10 @@ package final class RedisCartStore: CartStore {
     var header = ScriptHeader(owner: owner)
     header.retryKey = retryKey
     header.condition = condition
-    for _ in 0..<Self.attempts {
+    return try retrying(Self.attempts, "the cart") { () throws(StoreError) -> Attempted<ChangeReading> in
       let (answer, hash) = try run(.touch, RedisCommand(), on: header)
-      func reading(_ outcome: ChangeReading.Outcome) -> ChangeReading {
-        ChangeReading(outcome: outcome, reading: CartReading(cart: hash?.cart ?? Cart(owner: owner)))
+      func reading(_ outcome: ChangeReading.Outcome) -> Attempted<ChangeReading> {
+        .done(ChangeReading(outcome: outcome, reading: CartReading(cart: hash?.cart ?? Cart(owner: owner))))
       }
       switch answer.status {
       case .replayed: return reading(.replayed)
@@ -75,10 +75,10 @@ package final class RedisCartStore: CartStore {
       case .versionMismatch: return reading(.versionMismatch)
       case .absent, .stale:
         try restorer.restore([owner])
+        return .again
       default: return reading(.unchanged)
       }
     }
-    throw Self.tooManyAttempts
   }
 
   private func cartAtWork(of owner: CartOwner) throws(StoreError) -> CartReading {
@@ -101,7 +101,7 @@ package final class RedisCartStore: CartStore {
     let started = RedisClock.monotonic
     var otherVersions = 0
     var wasLate = false
-    for _ in 0..<Self.attempts {
+    return try retrying(Self.attempts, "the cart") { () throws(StoreError) -> Attempted<ChangeReading> in
       let skus = try skusToLookUp(for: request)
       let (products, catalogueVersion) = skus.isEmpty ? ([:], nil) : try catalogue.current(skus)
       let now = try connection.currentTime()
@@ -111,8 +111,8 @@ package final class RedisCartStore: CartStore {
       if otherVersions < 2 { header.catalogueVersion = catalogueVersion }
       let (answer, hash) = try run(change.script, change.arguments, on: header)
       let cart = hash?.cart ?? Cart(owner: owner)
-      func reading(_ outcome: ChangeReading.Outcome) -> ChangeReading {
-        ChangeReading(outcome: outcome, reading: CartReading(cart: cart, isCookieDue: answer.isCookieDue))
+      func reading(_ outcome: ChangeReading.Outcome) -> Attempted<ChangeReading> {
+        .done(ChangeReading(outcome: outcome, reading: CartReading(cart: cart, isCookieDue: answer.isCookieDue)))
       }
       switch answer.status {
       case .changed: return reading(.changed)
@@ -129,7 +129,7 @@ package final class RedisCartStore: CartStore {
         return reading(.refused(violations))
       case .absent, .stale:
         try restorer.restore([owner])
-      case .merged: return Self.spent(owner)
+      case .merged: return .done(Self.spent(owner))
       case .merging:
         try merger.end(owner)
       case .full: throw StoreError(.unavailable, "Redis: memory is short")
@@ -142,8 +142,8 @@ package final class RedisCartStore: CartStore {
         }
         wasLate = true
       }
+      return .again
     }
-    throw Self.tooManyAttempts
   }
 }
 
@@ -154,7 +154,7 @@ extension RedisCartStore {
       RedisCommand("HGETALL", connection.keys.cart(of: owner)),
       RedisCommand("MGET", connection.keys.catalogueVersion, connection.keys.pressure),
     ]
-    for _ in 0..<Self.attempts {
+    return try retrying(Self.attempts, "the cart") { () throws(StoreError) -> Attempted<CartHash?> in
       let found = try histories.within { history throws(StoreError) -> (hash: CartHash?, isCurrent: Bool) in
         let replies = try connection.exchange(commands, .idempotent, in: history.replicationID)
         let (catalogueVersion, gate) = try replies.read(1) { both throws(StoreError) in
@@ -169,11 +169,11 @@ extension RedisCartStore {
         let hash = try replies.read(0) { fields throws(StoreError) in try CartHash(owner: owner, fields: fields) }
         return (hash, hash?.history == history.number)
       }
-      if found.isCurrent { return found.hash }
-      if found.hash == nil, try isKnownAbsent(owner) { return nil }
+      if found.isCurrent { return .done(found.hash) }
+      if found.hash == nil, try isKnownAbsent(owner) { return .done(nil) }
       try restorer.restore([owner])
+      return .again
     }
-    throw Self.tooManyAttempts
   }
 
   /// Runs a script on a cart; opens Redis for it where it is closed.
@@ -183,7 +183,8 @@ extension RedisCartStore {
     _ script: RedisScript, _ own: RedisCommand, on header: ScriptHeader
   ) throws(StoreError) -> (answer: ScriptAnswer, hash: CartHash?) {
     let keys = connection.keys.forChange(of: header.owner)
-    for _ in 0..<Self.attempts {
+    typealias Run = (answer: ScriptAnswer, hash: CartHash?)
+    return try retrying(Self.attempts, "the cart") { () throws(StoreError) -> Attempted<Run> in
       _ = try connection.currentTime()
       let sent = RedisClock.monotonic
       let (answer, hash) = try histories.within { history throws(StoreError) in
@@ -201,9 +202,8 @@ extension RedisCartStore {
       }
       connection.learnTime(answer.time, sent: sent)
       catalogue.note(catalogueVersion: answer.catalogueVersion)
-      if try !histories.handle(answer.status) { return (answer, hash) }
+      return try histories.handle(answer.status) ? .again : .done((answer, hash))
     }
-    throw Self.tooManyAttempts
   }
 
   private func isKnownAbsent(_ owner: CartOwner) throws(StoreError) -> Bool {
@@ -214,8 +214,6 @@ extension RedisCartStore {
 
   /// Who is not through by then has met others that bring the same cart back, again and again.
   private static let attempts = 100
-
-  private static let tooManyAttempts = StoreError(.unavailable, "the cart kept changing during every attempt")
 
   /// An acknowledgement of what a filter names must know the lines first.
   private func skusToLookUp(for request: ChangeRequest) throws(StoreError) -> [SKU] {
