@@ -7,6 +7,8 @@ package final class StoreGraph {
   package let archive: PostgresCarts
   /// Know whether this Redis may be used.
   package let histories: RedisHistories
+  /// What was done to carts and is not recorded yet.
+  package let log: any ChangeLog
   package let catalogue: RedisCatalogue
   package let restorer: CartRestorer
   package let persister: CartPersister
@@ -32,6 +34,7 @@ package final class StoreGraph {
     self.postgres = postgres
     archive = PostgresCarts(postgres)
     histories = RedisHistories(redis, archive: archive, mode)
+    log = ChangeStream(redis)
     catalogue = RedisCatalogue(histories, source: source ?? PostgresCatalogue(postgres), capacity: cachedProducts)
     restorer = CartRestorer(RedisCarts(redis, histories: histories), archive: archive)
     persister = CartPersister(restorer)
