@@ -16,39 +16,16 @@ struct StoreOptions: ParsableArguments {
       try PostgresConfiguration(settings(), applicationName: "cartctl", patience: .command))
   }
 
-  /// The catalogue in Redis, with PostgreSQL behind it.
-  func catalogue(_ postgres: PostgresConnection) throws -> RedisCatalogue {
-    let redis = RedisConnection(try RedisConfiguration(settings()))
-    let catalogue = RedisCatalogue(connection: redis, source: PostgresCatalogue(postgres))
-    catalogue.histories = RedisHistories(redis, archive: PostgresCarts(postgres), .looking)
-    return catalogue
+  /// Both stores, and what works between them. A command registers no Redis. Nothing is connected yet.
+  func graph() throws -> StoreGraph {
+    StoreGraph(RedisConnection(try RedisConfiguration(settings())), try postgres(), mode: .looking)
   }
-}
 
-/// Both stores, and what works between them.
-struct BothStores {
-  let redis: RedisConnection
-  let postgres: PostgresConnection
-  let archive: PostgresCarts
-  let histories: RedisHistories
-  let restorer: CartRestorer
-
-  /// Nothing is connected yet.
-  init(_ options: StoreOptions) throws {
-    redis = RedisConnection(try RedisConfiguration(options.settings()))
-    postgres = try options.postgres()
-    archive = PostgresCarts(postgres)
-    histories = RedisHistories(redis, archive: archive, .looking)
-    restorer = CartRestorer(RedisCarts(redis, histories: histories), archive: archive)
-  }
-}
-
-extension BothStores {
   /// One that does all that waits, for a command.
-  func syncer(_ options: StoreOptions) throws -> Syncer {
+  func syncer(of stores: StoreGraph) throws -> Syncer {
     Syncer(
-      redis, archive: archive, name: "cartctl-\(getpid())-\(String(UInt32.random(in: .min ... .max), radix: 36))",
-      mode: .looking, configuration: try Syncer.Configuration(options.settings()))
+      stores, name: "cartctl-\(getpid())-\(String(UInt32.random(in: .min ... .max), radix: 36))",
+      configuration: try Syncer.Configuration(settings()))
   }
 }
 

@@ -22,8 +22,8 @@ struct ShowCart: ParsableCommand {
   @OptionGroup var argument: OwnerArgument
 
   func run() throws {
-    let both = try BothStores(stores)
-    let inspector = CartInspector(both.redis, archive: both.archive, histories: both.histories)
+    let both = try stores.graph()
+    let inspector = CartInspector(both)
     let finding = try inspector.look(at: argument.owner)
     let view = try Self.view(finding, both)
     if output.json {
@@ -37,12 +37,9 @@ struct ShowCart: ParsableCommand {
   }
 
   /// The catalogue of Redis, or PostgreSQL's if Redis is away.
-  private static func view(_ finding: CartFinding, _ both: BothStores) throws(StoreError) -> CartView {
-    let source = PostgresCatalogue(both.postgres)
-    if finding.redisFailure != nil { return try source.view(of: finding.cart, at: now) }
-    let catalogue = RedisCatalogue(connection: both.redis, source: source)
-    catalogue.histories = both.histories
-    return try catalogue.view(of: finding.cart, at: now)
+  private static func view(_ finding: CartFinding, _ both: StoreGraph) throws(StoreError) -> CartView {
+    if finding.redisFailure == nil { return try both.catalogue.view(of: finding.cart, at: now) }
+    return try PostgresCatalogue(both.postgres).view(of: finding.cart, at: now)
   }
 
   /// Where it comes from, and what the other store has.

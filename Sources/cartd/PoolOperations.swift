@@ -6,9 +6,7 @@ import FastCGIServer
 /// What `/ops` is answered from: the scoreboard, and a look at the stores.
 final class PoolOperations: Operations {
   private let activity: Activity
-  private let redis: RedisConnection
-  private let postgres: PostgresConnection
-  private let histories: RedisHistories
+  private let stores: StoreGraph
   private var last: (moment: ContinuousClock.Instant, readiness: Readiness)?
 
   /// Whoever asks whether the stores answer does not wait as long as a shopper, and does not ask for each question.
@@ -19,26 +17,24 @@ final class PoolOperations: Operations {
     self.activity = activity
     var redis = configuration.redis
     redis.timeoutMilliseconds = Int64(Self.patienceMilliseconds)
-    self.redis = RedisConnection(redis)
     var postgres = configuration.postgres
     postgres.connectTimeout = Self.patienceMilliseconds
     postgres.statementTimeout = Self.patienceMilliseconds
     postgres.restAfterFailure = 0
-    self.postgres = PostgresConnection(postgres)
-    histories = RedisHistories(self.redis, archive: PostgresCarts(self.postgres), .serving)
+    stores = StoreGraph(RedisConnection(redis), PostgresConnection(postgres))
   }
 
   func readiness() -> Readiness {
     let now = ContinuousClock.now
     if let last, now - last.moment < Self.staysTrue { return last.readiness }
     var readiness = Readiness(
-      redis: false, postgres: (try? postgres.execute("SELECT 1", label: "ready")) != nil, isServed: false)
+      redis: false, postgres: (try? stores.postgres.execute("SELECT 1", label: "ready")) != nil, isServed: false)
     do throws(StoreError) {
-      try redis.ping()
+      try stores.redis.ping()
       readiness.redis = true
-      try histories.check()
+      try stores.histories.check()
       readiness.isServed = true
-      try histories.tryWriting(withPostgres: readiness.postgres)
+      try stores.histories.tryWriting(withPostgres: readiness.postgres)
     } catch {
       readiness.refusal = error.message
     }
@@ -50,7 +46,7 @@ final class PoolOperations: Operations {
   func statusPage() -> [UInt8]? { activity.poolStatus()?.page(title: "cartd") }
   func metrics() -> [UInt8]? {
     guard let pool = activity.poolStatus()?.metrics(prefix: "cartd_") else { return nil }
-    guard let state = try? SyncState(of: redis) else { return pool }
+    guard let state = try? SyncState(of: stores.redis) else { return pool }
     var text = MetricsText(prefix: "cartd_")
     for (name, help, value) in [
       ("sync_stream_length", "Changes that PostgreSQL has not.", state.waiting),

@@ -7,18 +7,18 @@ import Logging
 
 /// Serves the socket on descriptor 0.
 func serve(_ configuration: ServerConfiguration, logger: Logger) throws {
-  let stores = Stores(configuration)
+  let stores = StoreGraph(configuration)
   let activity = Activity(metrics: Metrics.table)
   stores.observeWaits(with: activity)
   let service = try CartService(
-    store: stores.carts, catalogue: stores.catalogue, orders: stores.checkout, configuration: configuration.api,
-    operations: PoolOperations(configuration, activity: activity), now: Stores.now)
+    store: stores.store, catalogue: stores.catalogue, orders: stores.checkout, configuration: configuration.api,
+    operations: PoolOperations(configuration, activity: activity), now: StoreGraph.now)
   var worker = Worker.Configuration()
   worker.activity = activity
   worker.routes = CartService.routes
   let limit = worker.limit
-  stores.checkout?.mayBegin = { limit.enter(isLikelySlow: $0) }
-  stores.checkout?.didEnd = { limit.leave() }
+  stores.checkout.mayBegin = { limit.enter(isLikelySlow: $0) }
+  stores.checkout.didEnd = { limit.leave() }
   worker.limits.bodyBytes = CartService.maximumBodyBytes
   worker.limits.requestDeadline = configuration.pool.requestDeadline
   worker.maximumRequests = configuration.pool.maximumRequests
@@ -71,7 +71,7 @@ func runMaster(_ configuration: ServerConfiguration, flags: Flags, logger: Logge
 /// Looks at the stores before the workers do. One that is away now may be back when it is needed, so that is no reason
 /// not to start.
 private func prepareStores(_ configuration: ServerConfiguration, logger: Logger) throws(SettingsError) {
-  let stores = Stores(configuration)
+  let stores = StoreGraph(configuration)
   var refusal: String?
   do throws(StoreError) {
     refusal = evictionRefusal(try stores.redis.evictionPolicy(), configuration)
@@ -94,7 +94,7 @@ private func evictionRefusal(_ policy: String?, _ configuration: ServerConfigura
 
 /// Tries everything that a start would need, and says what is wrong.
 func check(_ configuration: ServerConfiguration) -> Bool {
-  let stores = Stores(configuration)
+  let stores = StoreGraph(configuration, mode: .looking)
   var isUsable = true
   func attempt(_ what: String, _ body: () throws(StoreError) -> Void) {
     do throws(StoreError) {
@@ -124,7 +124,7 @@ func check(_ configuration: ServerConfiguration) -> Bool {
   attempt("PostgreSQL") { () throws(StoreError) in try examine(stores.postgres) }
   if !isUsable { return false }
   attempt("history") { () throws(StoreError) in
-    let eligibility = try RedisHistories(stores.redis, archive: PostgresCarts(stores.postgres), .looking).eligibility()
+    let eligibility = try stores.histories.eligibility()
     if [.superseded, .foreign].contains(eligibility.state) { throw StoreError(.unavailable, eligibility.text) }
   }
   return isUsable

@@ -4,31 +4,20 @@ import CartStores
 import FastCGIServer
 import Glibc
 
-/// The stores of one process, wired: it alone knows them all.
-struct Stores {
-  let redis: RedisConnection
-  let postgres: PostgresConnection
-  let catalogue: RedisCatalogue
-  let carts: RedisCartStore
-  let checkout: Checkout?
-  let histories: RedisHistories
-
-  init(_ configuration: ServerConfiguration) {
-    redis = RedisConnection(configuration.redis)
-    postgres = PostgresConnection(configuration.postgres)
-    catalogue = RedisCatalogue(connection: redis, source: PostgresCatalogue(postgres))
-    carts = RedisCartStore(
-      catalogue: catalogue, archive: PostgresCarts(postgres), touchLimit: configuration.touchLimit)
-    histories = carts.histories
-    checkout = carts.checkout(cancelWithin: configuration.cancelWithin)
+extension StoreGraph {
+  /// The stores of a process that serves shoppers.
+  convenience init(_ configuration: ServerConfiguration, mode: RedisHistories.Mode = .serving) {
+    self.init(
+      RedisConnection(configuration.redis), PostgresConnection(configuration.postgres), mode: mode,
+      touchLimit: configuration.touchLimit, cancelWithin: configuration.cancelWithin)
   }
 
   /// Lets `activity` know when a store is waited for.
   func observeWaits(with activity: Activity) {
     redis.observeWait = { $0 ? activity.beginWait(for: .redis) : activity.endWait(for: .redis) }
-    carts.observeRestore = { Metrics.count($0, in: activity) }
-    carts.observeArchive = { Metrics.count(.fromDatabase, in: activity) }
     postgres.observeWait = { $0 ? activity.beginWait(for: .postgres) : activity.endWait(for: .postgres) }
+    restorer.observe = { Metrics.count($0, in: activity) }
+    store.observeArchive = { Metrics.count(.fromDatabase, in: activity) }
   }
 
   /// The system's clock.

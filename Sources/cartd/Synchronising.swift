@@ -8,13 +8,12 @@ import Logging
 func synchronise(_ configuration: ServerConfiguration, logger: Logger) throws {
   let activity = Activity(metrics: Metrics.table)
   let child = try BackgroundChild(activity: activity)
-  let syncer = Syncer(
-    RedisConnection(configuration.redis), archive: PostgresCarts(PostgresConnection(configuration.syncerPostgres)),
-    name: SyncerName.own.text, configuration: configuration.syncer)
+  let stores = StoreGraph(RedisConnection(configuration.redis), PostgresConnection(configuration.syncerPostgres))
+  let syncer = Syncer(stores, name: SyncerName.own.text, configuration: configuration.syncer)
   syncer.observer.lag = { Metrics.count(lag: $0, in: activity) }
   syncer.observer.turn = { Metrics.count(turn: $0, in: activity) }
   syncer.observer.report = { Metrics.count($0, in: activity) }
-  syncer.observer.restored = { Metrics.count($0, in: activity) }
+  stores.restorer.observe = { Metrics.count($0, in: activity) }
   syncer.observer.note = { logger.warning("\($0)") }
   // One that was killed a moment ago would be waited for.
   try? syncer.remove { SyncerName($0)?.isDead == true }

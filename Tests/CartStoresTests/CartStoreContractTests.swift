@@ -28,9 +28,9 @@ import Testing
       #expect(try connection.run("EXISTS", connection.keys.cart(of: user), connection.keys.stream) == "0")
     }
     #expect(try test.add(user, "A", key: key).outcome == .changed)
-    let guest = CartOwner.anyGuest()
-    let refused = try test.add(guest, "A", isNew: false)
+    let refused = try test.add(.anyGuest(), "A", isNew: false)
     #expect(refused.outcome == .unchanged && refused.reading.isGone && refused.reading.cart.version == 0)
+    let guest = CartOwner.anyGuest()
     let made = try test.add(guest, "A", isNew: true)
     #expect(made.outcome == .changed && !made.reading.isGone && made.reading.cart.version == 1)
     #expect(try test.add(guest, "A", isNew: false).reading.cart["A"]?.quantity == 2)

@@ -46,9 +46,7 @@ struct ImportCommandTests {
     #expect(try run("catalog", "show", "none").status == 1)
     #expect(try run("catalog", "show", "B b").output.contains("0.05 GBP"))
 
-    let store = RedisCartStore(
-      catalogue: RedisCatalogue(
-        connection: RedisConnection(redis), source: PostgresCatalogue(try schema.connection())))
+    let store = StoreGraph(RedisConnection(redis), try schema.connection()).store
     let owner = try #require(CartOwner("user:7 x"))
     let added = try store.change(
       ChangeRequest(owner: owner, change: .add([LineAddition(sku: "A", quantity: 2)])))

@@ -5,10 +5,10 @@ import Testing
 @testable import CartStores
 
 /// What Redis keeps beside the contract: keys, marks, events, size.
-@Suite("Carts in Redis", .requiresRedis) struct RedisCartStoreTests {
+@Suite("Carts in Redis", .requiresRedis, .requiresPostgres) struct RedisCartStoreTests {
   @Test("A hundred changes at once from eight threads: none is lost, none counted twice")
   func concurrency() async throws {
-    let configuration = try RedisTesting.configuration()
+    let (configuration, schema) = (try RedisTesting.configuration(), try PostgresSchema())
     let user = CartOwner.anyUser()
     let threads = 8
     let rounds = 60
@@ -18,8 +18,7 @@ import Testing
           let shop = Shop()
           shop.put("shared")
           for round in 0..<rounds { shop.put(SKU("t\(thread)-\(round)")!) }
-          let catalogue = RedisCatalogue(connection: RedisConnection(configuration), source: shop)
-          let store = RedisCartStore(catalogue: catalogue)
+          let store = StoreGraph(RedisConnection(configuration), try schema.connection(), source: shop).store
           var changes = 0
           func change(_ change: CartChange) throws {
             if try store.change(ChangeRequest(owner: user, change: change)).outcome == .changed { changes += 1 }
@@ -265,10 +264,11 @@ import Testing
     #expect(key == connection.keys.prefix + "cart:user:" + encoded)
     #expect(try connection.run("EXISTS", key) == "1")
     let kept = [key, connection.keys.stream, connection.keys.dirty, connection.keys.active]
-    let catalogue = [
-      connection.keys.catalogueVersion, connection.keys.published, connection.keys.catalogue, connection.keys.revisions,
+    let shared = [
+      connection.keys.history, connection.keys.catalogueVersion, connection.keys.published, connection.keys.catalogue,
+      connection.keys.revisions,
     ]
-    #expect(Set(try connection.list("KEYS", connection.keys.prefix + "*")) == Set((kept + catalogue).map { $0 }))
+    #expect(Set(try connection.list("KEYS", connection.keys.prefix + "*")) == Set(kept + shared))
     #expect(try connection.events().first?.owner == user)
     #expect(connection.keys.owner(ofCart: key) == user)
   }

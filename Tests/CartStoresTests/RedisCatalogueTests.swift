@@ -3,23 +3,22 @@ import Testing
 
 @testable import CartStores
 
-@Suite("The catalogue in Redis", .requiresRedis) struct RedisCatalogueTests {
+@Suite("The catalogue in Redis", .requiresRedis, .requiresPostgres) struct RedisCatalogueTests {
   private struct Rig {
     let shop = Shop()
-    let configuration: RedisConfiguration
-    let connection: RedisConnection
-    let catalogue: RedisCatalogue
+    let stores: TwoStores
+    var connection: RedisConnection { stores.redis }
+    var catalogue: RedisCatalogue { stores.graph.catalogue }
 
-    init() throws {
-      configuration = try RedisTesting.configuration()
-      connection = RedisConnection(configuration)
-      catalogue = RedisCatalogue(connection: connection, source: shop)
-    }
+    init() throws { stores = try TwoStores(shop: shop) }
 
     /// Another worker.
-    func worker(capacity: Int = 1_024) -> RedisCatalogue {
-      RedisCatalogue(connection: RedisConnection(configuration), source: shop, capacity: capacity)
+    func worker(capacity: Int = 1_024) throws -> RedisCatalogue {
+      try stores.worker(cachedProducts: capacity).graph.catalogue
     }
+
+    /// A catalogue of the same stores with another source.
+    func catalogue(of source: any CatalogueSource) throws -> RedisCatalogue { try stores.catalogue(of: source) }
   }
 
   @Test("PostgreSQL is asked once, then Redis knows, then the worker")
@@ -30,7 +29,7 @@ import Testing
       try rig.catalogue.products(for: ["A", "none", "A"]).map { $0?.content.unitPrice.minorUnits } == [7, nil, 7])
     #expect(rig.shop.asked == 1)
     #expect(try rig.catalogue.products(for: ["none", "A"]).map { $0 == nil } == [true, false])
-    let other = rig.worker()
+    let other = try rig.worker()
     #expect(try other.products(for: ["A"]).first??.content == rig.shop.product("A")?.content)
     #expect(rig.shop.asked == 1)
     #expect(try other.revisions([try #require(rig.shop.product("A")).revision.id]).first??.content.sku == "A")
@@ -43,7 +42,7 @@ import Testing
     for number in 0..<20 { rig.shop.put(SKU("s\(number)")!, price: 1, stock: 5) }
     #expect(try rig.catalogue.publish() == 20)
     #expect(try rig.catalogue.publish() == 0)
-    let worker = rig.worker()
+    let worker = try rig.worker()
     #expect(try worker.products(for: ["s3"]).first??.stock == 5)
     rig.shop.setStock(4, of: "s3")
     rig.shop.put("s4", price: 2)
@@ -61,7 +60,7 @@ import Testing
     let rig = try Rig()
     rig.shop.put("A", price: 1)
     try rig.catalogue.publish()
-    let worker = rig.worker()
+    let worker = try rig.worker()
     #expect(try worker.products(for: ["A"]).first??.content.unitPrice.minorUnits == 1)
     rig.shop.put("A", price: 2)
     try rig.catalogue.publish()
@@ -78,7 +77,7 @@ import Testing
     let rig = try Rig()
     rig.shop.put("A", price: 1, stock: 10)
     try rig.catalogue.publish()
-    let store = RedisCartStore(catalogue: rig.worker())
+    let store = try rig.stores.worker().store
     let user = CartOwner.anyUser()
     func add(_ quantity: Int) throws -> ChangeReading {
       try store.change(
@@ -99,7 +98,7 @@ import Testing
     let rig = try Rig()
     rig.shop.put("A", price: 1)
     try rig.catalogue.publish()
-    let worker = rig.worker()
+    let worker = try rig.worker()
     #expect(try worker.products(for: ["A"]).first??.content.unitPrice.minorUnits == 1)
     rig.shop.put("A", price: 2)
     try rig.connection.removeAll()
@@ -120,7 +119,7 @@ import Testing
     rig.shop.put("A", price: 2)
     rig.shop.put("B", price: 3)
     try rig.catalogue.publish()
-    let worker = rig.worker()
+    let worker = try rig.worker()
     #expect(try worker.products(for: ["A", "B"]).map { $0?.content.unitPrice.minorUnits } == [2, 3])
     rig.shop.putBack(to: catalogueVersion, products: [old])
     try rig.catalogue.publish()
@@ -140,7 +139,7 @@ import Testing
       rig.shop.put("A", price: 3)
       try rig.catalogue.publish()
     }
-    let publisher = RedisCatalogue(connection: RedisConnection(rig.configuration), source: slow)
+    let publisher = try rig.catalogue(of: slow)
     try publisher.publish()
     #expect(try rig.worker().products(for: ["A"]).first??.content.unitPrice.minorUnits == 3)
     let catalogueVersion = try rig.connection.run("GET", rig.connection.keys.published)
@@ -157,7 +156,7 @@ import Testing
       try rig.connection.removeAll()
       _ = try rig.worker().products(for: ["none"])
     }
-    try RedisCatalogue(connection: RedisConnection(rig.configuration), source: slow).publish()
+    try rig.catalogue(of: slow).publish()
     #expect(try rig.worker().products(for: ["A"]).first??.content.unitPrice.minorUnits == 2)
   }
 
@@ -173,7 +172,7 @@ import Testing
       try rig.catalogue.publish()
       try rig.connection.run("HDEL", rig.connection.keys.catalogue, "A")
     }
-    let worker = RedisCatalogue(connection: RedisConnection(rig.configuration), source: slow)
+    let worker = try rig.catalogue(of: slow)
     _ = try worker.products(for: ["A"])
     #expect(try rig.connection.run("HGET", rig.connection.keys.catalogue, "A") == nil)
     #expect(try rig.worker().products(for: ["A"]).first??.content.unitPrice.minorUnits == 2)
@@ -185,7 +184,7 @@ import Testing
     let skus = (0..<50).map { SKU("s\($0)")! }
     for (number, sku) in skus.enumerated() { rig.shop.put(sku, price: Int64(number)) }
     try rig.catalogue.publish()
-    let worker = rig.worker(capacity: 4)
+    let worker = try rig.worker(capacity: 4)
     for _ in 0..<2 {
       #expect(try worker.products(for: skus).map { $0?.content.unitPrice.minorUnits } == (0..<50).map { Int64($0) })
     }

@@ -3,18 +3,15 @@ import Testing
 
 @testable import CartStores
 
-@Suite("Revisions that nobody shows", .requiresRedis) struct RevisionTrimmingTests {
-  private let shop = Shop()
-  private let connection: RedisConnection
-  private let catalogue: RedisCatalogue
-  private let store: RedisCartStore
+@Suite("Revisions that nobody shows", .requiresRedis, .requiresPostgres) struct RevisionTrimmingTests {
+  private let stores: TwoStores
+  private var shop: Shop { stores.shop }
+  private var connection: RedisConnection { stores.redis }
+  private var catalogue: RedisCatalogue { stores.graph.catalogue }
+  private var store: RedisCartStore { stores.store }
   private let user = CartOwner.anyUser()
 
-  init() throws {
-    connection = RedisConnection(try RedisTesting.configuration())
-    catalogue = RedisCatalogue(connection: connection, source: shop)
-    store = RedisCartStore(catalogue: catalogue)
-  }
+  init() throws { stores = try TwoStores() }
 
   private func sell(_ prices: ClosedRange<Int64>, products: Int) throws {
     for price in prices {
@@ -99,7 +96,7 @@ import Testing
     try add("s0", to: user)
     let id = try id("s0")
     try connection.run("HDEL", connection.keys.revisions, id.text)
-    let worker = RedisCatalogue(connection: connection, source: shop)
+    let worker = try stores.worker().graph.catalogue
     #expect(try worker.revisions([id]).first??.content.unitPrice.minorUnits == 1)
     #expect(try kept() == [id.text])
     try connection.removeAll()

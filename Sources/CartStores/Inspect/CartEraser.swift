@@ -20,12 +20,14 @@ package final class CartEraser {
 
   private let redis: RedisConnection
   private let archive: PostgresCarts
-  private let stream: ChangeStream
+  private let log: any ChangeLog
+  private let aside: ChangesAside
 
-  package init(_ redis: RedisConnection, archive: PostgresCarts) {
-    self.redis = redis
-    self.archive = archive
-    stream = ChangeStream(redis)
+  package init(_ stores: StoreGraph) {
+    redis = stores.redis
+    archive = stores.archive
+    log = stores.log
+    aside = ChangesAside(redis)
   }
 
   /// - Throws: ``StoreError``; it may be done in part then, and doing it again does no harm.
@@ -38,15 +40,21 @@ package final class CartEraser {
     (report.wasInPostgres, report.changes, report.commands) = (erased.wasThere, erased.changes, erased.commands)
     // A shopper may have had it brought back since; who is about to finds that another holds the place.
     report.wasInRedis = try eraseInRedis(owner) || report.wasInRedis
-    report.waiting = try stream.remove(owner)
+    report.waiting = try removeChanges(owner)
     // A syncer may have read them already: it has recorded them by then, or reads them again and does not find them.
     if report.waiting > 0 {
       usleep(Self.pauseMicroseconds)
       // It may have set some of them aside meanwhile.
-      _ = try stream.remove(owner)
+      _ = try removeChanges(owner)
     }
     report.changes += try archive.eraseRecord(of: owner)
     return report
+  }
+
+  /// - Returns: how many were waiting to be recorded.
+  private func removeChanges(_ owner: CartOwner) throws(StoreError) -> Int {
+    try aside.clear(owner)
+    return try log.remove(owner)
   }
 
   private func eraseInRedis(_ owner: CartOwner) throws(StoreError) -> Bool {

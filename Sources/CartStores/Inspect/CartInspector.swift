@@ -30,10 +30,10 @@ package final class CartInspector {
   private let histories: RedisHistories
   private let archive: PostgresCarts
 
-  package init(_ redis: RedisConnection, archive: PostgresCarts, histories: RedisHistories) {
-    self.redis = redis
-    self.archive = archive
-    self.histories = histories
+  package init(_ stores: StoreGraph) {
+    redis = stores.redis
+    archive = stores.archive
+    histories = stores.histories
   }
 
   /// - Throws: ``StoreError`` where a store is away and the other has no cart: then nobody knows whether there is one.

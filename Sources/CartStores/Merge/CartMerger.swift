@@ -49,32 +49,32 @@ package final class CartMerger {
   ) throws(StoreError) -> MergeReading {
     let owner = CartOwner.guest(guest)
     let target = Target(strategy, user)
-    for _ in 0..<Self.attempts {
+    return try retrying(Self.attempts, "the guest's cart") { () throws(StoreError) -> Attempted<MergeReading> in
       let history = try carts.histories.current()
       guard case .current(let hash, _) = try carts.read([owner], in: history)[0] else {
         do throws(StoreError) {
-          if try !carts.isKnownAbsent(owner, in: history), try restorer.restore([owner]).absent == 0 { continue }
-          return try follow(guest, .user(user))
+          if try !carts.isKnownAbsent(owner, in: history), try restorer.restore([owner]).absent == 0 { return .again }
+          return .done(try follow(guest, .user(user)))
         } catch {
-          return .pending
+          return .done(.pending)
         }
       }
       switch hash.state {
-      case .merged: return .nothing
+      case .merged: return .done(.nothing)
       case .merging:
         // Somebody has begun it, perhaps for another user: it goes on as it began.
         guard let begun = Target(hash.mergedInto) else { throw .corruptCart("target of a merge") }
         let reading = try end(hash, begun, retryKey, requestID, in: history)
-        return begun == target ? reading : .nothing
+        return .done(begun == target ? reading : .nothing)
       case .open:
         // Nothing is frozen where PostgreSQL can't be told.
-        guard let isMerged = try? archive.isMerged(guest) else { return .pending }
+        guard let isMerged = try? archive.isMerged(guest) else { return .done(.pending) }
         if try carts.freeze(hash, into: target.text, in: history), isMerged {
           try carts.leaveTombstone(owner, in: history)
         }
+        return .again
       }
     }
-    throw StoreError(.unavailable, "the guest's cart kept changing during every attempt")
   }
 
   private static let attempts = 50
@@ -99,7 +99,7 @@ package final class CartMerger {
     // Somebody else may have recorded the merge, so that it takes effect at the first step already.
     var reading: MergeReading?
     do throws(StoreError) {
-      try restorer.restore([user]) { Self.note($0, on: $1, of: guest, &reading) }
+      reading = try restorer.restore([user]).applied.reading(ofMergeOf: guest)
       var frozen = hash
       var record: PostgresCarts.MergeRecord
       var attempt = 0
@@ -122,7 +122,9 @@ package final class CartMerger {
     } catch {
       return .pending
     }
-    if try !deliver(guest, to: user, &reading) { return .pending }
+    let delivery = try deliver(to: user)
+    if !delivery.isComplete { return .pending }
+    reading = delivery.applied.reading(ofMergeOf: guest) ?? reading
     // It is in PostgreSQL as a command already; a copy that can't be written now is written by the syncer.
     _ = try? persister.sync(user)
     try carts.leaveTombstone(owner, in: history)
@@ -148,35 +150,37 @@ package final class CartMerger {
 
   /// A guest's cart was merged, or never was. Where that was a moment ago, the user's cart may not have followed yet.
   private func follow(_ guest: GuestCartID, _ user: CartOwner) throws(StoreError) -> MergeReading {
-    var reading: MergeReading?
-    if try !deliver(guest, to: user, &reading) { return .pending }
+    let delivery = try deliver(to: user)
+    if !delivery.isComplete { return .pending }
+    let reading = delivery.applied.reading(ofMergeOf: guest)
     if reading != nil { _ = try? persister.sync(user) }
     return reading ?? .nothing
   }
 
   /// Lets the user's cart take the lines in.
-  ///
-  /// - Parameter reading: what became of the lines, where they were taken in here and not by somebody else.
-  /// - Returns: whether the cart has followed all that it is commanded.
-  private func deliver(
-    _ guest: GuestCartID, to user: CartOwner, _ reading: inout MergeReading?
-  ) throws(StoreError) -> Bool {
+  private func deliver(to user: CartOwner) throws(StoreError) -> Delivery {
+    var applied: [Delivery.Applied] = []
     for _ in 0..<Self.attempts {
-      var isDone = try restorer.delivery.deliver(to: user) { Self.note($0, on: $1, of: guest, &reading) }
-      if !isDone {
-        // A user without a cart has one now, in PostgreSQL: it comes from there. Somebody else may be at it as well.
-        isDone = try restorer.restore([user]) { Self.note($0, on: $1, of: guest, &reading) }.absent == 1
-      }
-      if isDone { return true }
+      let delivery = try restorer.delivery.deliver(to: user)
+      applied += delivery.applied
+      if delivery.isComplete { return Delivery(isComplete: true, applied: applied) }
+      // A user without a cart has one now, in PostgreSQL: it comes from there. Somebody else may be at it as well.
+      let report = try restorer.restore([user])
+      applied += report.applied
+      if report.absent == 1 { return Delivery(isComplete: true, applied: applied) }
     }
-    return false
+    return Delivery(isComplete: false, applied: applied)
   }
+}
 
-  private static func note(
-    _ command: InboxCommand, on cart: Cart, of guest: GuestCartID, _ reading: inout MergeReading?
-  ) {
-    guard case .merge(let merge) = command.command, merge.guest == guest else { return }
-    reading = .merged(merge.strategy, cart.report(of: merge))
+extension [Delivery.Applied] {
+  /// What became of a guest's lines, if they were taken in here and not by another process.
+  fileprivate func reading(ofMergeOf guest: GuestCartID) -> MergeReading? {
+    for applied in self {
+      guard case .merge(let merge) = applied.command.command, merge.guest == guest else { continue }
+      return .merged(merge.strategy, applied.before.report(of: merge))
+    }
+    return nil
   }
 }
 

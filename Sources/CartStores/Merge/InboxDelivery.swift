@@ -1,5 +1,20 @@
 package import CartDomain
 
+/// What became of the commands for a cart.
+package struct Delivery: Equatable, Sendable {
+  /// A command that took effect here, and not by another process.
+  package struct Applied: Equatable, Sendable {
+    package var command: InboxCommand
+    /// The cart before it.
+    package var before: Cart
+  }
+
+  /// Whether the cart has followed all of them; false if Redis has no such cart, or none that is to be trusted.
+  package var isComplete: Bool
+  /// In their order.
+  package var applied: [Applied]
+}
+
 /// Carries PostgreSQL's commands to the carts in Redis: each takes effect once, in order.
 ///
 /// The number of the last command that a cart has followed stands in the cart itself, and goes into PostgreSQL with it;
@@ -17,23 +32,22 @@ package final class InboxDelivery {
   private static let attempts = 200
 
   /// Delivers all commands that a cart in Redis has not followed.
-  ///
-  /// - Parameter didApply: told of each that took effect here, and of the cart before it.
-  /// - Returns: whether it has followed them; `false` where Redis has no such cart, or none that is to be trusted.
-  @discardableResult
-  package func deliver(
-    to owner: CartOwner, didApply: (InboxCommand, Cart) -> Void = { _, _ in }
-  ) throws(StoreError) -> Bool {
-    try carts.histories.within { history throws(StoreError) in
-      for _ in 0..<Self.attempts {
-        guard case .current(let hash, _) = try carts.read([owner], in: history)[0] else { return false }
-        if hash.state != .open { return false }
+  package func deliver(to owner: CartOwner) throws(StoreError) -> Delivery {
+    var applied: [Delivery.Applied] = []
+    let isComplete = try carts.histories.within { history throws(StoreError) in
+      try retrying(Self.attempts, "the cart") { () throws(StoreError) -> Attempted<Bool> in
+        guard case .current(let hash, _) = try carts.read([owner], in: history)[0], hash.state == .open else {
+          return .done(false)
+        }
         let commands = try archive.commands(for: owner, after: hash.inboxNumber)
-        guard let command = commands.first else { return true }
-        if try carts.apply(command, to: hash, in: history) != nil { didApply(command, hash.cart) }
+        guard let command = commands.first else { return .done(true) }
+        if try carts.apply(command, to: hash, in: history) != nil {
+          applied.append(Delivery.Applied(command: command, before: hash.cart))
+        }
+        return .again
       }
-      throw StoreError(.unavailable, "the cart changes too fast to follow a command")
     }
+    return Delivery(isComplete: isComplete, applied: applied)
   }
 }
 

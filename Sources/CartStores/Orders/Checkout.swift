@@ -54,15 +54,19 @@ package final class Checkout {
     case decided(OrderOutcome)
     case replay(OrderID)
     case written(PostgresOrders.Written)
-    /// The cart must do something first, or was not what it seemed.
-    case startOver(() throws(StoreError) -> Void)
+    /// Something was not what it seemed.
+    case startOver
+    /// Redis must be told first what became of its copy, which PostgreSQL did not take.
+    case settleFirst(PostgresCarts.Written)
+    /// The cart must follow its commands first.
+    case deliverFirst
     /// Less is left of something than a moment ago.
     case stockGone
 
     /// Whether what was written on the way here stays.
     var isKept: Bool {
       switch self {
-      case .written, .startOver: true
+      case .written, .startOver, .settleFirst, .deliverFirst: true
       case .decided, .replay, .stockGone: false
       }
     }
@@ -70,47 +74,54 @@ package final class Checkout {
 
   package func place(_ request: OrderRequest) throws(StoreError) -> OrderOutcome {
     var contended = 0
-    for _ in 0..<Self.attempts {
-      guard let snapshot = try snapshot(of: request.owner) else { return Self.outcomeOfNothing(request) }
+    return try retrying(Self.attempts, "the cart", .overloaded) { () throws(StoreError) -> Attempted<OrderOutcome> in
+      guard let snapshot = try snapshot(of: request.owner) else { return .done(Self.outcomeOfNothing(request)) }
       try atStep(.beforeTransaction)
       do throws(StoreError) {
         switch try attempt(request, snapshot) {
-        case .decided(let outcome): return outcome
-        case .replay(let id): return try replay(id, request)
-        case .written(let written): return .placed(try finish(written, snapshot))
-        case .startOver(let step): try step()
-        case .stockGone: continue
+        case .decided(let outcome): return .done(outcome)
+        case .replay(let id): return .done(try replay(id, request))
+        case .written(let written): return .done(.placed(try finish(written, snapshot)))
+        case .startOver, .stockGone: break
+        case .settleFirst(let written): try settle(written, snapshot)
+        case .deliverFirst: try restorer.followCommands(request.owner)
         }
       } catch {
         contended += 1
         guard error.code == .overloaded, contended < PostgresOrders.attempts else { throw error }
       }
+      return .again
     }
-    throw StoreError(.overloaded, "the cart kept changing during every attempt")
   }
 
-  /// Who is not through by then has met others that change the same cart, again and again.
   private static let attempts = 40
+
+  private func settle(_ written: PostgresCarts.Written, _ snapshot: Snapshot) throws(StoreError) {
+    var report = CartPersister.Report()
+    try persister.applyOutcome([snapshot.hash], written, in: snapshot.history, &report)
+  }
 
   // MARK: The cart
 
   /// - Returns: `nil` for a guest whose id is spent.
   private func snapshot(of owner: CartOwner) throws(StoreError) -> Snapshot? {
-    for _ in 0..<Self.attempts {
+    try retrying(Self.attempts, "the cart") { () throws(StoreError) -> Attempted<Snapshot?> in
       let history = try carts.histories.current()
       guard case .current(let hash, let usedAt) = try carts.read([owner], in: history)[0] else {
-        if try restorer.restore([owner]).absent == 0 { continue }
+        if try restorer.restore([owner]).absent == 0 { return .again }
         // A key may have been used all the same.
         let nothing = CartHash(cart: Cart(owner: owner))
-        return owner.isGuest ? nil : Snapshot(hash: nothing, usedAt: carts.connection.now, history: history)
+        return .done(
+          owner.isGuest ? nil : Snapshot(hash: nothing, usedAt: carts.connection.now, history: history))
       }
       switch hash.state {
-      case .open: return Snapshot(hash: hash, usedAt: usedAt, history: history)
-      case .merged: return nil
-      case .merging: try merger.end(owner)
+      case .open: return .done(Snapshot(hash: hash, usedAt: usedAt, history: history))
+      case .merged: return .done(nil)
+      case .merging:
+        try merger.end(owner)
+        return .again
       }
     }
-    throw StoreError(.unavailable, "the cart kept changing during every attempt")
   }
 
   private static func outcomeOfNothing(_ request: OrderRequest) -> OrderOutcome {
@@ -192,7 +203,7 @@ package final class Checkout {
     }
     switch claim {
     case .used(let id): return .replay(id)
-    case .free: return .startOver({ () throws(StoreError) in })
+    case .free: return .startOver
     case .taken, .reused: throw error
     }
   }
@@ -209,20 +220,12 @@ package final class Checkout {
     switch try book.prepare(
       request.key, of: owner, hash, usedAt: snapshot.usedAt, ordered.lines.map(\.sku), in: snapshot.history)
     {
-    case .claimed(let claim): return Self.obstacle(claim) ?? .startOver({ () throws(StoreError) in })
+    case .claimed(let claim): return Self.obstacle(claim) ?? .startOver
     case .notPersisted:
       // The row is locked, and why is known by asking.
-      let written = try archive.persist([(hash, snapshot.usedAt)])
-      return .startOver { [self] () throws(StoreError) in
-        var report = CartPersister.Report()
-        try persister.applyOutcome([hash], written, in: snapshot.history, &report)
-      }
+      return .settleFirst(try archive.persist([(hash, snapshot.usedAt)]))
     case .ready(let ground):
-      guard ground.lastCommand <= hash.inboxNumber else {
-        return .startOver { [self] () throws(StoreError) in
-          if try !restorer.delivery.deliver(to: owner) { try restorer.restore([owner]) }
-        }
-      }
+      guard ground.lastCommand <= hash.inboxNumber else { return .deliverFirst }
       return try sell(request, ordered, id, ground, &isTaking)
     }
   }
@@ -276,7 +279,7 @@ package final class Checkout {
     isTaking = true
     switch try book.write(draft) {
     case .written(let written): return .written(written)
-    case .keyUsed: return .startOver({ () throws(StoreError) in })
+    case .keyUsed: return .startOver
     case .stockGone: return .stockGone
     }
   }
@@ -317,18 +320,9 @@ package final class Checkout {
   /// - Returns: its version after the command of this number, if it followed that here.
   @discardableResult
   private func clean(_ owner: CartOwner, following number: Int64? = nil) -> Int64? {
-    var version: Int64?
-    func note(_ command: InboxCommand, _ before: Cart) {
-      if command.number == number {
-        version = before.applying(command.command, uniting: JSONUnion.unite).version
-      }
-    }
-    do throws(StoreError) {
-      if try !restorer.delivery.deliver(to: owner, didApply: note) { try restorer.restore([owner], didApply: note) }
-    } catch {
-      return version
-    }
-    return version
+    guard let applied = try? restorer.followCommands(owner) else { return nil }
+    return applied.first { $0.command.number == number }
+      .map { $0.before.applying($0.command.command, uniting: JSONUnion.unite).version }
   }
 
   /// An order says that the clean-up is the cart's next change. Where another came between, that is corrected. What the

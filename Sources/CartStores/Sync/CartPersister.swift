@@ -35,13 +35,13 @@ package final class CartPersister {
   ///
   /// - Returns: the version that Redis had and PostgreSQL has; 0 for a cart that neither has.
   package func sync(_ owner: CartOwner) throws(StoreError) -> Int64 {
-    for _ in 0..<Self.attempts {
+    try retrying(Self.attempts, "the cart") { () throws(StoreError) -> Attempted<Int64> in
       let report = try sync([owner])
-      if let version = report.versions[owner] { return version }
+      if let version = report.versions[owner] { return .done(version) }
       if let reason = report.refused[owner] { throw StoreError(.corrupt, "the cart can't be persisted: \(reason)") }
-      if report.absent == 1, try restorer.restore([owner]).absent == 1 { return 0 }
+      guard report.absent == 1, try restorer.restore([owner]).absent == 1 else { return .again }
+      return .done(0)
     }
-    throw StoreError(.unavailable, "the cart could not be persisted")
   }
 
   /// Who is not through by then has met others that bring the same cart back, again and again.

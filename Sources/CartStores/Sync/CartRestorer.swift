@@ -22,9 +22,12 @@ package final class CartRestorer {
     package var present = 0
     /// They can't be read.
     package var refused: [CartOwner] = []
+    /// Commands that took effect on the way.
+    package var applied: [Delivery.Applied] = []
 
     package init() {}
 
+    /// Sums up all but ``applied``, which would be as large as all the carts.
     package static func += (sum: inout Report, more: Report) {
       sum.restored += more.restored
       sum.confirmed += more.confirmed
@@ -52,17 +55,23 @@ package final class CartRestorer {
   /// - Parameters:
   ///   - owners: of different carts; some hundreds at most.
   ///   - isPatient: whether somebody else who is at a single cart is waited for.
-  ///   - didApply: told of each command that took effect on the way, and of the cart before it.
   /// - Throws: ``StoreError`` where one of the stores is away, and for a cart that can't be read.
   @discardableResult
-  package func restore(
-    _ owners: [CartOwner], isPatient: Bool = true, didApply: (InboxCommand, Cart) -> Void = { _, _ in }
-  ) throws(StoreError) -> Report {
+  package func restore(_ owners: [CartOwner], isPatient: Bool = true) throws(StoreError) -> Report {
     let report = try carts.histories.within { history throws(StoreError) in
-      try restore(owners, isPatient: isPatient, in: history, didApply)
+      try restore(owners, isPatient: isPatient, in: history)
     }
     observe?(report)
     return report
+  }
+
+  /// Has a cart do all that it is commanded; one that Redis lacks is brought back for it.
+  ///
+  /// - Returns: the commands that took effect here.
+  @discardableResult
+  func followCommands(_ owner: CartOwner) throws(StoreError) -> [Delivery.Applied] {
+    let delivery = try self.delivery.deliver(to: owner)
+    return delivery.isComplete ? delivery.applied : try delivery.applied + restore([owner]).applied
   }
 
   /// Those of `owners` whose carts Redis lacks or has of another history: one round trip, and nothing is claimed.
@@ -97,12 +106,12 @@ package final class CartRestorer {
   }
 
   private func restore(
-    _ owners: [CartOwner], isPatient: Bool, in history: RedisHistory, _ didApply: (InboxCommand, Cart) -> Void
+    _ owners: [CartOwner], isPatient: Bool, in history: RedisHistory
   ) throws(StoreError) -> Report {
     let token = Self.token()
     let found = try leaseRestore(owners, token: token, isPatient, in: history)
     do throws(StoreError) {
-      return try restore(owners, found, token: token, in: history, didApply)
+      return try restore(owners, found, token: token, in: history)
     } catch {
       // Others need not wait until it is forgotten.
       try? carts.release(owners, token: token, in: history)
@@ -126,8 +135,7 @@ package final class CartRestorer {
   private static let pauseMicroseconds: UInt32 = 3_000
 
   private func restore(
-    _ owners: [CartOwner], _ found: [RedisCarts.Present?], token: String, in history: RedisHistory,
-    _ didApply: (InboxCommand, Cart) -> Void
+    _ owners: [CartOwner], _ found: [RedisCarts.Present?], token: String, in history: RedisHistory
   ) throws(StoreError) -> Report {
     var report = Report()
     var wanted: [(owner: CartOwner, copy: CartHash?, usedAt: Timestamp)] = []
@@ -160,7 +168,7 @@ package final class CartRestorer {
       guard let owner = installation.hash.cart.owner, installation.usedAt != nil, let claim = claims[owner],
         claim.row.lastCommand > installation.hash.inboxNumber
       else { continue }
-      try delivery.deliver(to: owner, didApply: didApply)
+      report.applied += try delivery.deliver(to: owner).applied
     }
     return report
   }

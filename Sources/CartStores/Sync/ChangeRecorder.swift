@@ -1,6 +1,6 @@
 import CartDomain
 
-/// Takes changes from the stream into PostgreSQL's record, in the order in which they were made.
+/// Takes changes from their log into PostgreSQL's record, in the order in which they were made.
 ///
 /// A change that PostgreSQL refuses is set aside with all later ones of its cart, and tried again later; the others go on.
 /// Carts themselves don't wait for their record.
@@ -11,7 +11,8 @@ final class ChangeRecorder {
   /// Lines of changes that are kept in memory beside the ones that are recorded now.
   private static let maximumPending = 50_000
 
-  private let stream: ChangeStream
+  private let log: any ChangeLog
+  private let aside: ChangesAside
   private let archive: PostgresCarts
   private let lists: CartLists
   /// Changes at the head of the stream, that are not recorded yet.
@@ -23,7 +24,7 @@ final class ChangeRecorder {
   /// a cart is to be forgotten.
   static let longestPending: Int64 = 2_000
   /// The entry up to which changes were taken into ``pending``; `nil` if that is not known.
-  private var end: String?
+  private var end: LogPosition?
   /// Carts of which changes were set aside, and after how many milliseconds they are tried again.
   private var heldBack: [CartOwner: Int64] = [:]
   private var knowsHeld = false
@@ -35,8 +36,9 @@ final class ChangeRecorder {
   /// Told how many changes were recorded.
   var didRecord: (Int) -> Void = { _ in }
 
-  init(_ stream: ChangeStream, archive: PostgresCarts, lists: CartLists) {
-    self.stream = stream
+  init(_ log: any ChangeLog, aside: ChangesAside, archive: PostgresCarts, lists: CartLists) {
+    self.log = log
+    self.aside = aside
     self.archive = archive
     self.lists = lists
   }
@@ -54,14 +56,14 @@ final class ChangeRecorder {
   }
 
   /// Takes in what was read behind the entry `former`, if nothing before it is missing. Otherwise it is read anew.
-  func offer(_ batch: ChangeStream.Batch, readAfter former: String) {
-    guard end == former, batch.unreadable.isEmpty, pendingTouches < Self.maximumPending, let last = batch.last else {
+  func offer(_ batch: ChangeBatch, readAfter former: LogPosition) {
+    guard end == former, batch.unreadable.isEmpty, pendingTouches < Self.maximumPending, let last = batch.end else {
       return
     }
     append(batch, upTo: last)
   }
 
-  private func append(_ batch: ChangeStream.Batch, upTo last: String) {
+  private func append(_ batch: ChangeBatch, upTo last: LogPosition) {
     if pending.isEmpty { pendingSince = RedisClock.monotonic }
     pending += batch.events
     pendingTouches += batch.events.reduce(0) { $0 + $1.touches }
@@ -74,16 +76,16 @@ final class ChangeRecorder {
   /// - Returns: whether all up to it is recorded or set aside.
   /// - Throws: ``StoreError`` where a store is away. A record that can't be written is left alone for a while.
   @discardableResult
-  func work(upTo last: String, until deadline: Int64) throws(StoreError) -> Bool {
+  func work(upTo last: LogPosition, until deadline: Int64) throws(StoreError) -> Bool {
     if isResting { return false }
     if !knowsHeld { try learnHeld() }
     repeat {
       if !pending.isEmpty, RedisClock.monotonic - pendingSince > Self.longestPending { forgetPending() }
       if pending.isEmpty {
-        if let end, end == last || ChangeStream.isOrdered(last, end) { return true }
+        if let end, end >= last { return true }
         // What was recorded is not in the stream any more.
-        let batch = try stream.read(after: ChangeStream.start)
-        guard let end = batch.last else {
+        let batch = try log.read(after: .start)
+        guard let end = batch.end else {
           self.end = last
           return true
         }
@@ -105,7 +107,7 @@ final class ChangeRecorder {
       pending = pending.dropFirst(chunk.count)
       pendingTouches -= chunk.reduce(0) { $0 + $1.touches }
     } while RedisClock.monotonic < deadline
-    return pending.isEmpty && end.map { $0 == last || ChangeStream.isOrdered(last, $0) } == true
+    return pending.isEmpty && end.map { $0 >= last } == true
   }
 
   private func nextChunk() -> ArraySlice<CartEvent> {
@@ -124,8 +126,8 @@ final class ChangeRecorder {
   private func recordOrSetAside(_ events: ArraySlice<CartEvent>) throws(StoreError) {
     if heldBack.isEmpty { return try record(events) }
     for (owner, waiting) in Dictionary(grouping: events, by: \.owner) where heldBack[owner] != nil {
-      try stream.setAside(
-        waiting.map(\.id), of: owner, until: stream.connection.now.adding(milliseconds: Self.firstPause), reason: nil)
+      try log.setAside(
+        waiting.map(\.id), of: owner, until: lists.connection.now.adding(milliseconds: Self.firstPause), reason: nil)
     }
     try record(events.filter { heldBack[$0.owner] == nil }[...])
   }
@@ -144,7 +146,7 @@ final class ChangeRecorder {
       }
       return try retry(event, error)
     }
-    try stream.remove(events.map(\.id))
+    try log.remove(events.map(\.id))
     didRecord(events.count)
   }
 
@@ -155,7 +157,7 @@ final class ChangeRecorder {
       do throws(StoreError) {
         try archive.record([event])
         didRecord(1)
-        return try stream.remove([event.id])
+        return try log.remove([event.id])
       } catch {
         guard error.code == .corrupt || error.wasReached else { throw error }
       }
@@ -171,18 +173,18 @@ final class ChangeRecorder {
 
   private func holdBack(_ owner: CartOwner, _ ids: [String], because reason: String) throws(StoreError) {
     heldBack[owner] = Self.firstPause
-    let next = stream.connection.now.adding(milliseconds: Self.firstPause)
-    try stream.setAside(ids, of: owner, until: next, reason: reason)
+    let next = lists.connection.now.adding(milliseconds: Self.firstPause)
+    try log.setAside(ids, of: owner, until: next, reason: reason)
     note("changes of one cart can't be recorded, and are set aside: \(reason)")
   }
 
   /// Sets aside the changes of carts of which one can't be read, all of them in their order.
-  private func withoutUnreadable(_ batch: ChangeStream.Batch) throws(StoreError) -> ChangeStream.Batch {
+  private func withoutUnreadable(_ batch: ChangeBatch) throws(StoreError) -> ChangeBatch {
     if batch.unreadable.isEmpty { return batch }
     let bad = batch.entries.filter { batch.unreadable.contains($0.id) }
     let strays = bad.filter { $0.owner == nil }.map(\.id)
     if !strays.isEmpty {
-      try stream.remove(strays)
+      try log.remove(strays)
       note("\(strays.count) changes that can't be read, of nobody knows whom, are dropped")
     }
     let owners = Set(bad.compactMap(\.owner))
@@ -214,7 +216,7 @@ final class ChangeRecorder {
   /// - Parameter latest: the time that counts as now; `nil` for the present one.
   func retryHeld(until deadline: Int64, dueBy latest: Timestamp? = nil) throws(StoreError) {
     if !knowsHeld || heldBack.isEmpty { return }
-    let due = try lists.page(.aside, upTo: latest ?? stream.connection.now, limit: 20).carts
+    let due = try lists.page(.aside, upTo: latest ?? lists.connection.now, limit: 20).carts
     for (owner, _) in due where RedisClock.monotonic < deadline {
       var isThrough: Bool? = false
       do throws(StoreError) {
@@ -227,19 +229,19 @@ final class ChangeRecorder {
       if isThrough == nil { return }
       if isThrough == true {
         heldBack[owner] = nil
-        try stream.clearAside(of: owner)
+        try aside.clear(owner)
         continue
       }
       let pause = heldBack[owner] ?? Self.firstPause
       heldBack[owner] = min(pause * 2, Self.longestPause)
-      try lists.move(owner, on: .aside, to: stream.connection.now.adding(milliseconds: pause))
+      try lists.move(owner, on: .aside, to: lists.connection.now.adding(milliseconds: pause))
     }
   }
 
   /// - Returns: whether all of it is recorded now; `nil` if the time is over before that is known.
   private func retryHeld(_ owner: CartOwner, until deadline: Int64) throws(StoreError) -> Bool? {
     while true {
-      let batch = try stream.readAside(of: owner)
+      let batch = try aside.read(owner)
       if batch.isEmpty { return true }
       let events = Dictionary(uniqueKeysWithValues: batch.events.map { ($0.id, $0) })
       for entry in batch.entries {
@@ -250,7 +252,7 @@ final class ChangeRecorder {
           guard error.code == .corrupt || error.wasReached else { throw error }
           return false
         }
-        try stream.removeAside([event.id], of: owner)
+        try aside.remove([event.id], of: owner)
         didRecord(1)
         if RedisClock.monotonic > deadline { return nil }
       }

@@ -17,7 +17,7 @@ extension Syncer {
     let deadline = RedisClock.monotonic + Int64(seconds) * 1_000
     try begin()
     try register()
-    let (latest, last) = (now, try stream.end())
+    let (latest, last) = (now, try log.end())
     _ = try persistDirty(before: latest, until: deadline)
     if registry.isReader { try recorder.work(upTo: last, until: deadline) }
   }
@@ -61,7 +61,7 @@ extension Syncer {
   }
 
   private func drainChanges(_ remainder: inout Remainder) throws(StoreError) {
-    let (latest, last) = (now, try stream.end())
+    let (latest, last) = (now, try log.end())
     remainder.refused += try persistDirty(before: latest, until: .max).filter { !remainder.refused.contains($0) }
     remainder.changesElsewhere = try drainRecord(upTo: last)
     // Whenever they are due.
@@ -97,7 +97,7 @@ extension Syncer {
   private static let patience: Int64 = 10_000
 
   /// - Returns: how many changes another syncer has not recorded yet.
-  private func drainRecord(upTo last: String) throws(StoreError) -> Int {
+  private func drainRecord(upTo last: LogPosition) throws(StoreError) -> Int {
     let end = RedisClock.monotonic + Self.patience
     while true {
       try registry.renew(now: true)
@@ -106,8 +106,8 @@ extension Syncer {
         if recorder.isResting { throw StoreError(.unavailable, "PostgreSQL: changes can't be recorded") }
         continue
       }
-      if try !stream.isAnythingLeft(upTo: last) { return 0 }
-      if RedisClock.monotonic > end { return try stream.length() }
+      if try !log.isAnythingLeft(upTo: last) { return 0 }
+      if RedisClock.monotonic > end { return try log.length() }
       usleep(20_000)
     }
   }

@@ -90,7 +90,7 @@ extension Syncer {
       let found = try archive.ownersWithCommands(olderThan: milliseconds, after: moment, limit: Self.fewCarts)
       for owner in found.owners {
         try eachByItself { () throws(StoreError) in
-          if try !restorer.delivery.deliver(to: owner) { try restorer.restore([owner]) }
+          try restorer.followCommands(owner)
           if quarantine[owner] == nil { try persist([owner]) }
         }
       }

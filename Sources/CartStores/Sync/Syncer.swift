@@ -2,8 +2,8 @@ package import CartDomain
 
 /// Keeps PostgreSQL behind Redis by less than a second, and both in order.
 ///
-/// Each turn persists the carts of which the stream tells, then records the changes, then looks for dirty carts of which
-/// the stream has not told, and does a part of one periodic task. None of these takes longer than its budget, and what
+/// Each turn persists the carts of which the log of changes tells, then records the changes, then looks for dirty carts of which
+/// the log has not told, and does a part of one periodic task. None of these takes longer than its budget, and what
 /// fails in one of them does not keep the others from going on. Each step may be done twice or by two syncers at once; one
 /// that dies leaves nothing that the next one does not find.
 package final class Syncer {
@@ -36,7 +36,6 @@ package final class Syncer {
     /// How many changes were recorded.
     package var recorded: (Int) -> Void = { _ in }
     package var report: (CartPersister.Report) -> Void = { _ in }
-    package var restored: (CartRestorer.Report) -> Void = { _ in }
     /// Something for the log.
     package var note: (String) -> Void = { _ in }
 
@@ -50,7 +49,7 @@ package final class Syncer {
   let carts: RedisCarts
   let restorer: CartRestorer
   let persister: CartPersister
-  let stream: ChangeStream
+  let log: any ChangeLog
   let recorder: ChangeRecorder
   let registry: SyncerRegistry
   let schedule: TaskSchedule
@@ -61,8 +60,8 @@ package final class Syncer {
   /// Carts that PostgreSQL refuses, and after how many milliseconds each is tried again.
   var quarantine: [CartOwner: Int64] = [:]
   private var history: RedisHistory?
-  /// The last entry of the stream whose cart was looked at; `nil` before the first one.
-  var seen: String?
+  /// The entry of the log up to which carts were looked at; `nil` before the first one.
+  var seen: LogPosition?
   /// Where the walk over the dirty carts goes on.
   private var dirtyPlace: String?
   private var nextDirtyWalk: Int64 = 0
@@ -74,27 +73,25 @@ package final class Syncer {
 
   /// - Parameters:
   ///   - name: unique among all syncers of this Redis.
-  ///   - mode: a command looks, and takes no part of the carts from the syncers.
+  ///   - stores: of a command, which only looks, it takes no part of the carts from the syncers.
+  ///   - log: where changes come from; `nil`: the one of `stores`.
   package init(
-    _ connection: RedisConnection, archive: PostgresCarts, name: String, mode: RedisHistories.Mode = .serving,
-    configuration: Configuration = Configuration()
+    _ stores: StoreGraph, name: String, configuration: Configuration = Configuration(), log: (any ChangeLog)? = nil
   ) {
     self.configuration = configuration
-    self.connection = connection
-    self.archive = archive
-    carts = RedisCarts(connection, histories: RedisHistories(connection, archive: archive, mode))
-    restorer = CartRestorer(carts, archive: archive)
-    persister = CartPersister(restorer)
-    stream = ChangeStream(connection)
+    connection = stores.redis
+    archive = stores.archive
+    carts = stores.carts
+    restorer = stores.restorer
+    persister = stores.persister
+    merger = stores.merger
+    catalogue = stores.catalogue
+    self.log = log ?? stores.log
     lists = CartLists(connection)
-    recorder = ChangeRecorder(stream, archive: archive, lists: lists)
-    registry = SyncerRegistry(connection, name: name, isMember: mode == .serving)
+    recorder = ChangeRecorder(self.log, aside: ChangesAside(connection), archive: archive, lists: lists)
+    registry = SyncerRegistry(connection, name: name, isMember: stores.histories.mode == .serving)
     schedule = TaskSchedule(connection)
-    let source = PostgresCatalogue(archive.connection)
-    catalogue = RedisCatalogue(connection: connection, source: source)
-    stock = StockKeeper(source, catalogue: catalogue)
-    merger = CartMerger(restorer, persister: persister, catalogue: catalogue)
-    restorer.observe = { [unowned self] in observer.restored($0) }
+    stock = StockKeeper(PostgresCatalogue(stores.postgres), catalogue: catalogue)
     recorder.note = { [unowned self] in observer.note($0) }
     recorder.didRecord = { [unowned self] in observer.recorded($0) }
   }
@@ -119,9 +116,9 @@ package final class Syncer {
   /// - Throws: ``StoreError`` where a store is away; what was not done is done by a later turn.
   package func turn() throws(StoreError) {
     try begin()
-    let former = seen ?? ChangeStream.start
+    let former = seen ?? .start
     let isIdle = dirtyPlace == nil && isRecorded && schedule.nextLook > RedisClock.monotonic
-    let batch = try stream.read(after: former, waiting: isIdle ? Self.longestWait : 0)
+    let batch = try log.read(after: former, waiting: isIdle ? Self.longestWait : 0)
     let started = RedisClock.monotonic
     var failure: StoreError?
     // What fails in one step does not keep the others from going on. While one of the stores is away all of them fail.
@@ -136,7 +133,7 @@ package final class Syncer {
     // that is left of it soon.
     attempt { () throws(StoreError) in try register() }
     attempt { () throws(StoreError) in try persistCarts(of: batch, until: started + Self.cartsBudget) }
-    seen = batch.last ?? former
+    seen = batch.end ?? former
     if registry.isReader { recorder.offer(batch, readAfter: former) }
     attempt { () throws(StoreError) in try record() }
     attempt { () throws(StoreError) in try walkDirty() }
@@ -163,7 +160,7 @@ package final class Syncer {
       // They have gathered while no syncer ran.
       if self.history == nil { try schedule.reschedule(.revisions, after: 0) }
       // What came while no syncer was there must not wait behind all that is on the list of dirty carts.
-      seen = ChangeStream.id(at: now.adding(milliseconds: -Self.longestAbsence))
+      seen = log.position(before: now.adding(milliseconds: -Self.longestAbsence))
       dirtyPlace = nil
       try learnQuarantine()
       self.history = history
@@ -177,7 +174,7 @@ package final class Syncer {
     if term != registry.term { recorder.reset() }
   }
 
-  private func persistCarts(of batch: ChangeStream.Batch, until deadline: Int64) throws(StoreError) {
+  private func persistCarts(of batch: ChangeBatch, until deadline: Int64) throws(StoreError) {
     if batch.isEmpty { return }
     var owners: [CartOwner] = []
     var met: Set<CartOwner> = []

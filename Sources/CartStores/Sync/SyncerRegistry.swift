@@ -1,7 +1,7 @@
 package import CartDomain
 
-/// The syncers that live, as each of them says it of itself: one of them reads the stream, and the carts are shared out
-/// among all.
+/// The syncers that live, as each of them says it of itself: one of them reads the log of changes, and the carts are
+/// shared out among all.
 ///
 /// Nothing breaks if two do the same for a while, as when one was stopped and goes on: carts are persisted under a guard,
 /// and each change is recorded once.

@@ -40,10 +40,10 @@ struct ForgetCart: ParsableCommand {
       Terminal.printError("cartctl: nothing was deleted")
       throw ExitCode.failure
     }
-    let both = try BothStores(stores)
+    let both = try stores.graph()
     // Half of it would be left if the shop's Redis is another.
     _ = try both.histories.current()
-    let report = try CartEraser(both.redis, archive: both.archive).erase(owner)
+    let report = try CartEraser(both).erase(owner)
     if output.json {
       Terminal.printJSON { $0.report(report, on: owner) }
     } else {

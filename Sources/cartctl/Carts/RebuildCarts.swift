@@ -29,7 +29,7 @@ struct RebuildCarts: ParsableCommand {
   private static let batch = 500
 
   func run() throws {
-    let both = try BothStores(stores)
+    let both = try stores.graph()
     let interruption = Interruption()
     var progress = Progress()
     var work = Work(last: after)
@@ -62,7 +62,7 @@ struct RebuildCarts: ParsableCommand {
   /// One batch.
   ///
   /// - Returns: whether there may be more.
-  private func step(_ work: inout Work, _ both: BothStores) throws(StoreError) -> Bool {
+  private func step(_ work: inout Work, _ both: StoreGraph) throws(StoreError) -> Bool {
     let owners = try both.archive.owners(after: work.last, limit: Self.batch)
     guard let last = owners.last else {
       work.isDone = true

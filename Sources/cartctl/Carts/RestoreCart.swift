@@ -18,7 +18,7 @@ struct RestoreCart: ParsableCommand {
   @OptionGroup var cart: OwnerArgument
 
   func run() throws {
-    let report = try BothStores(stores).restorer.rebuild([cart.owner])
+    let report = try stores.graph().restorer.rebuild([cart.owner])
     let (word, text) = Self.outcome(report)
     if output.json {
       Terminal.printJSON {

@@ -35,7 +35,7 @@ struct SyncCarts: ParsableCommand {
   }
 
   func run() throws {
-    let both = try BothStores(stores)
+    let both = try stores.graph()
     if try both.archive.records().newest == nil {
       Terminal.printError("cartctl: no cartd has served this shop yet: there is nothing to bring")
     } else if let owner {
@@ -45,10 +45,10 @@ struct SyncCarts: ParsableCommand {
     }
   }
 
-  private func sync(_ owner: CartOwner, _ both: BothStores) throws {
+  private func sync(_ owner: CartOwner, _ both: StoreGraph) throws {
     let version: Int64
     do throws(StoreError) {
-      version = try CartPersister(both.restorer).sync(owner)
+      version = try both.persister.sync(owner)
     } catch {
       guard error.code == .corrupt else { throw error }
       Terminal.printError("cartctl: \(Terminal.escaped(error.description))")
@@ -67,8 +67,8 @@ struct SyncCarts: ParsableCommand {
     }
   }
 
-  private func syncAll(_ both: BothStores) throws {
-    let syncer = try both.syncer(stores)
+  private func syncAll(_ both: StoreGraph) throws {
+    let syncer = try stores.syncer(of: both)
     var progress = Progress()
     var (carts, changes) = (0, 0)
     syncer.observer.report = { report in

@@ -44,12 +44,11 @@ struct ImportCatalogue: ParsableCommand {
 
   func run() throws {
     guard let format = format ?? ImportFormat(path: file) else { throw ExitCode.validationFailure }
-    let connection = try stores.postgres()
-    let catalogue = try stores.catalogue(connection)
+    let both = try stores.graph()
     let source = try ImportFile(file)
     var progress = Progress()
     var printer = ImportPrinter(isJSON: output.json)
-    let report = try CatalogueImport(connection).run(
+    let report = try CatalogueImport(both.postgres).run(
       source, format,
       problem: { problem in
         progress.clear()
@@ -57,8 +56,8 @@ struct ImportCatalogue: ParsableCommand {
       },
       progress: { progress.show($0, "rows") })
     progress.clear()
-    let isPublished = report.isImported ? catalogue.publishOrTell() : false
-    if let last = report.lastStockChange { applyStock(through: last, connection, catalogue) }
+    let isPublished = report.isImported ? both.catalogue.publishOrTell() : false
+    if let last = report.lastStockChange { applyStock(through: last, both) }
     printer.end(report, isPublished: isPublished)
     if !report.isImported { throw ExitCode.badInput }
     if !isPublished { throw ExitCode.notPublished }
@@ -68,13 +67,13 @@ struct ImportCatalogue: ParsableCommand {
 extension ImportCatalogue {
   /// The stock follows in small steps, between the orders. Should this process end before it is through, the syncer goes
   /// on with it.
-  private func applyStock(through last: Int64, _ connection: PostgresConnection, _ catalogue: RedisCatalogue) {
-    let source = PostgresCatalogue(connection)
+  private func applyStock(through last: Int64, _ both: StoreGraph) {
+    let source = PostgresCatalogue(both.postgres)
     do throws(StoreError) {
       while true {
         let applied = try source.applyStockChanges(limit: 300)
         // What can't be published to Redis now, the syncer publishes.
-        _ = try? catalogue.publishStock(applied.moved)
+        _ = try? both.catalogue.publishStock(applied.moved)
         if !applied.hasMore { return }
         if try source.isStockApplied(through: last) { return }
         // Others are at it, or hold what is left.

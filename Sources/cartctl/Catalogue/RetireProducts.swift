@@ -20,14 +20,13 @@ struct RetireProducts: ParsableCommand {
   var skus: [SKU]
 
   func run() throws {
-    let connection = try stores.postgres()
-    let catalogue = try stores.catalogue(connection)
-    switch try CatalogueRetirement(connection).run(skus) {
+    let both = try stores.graph()
+    switch try CatalogueRetirement(both.postgres).run(skus) {
     case .unknown(let unknown):
       for sku in unknown { Terminal.printError("cartctl: no such SKU: \(Terminal.escaped(sku.text))") }
       throw ExitCode.failure
     case .done(let retired, _):
-      let isPublished = catalogue.publishOrTell()
+      let isPublished = both.catalogue.publishOrTell()
       if output.json {
         Terminal.printJSON {
           $0.object {

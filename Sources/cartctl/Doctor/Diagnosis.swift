@@ -7,7 +7,7 @@ import Glibc
 struct Diagnosis {
   private(set) var findings: [Finding] = []
 
-  init(_ both: BothStores, _ settings: Settings) {
+  init(_ both: StoreGraph, _ settings: Settings) {
     check(PoolSummary(settings), settings)
     var redis: RedisExamination?
     // PostgreSQL that is away, or has no tables yet, is a finding below.

@@ -27,7 +27,7 @@ struct Doctor: ParsableCommand {
 
   func run() throws {
     let settings = try stores.settings()
-    let findings = try Diagnosis(BothStores(stores), settings).findings + Self.files(settings, nginx: nginx)
+    let findings = try Diagnosis(stores.graph(), settings).findings + Self.files(settings, nginx: nginx)
     if output.json {
       Terminal.printJSON {
         $0.array {

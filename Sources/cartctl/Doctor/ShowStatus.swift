@@ -20,7 +20,7 @@ struct ShowStatus: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let both = try BothStores(stores)
+    let both = try stores.graph()
     var status = Status(pool: PoolSummary(try stores.settings()))
     do throws(StoreError) {
       status.redis = try both.redis.examine(rights: false)

@@ -73,11 +73,10 @@ struct CancelOrder: ParsableCommand {
   var id: OrderID
 
   func run() throws {
-    let connection = try stores.postgres()
-    let (transition, moved) = try PostgresOrders(PostgresCarts(connection)).cancel(id, by: .shop)
+    let (transition, moved) = try PostgresOrders(PostgresCarts(try stores.postgres())).cancel(id, by: .shop)
     let order = try OrderPrinting.order(id, after: transition)
     // If Redis is away, the syncer publishes it later.
-    _ = try? stores.catalogue(connection).publishStock(moved)
+    _ = try? stores.graph().catalogue.publishStock(moved)
     OrderPrinting.show(order, output)
   }
 }

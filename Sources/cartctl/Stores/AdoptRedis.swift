@@ -28,7 +28,7 @@ struct AdoptRedis: ParsableCommand {
   var yes = false
 
   func run() throws {
-    let both = try BothStores(stores)
+    let both = try stores.graph()
     let eligibility = try both.histories.eligibility()
     if !output.json { for line in Self.lines(eligibility) { Terminal.print(Terminal.escaped(line)) } }
     switch eligibility.state {

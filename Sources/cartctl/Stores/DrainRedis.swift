@@ -22,9 +22,9 @@ struct DrainRedis: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let both = try BothStores(stores)
+    let both = try stores.graph()
     _ = try both.histories.current()
-    let remainder = try both.syncer(stores).drain()
+    let remainder = try stores.syncer(of: both).drain()
     for owner in remainder.refused { Terminal.printError("cartctl: refused: \(owner.shown)") }
     var isDrained = false
     if remainder.refused.isEmpty { isDrained = try both.histories.close(draining: true) }

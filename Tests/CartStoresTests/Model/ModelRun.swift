@@ -4,6 +4,14 @@ import CartDomain
 
 /// Plays the same steps to the reference and to Redis, and tells where they part.
 struct ModelRun {
+  private let schema: PostgresSchema
+  private let postgres: PostgresConnection
+
+  init() throws {
+    schema = try PostgresSchema()
+    postgres = try schema.connection()
+  }
+
   /// The first difference; `nil` where there is none.
   func difference(_ steps: [ModelStep]) throws -> String? {
     let shop = Shop()
@@ -11,9 +19,11 @@ struct ModelRun {
     let configuration = try RedisTesting.configuration()
     let connection = RedisConnection(configuration)
     defer { try? connection.removeAll() }
-    let catalogue = RedisCatalogue(connection: connection, source: shop, capacity: 8)
-    let store = RedisCartStore(catalogue: catalogue)
+    let store = StoreGraph(connection, postgres, source: shop, cachedProducts: 8).store
+    let publisher = StoreGraph(RedisConnection(configuration), postgres, source: shop).catalogue
     let owners = [CartOwner.anyUser(), .anyGuest(), .anyGuest()]
+    // An id that was looked for before it was new is spent.
+    var lookedFor: Set<Int> = []
     for (number, step) in steps.enumerated() {
       var left: Seen
       var right: Seen
@@ -21,19 +31,24 @@ struct ModelRun {
       case .sell(let sku, let terms):
         shop.put(sku, terms)
         // The store finds out by itself that its catalogue is not the current one.
-        try RedisCatalogue(connection: RedisConnection(configuration), source: shop).publish()
+        try publisher.publish()
         continue
       case .stock(let sku, let stock):
         shop.setStock(stock, of: sku)
-        try RedisCatalogue(connection: RedisConnection(configuration), source: shop).publish()
+        try publisher.publish()
         continue
       case .read(let owner):
+        lookedFor.insert(owner)
         left = Seen(try reference.cart(of: owners[owner]))
         right = Seen(try store.cart(of: owners[owner]))
       case .change(let change):
         let owner = owners[change.owner]
         let version = try reference.cart(of: owner).cart.version
-        let request = change.request(owner: owner, version: version)
+        var request = change.request(owner: owner, version: version)
+        // An id is new in the request that makes its cart, and in no other.
+        let isAdd = if case .add = request.change { true } else { false }
+        request.isNewGuest = request.isNewGuest && isAdd && !lookedFor.contains(change.owner)
+        if !request.isNewGuest { lookedFor.insert(change.owner) }
         left = Seen(try reference.change(request))
         right = Seen(try store.change(request))
       }

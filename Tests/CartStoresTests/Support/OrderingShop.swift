@@ -29,24 +29,27 @@ final class OrderingShop {
     try OrderingWorker(self, patience: patience)
   }
 
+  func syncer() throws -> Syncer {
+    Syncer(StoreGraph(RedisConnection(redis), try schema.connection()), name: "tests")
+  }
+
   /// The number of rows of a table or a view.
   func count(_ table: String) throws -> Int { Int(try schema.rows("SELECT count(*) FROM \(table)")[0][0] ?? "") ?? -1 }
 }
 
 /// One worker of an ``OrderingShop``, with connections of its own.
 final class OrderingWorker {
-  let redis: RedisConnection
-  let postgres: PostgresConnection
-  let catalogue: RedisCatalogue
-  let store: RedisCartStore
-  let checkout: Checkout
+  /// Both stores, and what works between them.
+  let graph: StoreGraph
+  var redis: RedisConnection { graph.redis }
+  var postgres: PostgresConnection { graph.postgres }
+  var catalogue: RedisCatalogue { graph.catalogue }
+  var store: RedisCartStore { graph.store }
+  var checkout: Checkout { graph.checkout }
 
   init(_ shop: OrderingShop, patience: PostgresConfiguration.Patience, cancelWithin: Int = 1_800) throws {
-    redis = RedisConnection(shop.redis)
-    postgres = try shop.schema.connection(patience: patience)
-    catalogue = RedisCatalogue(connection: redis, source: PostgresCatalogue(postgres))
-    store = RedisCartStore(catalogue: catalogue, archive: PostgresCarts(postgres))
-    checkout = try #require(store.checkout(cancelWithin: cancelWithin))
+    graph = StoreGraph(
+      RedisConnection(shop.redis), try shop.schema.connection(patience: patience), cancelWithin: cancelWithin)
   }
 
   @discardableResult

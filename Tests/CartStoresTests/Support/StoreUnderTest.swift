@@ -8,7 +8,9 @@ import Testing
 enum StoreKind: String, CaseIterable, Sendable {
   case memory, redis
 
-  static var present: [StoreKind] { RedisTesting.address == nil ? [.memory] : allCases }
+  static var present: [StoreKind] {
+    RedisTesting.address == nil || PostgresTesting.database == nil ? [.memory] : allCases
+  }
 }
 
 /// A store with a shop of its own behind it.
@@ -16,27 +18,24 @@ final class StoreUnderTest {
   let shop = Shop()
   let store: any CartStore
   /// `nil` for the reference.
-  let connection: RedisConnection?
-  let catalogue: RedisCatalogue?
+  private let stores: TwoStores?
+  var connection: RedisConnection? { stores?.redis }
 
   /// - Parameter touchLimit: of Redis; the reference knows none.
   init(_ kind: StoreKind, touchLimit: Int = 0) throws {
     switch kind {
     case .memory:
-      connection = nil
-      catalogue = nil
+      stores = nil
       store = InMemoryCartStore(catalogue: shop.reference) { RealTime.now }
     case .redis:
-      let connection = RedisConnection(try RedisTesting.configuration())
-      let catalogue = RedisCatalogue(connection: connection, source: shop)
-      self.connection = connection
-      self.catalogue = catalogue
-      store = RedisCartStore(catalogue: catalogue, touchLimit: touchLimit)
+      let stores = try TwoStores(shop: shop, touchLimit: touchLimit)
+      self.stores = stores
+      store = stores.store
     }
   }
 
   /// Makes what the shop sells now known to the store.
-  func publish() throws { try catalogue?.publish() }
+  func publish() throws { try stores?.publish() }
 
   func change(
     _ owner: CartOwner, _ change: CartChange, isNew: Bool = false, condition: VersionCondition? = nil,

@@ -5,32 +5,43 @@ import Testing
 
 /// A shop's Redis and PostgreSQL with everything between them, as one worker has it.
 final class TwoStores {
-  let shop = Shop()
+  let shop: Shop
   let schema: PostgresSchema
-  let redis: RedisConnection
-  let archive: PostgresCarts
-  let carts: RedisCarts
-  let restorer: CartRestorer
-  let persister: CartPersister
-  let store: RedisCartStore
-  private let catalogue: RedisCatalogue
+  /// All that works between the two.
+  let graph: StoreGraph
+  var redis: RedisConnection { graph.redis }
+  var archive: PostgresCarts { graph.archive }
+  var carts: RedisCarts { graph.carts }
+  var restorer: CartRestorer { graph.restorer }
+  var persister: CartPersister { graph.persister }
+  var store: RedisCartStore { graph.store }
   private let redisConfiguration: RedisConfiguration
 
   /// - Parameter configuration: of another Redis than the one that tests share.
-  init(_ configuration: RedisConfiguration? = nil, schema: PostgresSchema? = nil) throws {
+  init(
+    _ configuration: RedisConfiguration? = nil, schema: PostgresSchema? = nil, shop: Shop = Shop(),
+    cachedProducts: Int = 1_024, touchLimit: Int = 0
+  ) throws {
+    self.shop = shop
     self.schema = try schema ?? PostgresSchema()
     redisConfiguration = try configuration ?? RedisTesting.configuration()
-    redis = RedisConnection(redisConfiguration)
-    archive = PostgresCarts(try self.schema.connection())
-    carts = RedisCarts(redis, histories: RedisHistories(redis, archive: archive, .serving))
-    restorer = CartRestorer(carts, archive: archive)
-    persister = CartPersister(restorer)
-    catalogue = RedisCatalogue(connection: redis, source: shop)
-    store = RedisCartStore(catalogue: catalogue, archive: archive)
+    graph = StoreGraph(
+      RedisConnection(redisConfiguration), try self.schema.connection(), source: shop,
+      cachedProducts: cachedProducts, touchLimit: touchLimit)
+  }
+
+  /// Another worker of the same stores.
+  func worker(cachedProducts: Int = 1_024) throws -> TwoStores {
+    try TwoStores(redisConfiguration, schema: schema, shop: shop, cachedProducts: cachedProducts)
+  }
+
+  /// Another worker's catalogue, which has another source.
+  func catalogue(of source: any CatalogueSource) throws -> RedisCatalogue {
+    StoreGraph(RedisConnection(redisConfiguration), try schema.connection(), source: source).catalogue
   }
 
   /// Makes what the shop sells now known to the store.
-  func publish() throws { try catalogue.publish() }
+  func publish() throws { try graph.catalogue.publish() }
 
   func key(of owner: CartOwner) -> String { redis.keys.cart(of: owner) }
 
@@ -45,11 +56,13 @@ final class TwoStores {
   }
 
   /// A syncer of these stores, by other connections and as patient as in production.
-  func syncer(_ name: String = "syncer", configuration: Syncer.Configuration = Syncer.Configuration()) throws -> Syncer
-  {
-    Syncer(
-      RedisConnection(redisConfiguration), archive: PostgresCarts(try schema.connection(patience: .background)),
-      name: name, configuration: configuration)
+  func syncer(
+    _ name: String = "syncer", mode: RedisHistories.Mode = .serving,
+    configuration: Syncer.Configuration = Syncer.Configuration()
+  ) throws -> Syncer {
+    let stores = StoreGraph(
+      RedisConnection(redisConfiguration), try schema.connection(patience: .background), mode: mode)
+    return Syncer(stores, name: name, configuration: configuration)
   }
 
   func clear(_ owner: CartOwner) throws {

@@ -79,8 +79,7 @@ struct CheckoutFaultTests {
     let user = CartOwner.anyUser()
     try killed(shop, at: .afterCommit, user)
     let other = try shop.worker()
-    let syncer = Syncer(
-      RedisConnection(shop.redis), archive: PostgresCarts(try shop.schema.connection()), name: "tests")
+    let syncer = try shop.syncer()
     let until = Date().addingTimeInterval(20)
     while try other.quantities(user) != [:], Date() < until { try syncer.turn() }
     #expect(try other.quantities(user) == [:])
@@ -94,8 +93,7 @@ struct CheckoutFaultTests {
     let user = CartOwner.anyUser()
     let worker = try shop.worker()
     try shop.sell("A", stock: 10)
-    let syncer = Syncer(
-      RedisConnection(shop.redis), archive: PostgresCarts(try shop.schema.connection()), name: "tests")
+    let syncer = try shop.syncer()
     try syncer.turn()
     _ = try shop.schema.rows("CREATE TABLE before AS SELECT stock, moved FROM product_stock")
     try worker.add(user, "A", 2)
@@ -155,16 +153,14 @@ struct CheckoutFaultTests {
     try shop.sell("A", stock: 10)
     let user = CartOwner.anyUser()
     try shop.worker().add(user, "A", 2)
-    let catalogue = RedisCatalogue(
-      connection: RedisConnection(shop.redis), source: PostgresCatalogue(try shop.schema.connection()))
     let away = PostgresConnection(try PostgresConfiguration(connectionString: "host=/nowhere dbname=none"))
-    let store = RedisCartStore(catalogue: catalogue, archive: PostgresCarts(away))
-    let checkout = try #require(store.checkout(cancelWithin: 60))
+    let stores = StoreGraph(
+      RedisConnection(shop.redis), away, source: PostgresCatalogue(try shop.schema.connection()), cancelWithin: 60)
     #expect(throws: StoreError.self) {
-      try checkout.place(
+      try stores.checkout.place(
         OrderRequest(owner: user, key: OrderKey(text: "k", request: [0]), expectedTotal: 200))
     }
-    let cart = try store.cart(of: user).cart
+    let cart = try stores.store.cart(of: user).cart
     #expect(cart.lines.map(\.quantity) == [2])
     #expect(cart.version == 1)
   }
@@ -229,9 +225,7 @@ struct CheckoutFaultTests {
     // As if many waits, each of them short enough, came to more than a statement may take.
     configuration.statementTimeout = 300
     configuration.rowLockTimeout = 60_000
-    let postgres = PostgresConnection(configuration)
-    let store = RedisCartStore(catalogue: worker.catalogue, archive: PostgresCarts(postgres))
-    let checkout = try #require(store.checkout(cancelWithin: 60))
+    let checkout = StoreGraph(RedisConnection(shop.redis), PostgresConnection(configuration)).checkout
     let request = OrderRequest(owner: user, key: OrderKey(text: "k", request: [0]), expectedTotal: 100)
     try shop.schema.order("SELECT FROM product_stock WHERE sku = 'A' FOR UPDATE") {
       let error = #expect(throws: StoreError.self) { try checkout.place(request) }

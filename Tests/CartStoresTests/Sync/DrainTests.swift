@@ -8,10 +8,7 @@ struct DrainTests {
   private func syncer(_ stores: TwoStores, batch: Int = 2) throws -> Syncer {
     var configuration = Syncer.Configuration()
     configuration.batch = batch
-    return Syncer(
-      RedisConnection(try RedisTesting.configuration(prefix: stores.redis.keys.prefix)),
-      archive: PostgresCarts(try stores.schema.connection()), name: "drain", mode: .looking,
-      configuration: configuration)
+    return try stores.syncer("drain", mode: .looking, configuration: configuration)
   }
 
   @Test("Stream, dirty carts, abandoned changes and commands: nothing is left, and another may read the stream")

@@ -6,7 +6,7 @@ import Testing
 @Suite("Forgetting carts", .requiresRedis, .requiresPostgres)
 struct ErasureTests {
   private func erase(_ owner: CartOwner, _ stores: TwoStores) throws -> CartEraser.Report {
-    try CartEraser(stores.redis, archive: stores.archive).erase(owner)
+    try CartEraser(stores.graph).erase(owner)
   }
 
   @Test("A forgotten cart is in neither store, and what waited of it is not recorded")
@@ -15,7 +15,7 @@ struct ErasureTests {
     stores.shop.put("A")
     let (user, other) = (CartOwner.anyUser(), CartOwner.anyUser())
     try stores.add(user, "A")
-    let syncer = Syncer(stores.redis, archive: stores.archive, name: "one")
+    let syncer = Syncer(stores.graph, name: "one")
     _ = try syncer.drain()
     try stores.add(user, "A")
     try stores.add(other, "A")
@@ -86,7 +86,7 @@ struct ErasureTests {
     try stores.archive.connection.execute(
       "UPDATE carts SET updated_at = updated_at - interval '2 days', expires_at = expires_at - interval '2 days'",
       label: "test")
-    _ = try Syncer(stores.redis, archive: stores.archive, name: "one").drain()
+    _ = try Syncer(stores.graph, name: "one").drain()
     #expect(try stores.schema.rows("SELECT count(*) FROM carts") == [["0"]])
   }
 }

@@ -316,7 +316,7 @@ struct MergeTests {
     let restorer = CartRestorer(carts, archive: away)
     let merger = CartMerger(
       restorer, persister: CartPersister(restorer),
-      catalogue: RedisCatalogue(connection: stores.redis, source: stores.shop))
+      catalogue: stores.graph.catalogue)
     #expect(try merger.merge(pair.guest, into: pair.user, by: .sum, requestID: "") == .pending)
     #expect(try stores.redis.hash(of: pair.owner)?.state == .open)
     #expect(try quantities(stores, pair.owner) == ["A": 2])

@@ -410,8 +410,8 @@ struct VersionTests {
     _ = try worker.persister.sync(user)
     try worker.dropEvents()
     #expect(try worker.carts.histories.close())
-    let away = PostgresCarts(PostgresConnection(try PostgresConfiguration(connectionString: "host=/nonexistent")))
-    let alone = RedisCartStore(catalogue: RedisCatalogue(connection: worker.redis, source: worker.shop), archive: away)
+    let away = PostgresConnection(try PostgresConfiguration(connectionString: "host=/nonexistent"))
+    let alone = StoreGraph(worker.redis, away, source: worker.shop).store
     #expect(throws: StoreError.self) {
       try alone.change(ChangeRequest(owner: user, change: .remove(.all), isNewGuest: false, requestID: "request"))
     }

@@ -165,8 +165,7 @@ struct StockTests {
     try shop.sell("A", stock: 1)
     #expect(try shown("A") == 1)
     try importOnly(line("A", "9"))
-    let syncer = Syncer(
-      RedisConnection(shop.redis), archive: PostgresCarts(try shop.schema.connection()), name: "tests")
+    let syncer = try shop.syncer()
     _ = try syncer.run(.stock, from: nil, until: .max)
     #expect(try shop.stock(of: "A") == 9)
     #expect(try shown("A") == 9)

@@ -189,8 +189,8 @@ struct SyncTests {
     ])
     try stores.schema.command(user, 10, after: 0, take)
     try stores.add(user, "A", 1)
-    #expect(try stores.restorer.delivery.deliver(to: user))
-    #expect(try stores.restorer.delivery.deliver(to: user))
+    #expect(try stores.restorer.delivery.deliver(to: user).isComplete)
+    #expect(try stores.restorer.delivery.deliver(to: user).isComplete)
     let cart = try stores.store.cart(of: user).cart
     #expect(cart.lines.map(\.quantity) == [3] && cart.version == 4)
     #expect(try stores.schema.rows("SELECT count(*) FROM cart_inbox") == [["1"]])
@@ -237,7 +237,7 @@ extension PostgresSchema {
     }
     let restored = Mutex(0)
     for worker in workers {
-      worker.store.observeRestore = { report in restored.withLock { $0 += report.restored } }
+      worker.restorer.observe = { report in restored.withLock { $0 += report.restored } }
       #expect(try worker.store.cart(of: user).cart.lines.count == 1)
     }
     try stores.redis.run("DEL", stores.key(of: user))

@@ -56,7 +56,6 @@ extension PostgresCarts {
   ///
   /// - Throws: ``StoreError`` if a newer history is registered, or this one is not known.
   func confirm(_ history: RedisHistory) throws(StoreError) {
-    if history == .unregistered { return }
     if try run(Self.confirm, [.integer(history.number)]).integer(0, 0) == history.number { return }
     refused = history
     throw Self.outdated.storeError

@@ -13,7 +13,7 @@ package final class CartLists {
     case aside
   }
 
-  private let connection: RedisConnection
+  let connection: RedisConnection
 
   package init(_ connection: RedisConnection) { self.connection = connection }
 

@@ -4,47 +4,25 @@ package import CartDomain
 package final class RedisCartStore: CartStore {
   private let connection: RedisConnection
   private let catalogue: RedisCatalogue
-  /// Know whether Redis may be used.
-  package let histories: RedisHistories
-  private let restorer: CartRestorer?
-  private let persister: CartPersister?
-  private let merger: CartMerger?
+  private let histories: RedisHistories
+  private let restorer: CartRestorer
+  private let persister: CartPersister
+  private let merger: CartMerger
   private let touchLimit: Int
-  /// Told of carts that were brought back.
-  package var observeRestore: ((CartRestorer.Report) -> Void)? {
-    get { restorer?.observe }
-    set { restorer?.observe = newValue }
-  }
   /// Told of a read that PostgreSQL has answered.
   package var observeArchive: (() -> Void)?
 
   /// - Parameters:
   ///   - catalogue: shares the connection, so that what one learns of Redis the other knows.
-  ///   - archive: where carts are kept for good; without it, a cart that Redis has not is none.
   ///   - touchLimit: lines of a cart that its changes of more than 100 lines may touch in a minute; 0: any number.
-  package init(catalogue: RedisCatalogue, archive: PostgresCarts? = nil, touchLimit: Int = 0) {
-    self.touchLimit = touchLimit
-    connection = catalogue.connection
-    self.catalogue = catalogue
-    histories = RedisHistories(connection, archive: archive, .serving)
-    catalogue.histories = histories
-    restorer = archive.map { [histories, connection] archive in
-      CartRestorer(RedisCarts(connection, histories: histories), archive: archive)
-    }
-    let persister = restorer.map { CartPersister($0) }
+  init(persister: CartPersister, merger: CartMerger, catalogue: RedisCatalogue, touchLimit: Int) {
     self.persister = persister
-    merger = restorer.flatMap { restorer in
-      persister.map { CartMerger(restorer, persister: $0, catalogue: catalogue) }
-    }
-  }
-
-  /// Where the carts' orders are placed; `nil` without PostgreSQL.
-  ///
-  /// - Parameter cancelWithin: seconds for which a shopper may cancel an order.
-  package func checkout(cancelWithin: Int) -> Checkout? {
-    guard let restorer, let persister, let merger else { return nil }
-    return Checkout(
-      restorer, persister: persister, merger: merger, catalogue: catalogue, cancelWithin: cancelWithin)
+    self.merger = merger
+    self.catalogue = catalogue
+    self.touchLimit = touchLimit
+    restorer = persister.restorer
+    histories = restorer.carts.histories
+    connection = catalogue.connection
   }
 
   package func cart(of owner: CartOwner) throws(StoreError) -> CartReading {
@@ -59,7 +37,8 @@ package final class RedisCartStore: CartStore {
 
   /// The copy in PostgreSQL, where there is one: a cart that was never persisted is not shown as empty.
   private func archived(_ owner: CartOwner) -> CartReading? {
-    guard let archive = restorer?.archive, let row = try? archive.row(of: owner) else { return nil }
+    let archive = restorer.archive
+    guard let row = try? archive.row(of: owner) else { return nil }
     if row.hash.state == .merged || row.hash.cart.expiresAt.map({ $0 <= connection.now }) ?? false {
       return CartReading(cart: Cart(owner: owner), isGone: owner.isGuest, isFromArchive: true)
     }
@@ -71,16 +50,12 @@ package final class RedisCartStore: CartStore {
     return cart.version == 0 ? nil : CartReading(cart: cart, isFromArchive: true)
   }
 
-  package func sync(_ owner: CartOwner) throws(StoreError) -> Int64 {
-    guard let persister else { return try read(owner)?.cart.version ?? 0 }
-    return try persister.sync(owner)
-  }
+  package func sync(_ owner: CartOwner) throws(StoreError) -> Int64 { try persister.sync(owner) }
 
   package func merge(
     _ guest: GuestCartID, into user: UserID, by strategy: MergeStrategy, retryKey: RetryKey?, requestID: String
   ) throws(StoreError) -> MergeReading {
-    guard let merger else { return .pending }
-    return try merger.merge(guest, into: user, by: strategy, retryKey: retryKey, requestID: requestID)
+    try merger.merge(guest, into: user, by: strategy, retryKey: retryKey, requestID: requestID)
   }
 
   package func precheck(
@@ -89,23 +64,21 @@ package final class RedisCartStore: CartStore {
     var header = ScriptHeader(owner: owner)
     header.retryKey = retryKey
     header.condition = condition
-    for _ in 0..<Self.attempts {
+    return try retrying(Self.attempts, "the cart") { () throws(StoreError) -> Attempted<ChangeReading> in
       let (answer, hash) = try run(.touch, RedisCommand(), on: header)
-      func reading(_ outcome: ChangeReading.Outcome) -> ChangeReading {
-        ChangeReading(outcome: outcome, reading: CartReading(cart: hash?.cart ?? Cart(owner: owner)))
+      func reading(_ outcome: ChangeReading.Outcome) -> Attempted<ChangeReading> {
+        .done(ChangeReading(outcome: outcome, reading: CartReading(cart: hash?.cart ?? Cart(owner: owner))))
       }
       switch answer.status {
       case .replayed: return reading(.replayed)
       case .keyReused: return reading(.keyReused)
       case .versionMismatch: return reading(.versionMismatch)
       case .absent, .stale:
-        if try restore(owner) { continue }
-        let holds = condition?.holds(for: 0) ?? true
-        return reading(holds ? .unchanged : .versionMismatch)
+        try restorer.restore([owner])
+        return .again
       default: return reading(.unchanged)
       }
     }
-    throw Self.tooManyAttempts
   }
 
   private func cartAtWork(of owner: CartOwner) throws(StoreError) -> CartReading {
@@ -128,19 +101,18 @@ package final class RedisCartStore: CartStore {
     let started = RedisClock.monotonic
     var otherVersions = 0
     var wasLate = false
-    for _ in 0..<Self.attempts {
+    return try retrying(Self.attempts, "the cart") { () throws(StoreError) -> Attempted<ChangeReading> in
       let skus = try skusToLookUp(for: request)
-      let (products, catalogueVersion) = skus.isEmpty ? ([:], nil) : try lookUp(skus)
+      let (products, catalogueVersion) = skus.isEmpty ? ([:], nil) : try catalogue.current(skus)
       let now = try connection.currentTime()
       let change = ChangeArguments(request.change, products: products, at: now, touchLimit: touchLimit)
       var header = ScriptHeader(request)
-      if restorer == nil, case .add = request.change, !owner.isGuest { header.mayCreate = true }
       // After two catalogues that were not the current one the third is taken as it is.
       if otherVersions < 2 { header.catalogueVersion = catalogueVersion }
       let (answer, hash) = try run(change.script, change.arguments, on: header)
       let cart = hash?.cart ?? Cart(owner: owner)
-      func reading(_ outcome: ChangeReading.Outcome) -> ChangeReading {
-        ChangeReading(outcome: outcome, reading: CartReading(cart: cart, isCookieDue: answer.isCookieDue))
+      func reading(_ outcome: ChangeReading.Outcome) -> Attempted<ChangeReading> {
+        .done(ChangeReading(outcome: outcome, reading: CartReading(cart: cart, isCookieDue: answer.isCookieDue)))
       }
       switch answer.status {
       case .changed: return reading(.changed)
@@ -156,10 +128,9 @@ package final class RedisCartStore: CartStore {
         }
         return reading(.refused(violations))
       case .absent, .stale:
-        if try !restore(owner) { return changeOfNothing(request) }
-      case .merged: return Self.spent(owner)
+        try restorer.restore([owner])
+      case .merged: return .done(Self.spent(owner))
       case .merging:
-        guard let merger else { throw StoreError(.unavailable, "the cart is being merged") }
         try merger.end(owner)
       case .full: throw StoreError(.unavailable, "Redis: memory is short")
       case .gap, .outdated, .closed, .superseded: throw .unexpectedReply
@@ -171,8 +142,8 @@ package final class RedisCartStore: CartStore {
         }
         wasLate = true
       }
+      return .again
     }
-    throw Self.tooManyAttempts
   }
 }
 
@@ -183,9 +154,9 @@ extension RedisCartStore {
       RedisCommand("HGETALL", connection.keys.cart(of: owner)),
       RedisCommand("MGET", connection.keys.catalogueVersion, connection.keys.pressure),
     ]
-    for _ in 0..<Self.attempts {
+    return try retrying(Self.attempts, "the cart") { () throws(StoreError) -> Attempted<CartHash?> in
       let found = try histories.within { history throws(StoreError) -> (hash: CartHash?, isCurrent: Bool) in
-        let replies = try connection.exchange(commands, .idempotent, in: history.required)
+        let replies = try connection.exchange(commands, .idempotent, in: history.replicationID)
         let (catalogueVersion, gate) = try replies.read(1) { both throws(StoreError) in
           (
             try both.element(0) { value throws(StoreError) in try value.catalogueVersion() },
@@ -198,11 +169,11 @@ extension RedisCartStore {
         let hash = try replies.read(0) { fields throws(StoreError) in try CartHash(owner: owner, fields: fields) }
         return (hash, hash?.history == history.number)
       }
-      if found.isCurrent { return found.hash }
-      if found.hash == nil, try isKnownAbsent(owner) { return nil }
-      if try !restore(owner) { return nil }
+      if found.isCurrent { return .done(found.hash) }
+      if found.hash == nil, try isKnownAbsent(owner) { return .done(nil) }
+      try restorer.restore([owner])
+      return .again
     }
-    throw Self.tooManyAttempts
   }
 
   /// Runs a script on a cart; opens Redis for it where it is closed.
@@ -212,13 +183,14 @@ extension RedisCartStore {
     _ script: RedisScript, _ own: RedisCommand, on header: ScriptHeader
   ) throws(StoreError) -> (answer: ScriptAnswer, hash: CartHash?) {
     let keys = connection.keys.forChange(of: header.owner)
-    for _ in 0..<Self.attempts {
+    typealias Run = (answer: ScriptAnswer, hash: CartHash?)
+    return try retrying(Self.attempts, "the cart") { () throws(StoreError) -> Attempted<Run> in
       _ = try connection.currentTime()
       let sent = RedisClock.monotonic
       let (answer, hash) = try histories.within { history throws(StoreError) in
         var arguments = header.arguments(history: history, deadline: connection.deadline)
         arguments.append(contentsOf: own)
-        return try connection.evaluate(script, keys: keys, arguments: arguments, in: history.required) {
+        return try connection.evaluate(script, keys: keys, arguments: arguments, in: history.replicationID) {
           answer, cart throws(StoreError) in
           do throws(StoreError) {
             return (try ScriptAnswer(answer), try CartHash(owner: header.owner, fields: cart))
@@ -230,36 +202,18 @@ extension RedisCartStore {
       }
       connection.learnTime(answer.time, sent: sent)
       catalogue.note(catalogueVersion: answer.catalogueVersion)
-      if try !histories.handle(answer.status) { return (answer, hash) }
+      return try histories.handle(answer.status) ? .again : .done((answer, hash))
     }
-    throw Self.tooManyAttempts
-  }
-
-  /// Where Redis has no cart, or none that may be trusted, every path comes here.
-  ///
-  /// - Returns: whether Redis has it now, or knows that there is none, so that it is worth looking again.
-  private func restore(_ owner: CartOwner) throws(StoreError) -> Bool {
-    guard let restorer else { return false }
-    try restorer.restore([owner])
-    return true
   }
 
   private func isKnownAbsent(_ owner: CartOwner) throws(StoreError) -> Bool {
-    guard let restorer else { return false }
-    return try histories.within { history throws(StoreError) in
+    try histories.within { history throws(StoreError) in
       try restorer.carts.isKnownAbsent(owner, in: history)
     }
   }
 
   /// Who is not through by then has met others that bring the same cart back, again and again.
   private static let attempts = 100
-
-  private static let tooManyAttempts = StoreError(.unavailable, "the cart kept changing during every attempt")
-
-  private func lookUp(_ skus: [SKU]) throws(StoreError) -> (products: [SKU: Product], catalogueVersion: Int64?) {
-    let (products, catalogueVersion) = try catalogue.current(skus)
-    return (products, catalogueVersion)
-  }
 
   /// An acknowledgement of what a filter names must know the lines first.
   private func skusToLookUp(for request: ChangeRequest) throws(StoreError) -> [SKU] {
@@ -269,18 +223,6 @@ extension RedisCartStore {
       request.change.skusToLookUp(in: try read(request.owner)?.cart ?? Cart(owner: request.owner))
     default: request.change.skusToLookUp(in: Cart(owner: request.owner))
     }
-  }
-
-  /// What a change makes of a cart that does not exist and was not to be made.
-  private func changeOfNothing(_ request: ChangeRequest) -> ChangeReading {
-    if request.owner.isGuest, !request.isNewGuest { return Self.spent(request.owner) }
-    let cart = Cart(owner: request.owner)
-    func reading(_ outcome: ChangeReading.Outcome) -> ChangeReading {
-      ChangeReading(outcome: outcome, reading: CartReading(cart: cart))
-    }
-    if let condition = request.condition, !condition.holds(for: cart.version) { return reading(.versionMismatch) }
-    if case .edit = request.change { return reading(.lineNotFound) }
-    return reading(.unchanged)
   }
 
   private static func spent(_ owner: CartOwner) -> ChangeReading {

@@ -28,7 +28,7 @@ package final class RedisCarts {
   func read(_ owners: [CartOwner], in history: RedisHistory) throws(StoreError) -> [Present] {
     var commands: [RedisCommand] = []
     for owner in owners { commands += question(for: owner) }
-    let replies = try connection.exchange(commands, .idempotent, in: history.required)
+    let replies = try connection.exchange(commands, .idempotent, in: history.replicationID)
     var found: [Present] = []
     for (index, owner) in owners.enumerated() { found.append(try present(owner, replies, 2 * index, in: history)) }
     return found
@@ -47,7 +47,7 @@ package final class RedisCarts {
   func unpersisted(_ owners: [CartOwner], tag: String, in history: RedisHistory) throws(StoreError) -> [CartOwner] {
     if owners.isEmpty { return [] }
     let commands = owners.map { RedisCommand("HMGET", keys.cart(of: $0), "#l", "#v", "#p", "#d") }
-    let replies = try connection.exchange(commands, .idempotent, in: history.required)
+    let replies = try connection.exchange(commands, .idempotent, in: history.replicationID)
     var found: [CartOwner] = []
     for (index, owner) in owners.enumerated() {
       if replies.isError(index, code: "WRONGTYPE") {
@@ -94,7 +94,7 @@ package final class RedisCarts {
   /// Whether somebody has found lately that neither store has such a cart.
   func isKnownAbsent(_ owner: CartOwner, in history: RedisHistory) throws(StoreError) -> Bool {
     let replies = try connection.exchange(
-      RedisCommand("GET", keys.restoreLease(of: owner)), .idempotent, in: history.required)
+      RedisCommand("GET", keys.restoreLease(of: owner)), .idempotent, in: history.replicationID)
     let word = try replies.read(0) { value throws(StoreError) in try value.string() }
     return word == "\(Self.absentWord) \(history.number)" || word == "\(Self.spentWord) \(history.number)"
   }
@@ -102,7 +102,7 @@ package final class RedisCarts {
   /// Those of `owners` that Redis has not, or of another history.
   func missing(_ owners: [CartOwner], in history: RedisHistory) throws(StoreError) -> [CartOwner] {
     let commands = owners.map { RedisCommand("HGET", keys.cart(of: $0), "#l") }
-    let replies = try connection.exchange(commands, .idempotent, in: history.required)
+    let replies = try connection.exchange(commands, .idempotent, in: history.replicationID)
     var missing: [CartOwner] = []
     for (index, owner) in owners.enumerated() {
       let lineage = try replies.read(index) { value throws(StoreError) in try value.string() }
@@ -120,7 +120,7 @@ package final class RedisCarts {
         .leaseRestore, keys: [keys.restoreLease(of: owner)],
         arguments: RedisCommand(token, String(Self.leaseMilliseconds), String(Self.undisturbedMilliseconds)))
     }
-    let replies = try connection.evaluate(calls, .idempotent, in: history.required)
+    let replies = try connection.evaluate(calls, .idempotent, in: history.replicationID)
     var found: [Present?] = try read(owners, in: history)
     for index in calls.indices {
       let isHeld = try replies.read(index) { value in value.integer } == 1
@@ -140,7 +140,7 @@ package final class RedisCarts {
     let calls = owners.map {
       RedisScriptCall(.endLease, keys: [keys.restoreLease(of: $0)], arguments: RedisCommand(token))
     }
-    _ = try connection.evaluate(calls, .idempotent, in: history.required)
+    _ = try connection.evaluate(calls, .idempotent, in: history.replicationID)
   }
 
   /// What goes into the place of a cart.
@@ -191,7 +191,7 @@ package final class RedisCarts {
           keys: [keys.cart(of: owner), keys.restoreLease(of: owner), keys.dirty, keys.active],
           arguments: arguments))
     }
-    let replies = try connection.evaluate(calls, .idempotent, in: history.required)
+    let replies = try connection.evaluate(calls, .idempotent, in: history.replicationID)
     var results: [Installed] = []
     for index in calls.indices {
       let text = try replies.read(index) { value throws(StoreError) in try value.string() }
@@ -257,7 +257,7 @@ package final class RedisCarts {
           .evict, keys: [keys.cart(of: owner), keys.dirty, keys.active],
           arguments: RedisCommand(String(history.number), tag, String(moment.milliseconds))))
     }
-    let replies = try connection.evaluate(calls, .idempotent, in: history.required)
+    let replies = try connection.evaluate(calls, .idempotent, in: history.replicationID)
     var gone: [Bool] = []
     for index in calls.indices { gone.append(try replies.read(index) { value in value.integer } == 1) }
     return gone
@@ -276,7 +276,7 @@ package final class RedisCarts {
       calls.append(RedisScriptCall(script, keys: [keys.cart(of: owner)] + more, arguments: arguments))
     }
     if calls.isEmpty { return [] }
-    let replies = try connection.evaluate(calls, .idempotent, in: history.required)
+    let replies = try connection.evaluate(calls, .idempotent, in: history.replicationID)
     var done: [Bool] = []
     for index in calls.indices { done.append(try replies.read(index) { value in value.integer == 1 }) }
     return done
@@ -324,7 +324,7 @@ extension RedisCarts {
     arguments.append(command.command.action)
     append(command.command, on: hash.cart, to: &arguments)
     let call = RedisScriptCall(.apply, keys: keys.forChange(of: command.owner), arguments: arguments)
-    let replies = try connection.evaluate(calls + [call], .idempotent, in: history.required)
+    let replies = try connection.evaluate(calls + [call], .idempotent, in: history.replicationID)
     let answer = try replies.read(calls.count) { value throws(StoreError) in try ScriptAnswer(value) }
     switch answer.status {
     case .changed, .unchanged: return answer.version
@@ -344,7 +344,7 @@ extension RedisCarts {
     let replies = try connection.evaluate(
       .freeze, keys: [keys.cart(of: owner), keys.dirty],
       arguments: RedisCommand(String(history.number), fields.epoch, fields.version, target), .idempotent,
-      in: history.required)
+      in: history.replicationID)
     return try replies.read(0) { value in value.integer == 1 }
   }
 
@@ -353,7 +353,7 @@ extension RedisCarts {
     let replies = try connection.evaluate(
       .leaveTombstone, keys: [keys.cart(of: owner), keys.dirty, keys.active],
       arguments: RedisCommand(String(history.number), String(Installation.absenceSeconds)), .idempotent,
-      in: history.required)
+      in: history.replicationID)
     try replies.check(0)
   }
 

@@ -13,8 +13,8 @@ package final class RedisCatalogue: Catalogue {
 
   let connection: RedisConnection
   let source: any CatalogueSource
-  /// Know whether Redis is the shop's; without them, whoever shares the connection does.
-  package var histories: RedisHistories?
+  /// Know whether Redis is the shop's.
+  private let histories: RedisHistories
   private var products: BoundedCache<SKU, Stamped>
   private var unknown = BoundedCache<SKU, Int64>(capacity: RedisCatalogue.rememberedUnknown)
   private var revisions: BoundedCache<RevisionID, ProductRevision>
@@ -28,8 +28,9 @@ package final class RedisCatalogue: Catalogue {
   }
 
   /// - Parameter capacity: how many products, and how many revisions, the worker keeps in memory.
-  package init(connection: RedisConnection, source: any CatalogueSource, capacity: Int = 1_024) {
-    self.connection = connection
+  init(_ histories: RedisHistories, source: any CatalogueSource, capacity: Int) {
+    self.histories = histories
+    connection = histories.connection
     self.source = source
     products = BoundedCache(capacity: capacity)
     revisions = BoundedCache(capacity: capacity)
@@ -62,7 +63,7 @@ package final class RedisCatalogue: Catalogue {
 
   /// A Redis that is not the shop's has no catalogue for it, and is given none.
   func needOwn() throws(StoreError) {
-    if let histories, (try? histories.current()) != nil { return }
+    if (try? histories.current()) != nil { return }
     if connection.isForeign { throw StoreError(.unavailable, "Redis: this one does not speak for the shop") }
   }
 

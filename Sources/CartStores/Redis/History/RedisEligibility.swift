@@ -34,7 +34,6 @@ package struct RedisEligibility: Sendable {
 extension RedisHistories {
   /// - Throws: ``StoreError`` if a store is away.
   package func eligibility() throws(StoreError) -> RedisEligibility {
-    guard let archive else { throw .unexpectedReply }
     connection.close()
     try connection.connect()
     guard let server = connection.server else { throw .unexpectedReply }
@@ -62,7 +61,7 @@ extension RedisHistories {
   ///
   /// - Returns: false if another one has begun to since `standing` was taken.
   package func adopt(_ eligibility: RedisEligibility) throws(StoreError) -> Bool {
-    guard let archive, let newest = eligibility.records.newest else { return false }
+    guard let newest = eligibility.records.newest else { return false }
     return try archive.permit(eligibility.candidate.name, after: newest.number)
   }
 }

@@ -13,8 +13,8 @@ package final class RedisHistories {
   }
 
   let connection: RedisConnection
-  let archive: PostgresCarts?
-  private let mode: Mode
+  let archive: PostgresCarts
+  let mode: Mode
   private var known: RedisHistory?
   /// The server of ``known``, as it was then.
   private var knownServer: RedisServer?
@@ -22,8 +22,8 @@ package final class RedisHistories {
   private var refusal: (id: String, error: StoreError, until: Int64)?
   private var checkedAt: Int64 = 0
 
-  /// - Parameter archive: registers histories; without one, there are none to tell apart.
-  package init(_ connection: RedisConnection, archive: PostgresCarts?, _ mode: Mode) {
+  /// - Parameter archive: registers histories.
+  package init(_ connection: RedisConnection, archive: PostgresCarts, _ mode: Mode) {
     self.connection = connection
     self.archive = archive
     self.mode = mode
@@ -37,7 +37,6 @@ package final class RedisHistories {
   /// - Throws: ``StoreError`` if Redis is away or a replica, if PostgreSQL would have to be asked and is away, and if
   ///   another Redis speaks for the shop.
   package func current() throws(StoreError) -> RedisHistory {
-    guard let archive else { return .unregistered }
     if let known, known.replicationID == connection.server?.replicationID {
       if known != archive.refused { return known }
       // It may be another by now.
@@ -50,7 +49,7 @@ package final class RedisHistories {
       throw Self.isReplica
     }
     if let refusal, refusal.id == server.replicationID, RedisClock.monotonic < refusal.until { throw refusal.error }
-    let history = try resolve(server, archive)
+    let history = try resolve(server)
     if history == archive.refused { archive.refused = nil }
     refusal = nil
     connection.foreignID = nil
@@ -68,7 +67,7 @@ package final class RedisHistories {
   /// - Throws: as ``current()``. PostgreSQL's being away is no reason.
   package func check() throws(StoreError) {
     _ = try current()
-    guard let archive, RedisClock.monotonic - checkedAt >= Self.freshness else { return }
+    guard RedisClock.monotonic - checkedAt >= Self.freshness else { return }
     checkedAt = RedisClock.monotonic
     let history = try remembered()
     let newest: Int64?
@@ -88,7 +87,7 @@ package final class RedisHistories {
     let question = RedisCommand("GET", connection.keys.history)
     let (history, registration) = try within { history throws(StoreError) in
       // Learns of another role by the way.
-      let replies = try connection.exchange(question, .idempotent, in: history.required)
+      let replies = try connection.exchange(question, .idempotent, in: history.replicationID)
       return (history, try replies.read(0) { value throws(StoreError) in RedisRegistration(try value.string() ?? "") })
     }
     if registration?.replicationID == history.replicationID, registration?.number == history.number { return history }
@@ -106,7 +105,7 @@ package final class RedisHistories {
     do throws(StoreError) {
       return try body(history)
     } catch {
-      guard !error.isOutcomeUnknown, let archive,
+      guard !error.isOutcomeUnknown,
         history.replicationID != connection.server?.replicationID || history == archive.refused
       else { throw error }
     }
@@ -124,7 +123,7 @@ package final class RedisHistories {
       return true
     case .superseded:
       // Asked anew with the next use: it may have been taken back.
-      archive?.refused = known
+      archive.refused = known
       throw Self.isSuperseded
     default: return false
     }
@@ -139,7 +138,7 @@ extension RedisHistories: Sendable {}
 // MARK: - Asking PostgreSQL
 
 extension RedisHistories {
-  private func resolve(_ server: RedisServer, _ archive: PostgresCarts) throws(StoreError) -> RedisHistory {
+  private func resolve(_ server: RedisServer) throws(StoreError) -> RedisHistory {
     var candidate = RedisCandidate(server, location: connection.location, hasCarts: false)
     var records: RedisRecords
     do throws(StoreError) {
@@ -163,7 +162,7 @@ extension RedisHistories {
     switch (admission, mode) {
     case (.known(let number), .looking): return RedisHistory(replicationID: server.replicationID, number: number)
     case (.superseded, _), (.refused, _), (_, .looking):
-      throw try refuse(candidate, records, admission, archive)
+      throw try refuse(candidate, records, admission)
     case (.known, .serving):
       try archive.describe(candidate, in: records)
       // A mark whose word Redis has lost would vouch for an older state of it.
@@ -173,7 +172,7 @@ extension RedisHistories {
     case (.resumed, .serving), (.reinstated, .serving), (.begun, .serving):
       (admission, records) = try archive.admit(candidate)
     }
-    guard let number = records.own else { throw try refuse(candidate, records, admission, archive) }
+    guard let number = records.own else { throw try refuse(candidate, records, admission) }
     try registerHistory(candidate, number, records.shop, isAnother: admission == .begun)
     return RedisHistory(replicationID: server.replicationID, number: number)
   }
@@ -209,7 +208,7 @@ extension RedisHistories {
 
   /// Remembers for a moment that this Redis may not be used, and tells it if it once was the shop's.
   private func refuse(
-    _ candidate: RedisCandidate, _ records: RedisRecords, _ admission: RedisAdmission, _ archive: PostgresCarts
+    _ candidate: RedisCandidate, _ records: RedisRecords, _ admission: RedisAdmission
   ) throws(StoreError) -> StoreError {
     let error = StoreError(.unavailable, RedisRefusal(candidate, records, admission).text)
     if [.superseded, .refused].contains(admission) { connection.foreignID = candidate.replicationID }
@@ -239,7 +238,6 @@ extension RedisHistories {
   /// - Throws: ``StoreError`` if a store is away. It may be done again.
   @discardableResult
   package func close(draining: Bool = false) throws(StoreError) -> Bool {
-    guard let archive else { return false }
     // A word beside which no number stands would not count.
     let history = try remembered()
     let keys = connection.keys
@@ -254,7 +252,7 @@ extension RedisHistories {
     let replies = try connection.evaluate(
       .closeGate, keys: [keys.pressure, keys.stream, keys.dirty] + (draining ? [keys.quarantine, keys.aside] : []),
       arguments: RedisCommand(RedisGate.closed(word).text),
-      .idempotent, in: history.required)
+      .idempotent, in: history.replicationID)
     guard try replies.read(0, { value in value.integer == 1 }) else {
       _ = try archive.open(word)
       return false
@@ -267,14 +265,14 @@ extension RedisHistories {
   /// - Throws: ``StoreError`` also if another Redis has come after this one was closed.
   package func open() throws(StoreError) {
     let history = if let known { known } else { try current() }
-    guard let archive, case .closed(let word) = try gate(in: history) else { return }
+    guard case .closed(let word) = try gate(in: history) else { return }
     guard try archive.open(word) == history.number else {
       archive.refused = history
       throw Self.isSuperseded
     }
     try connection.evaluate(
       .endLease, keys: [connection.keys.pressure], arguments: RedisCommand(RedisGate.closed(word).text), .idempotent,
-      in: history.required
+      in: history.replicationID
     ).check(0)
   }
 
@@ -286,7 +284,7 @@ extension RedisHistories {
     let key = connection.keys.pressure
     let history = try current()
     // A script that may write is refused before it runs if Redis takes no writes.
-    let replies = try connection.runAllowingOOM(RedisCommand("GET", key), on: key, in: history.required)
+    let replies = try connection.runAllowingOOM(RedisCommand("GET", key), on: key, in: history.replicationID)
     switch try replies.read(0, { value throws(StoreError) in RedisGate(try value.string()) }) {
     case .open, .pressed: return
     case .superseded: throw Self.isSuperseded
@@ -296,7 +294,8 @@ extension RedisHistories {
 
   private func gate(in history: RedisHistory) throws(StoreError) -> RedisGate {
     let question = RedisCommand("GET", connection.keys.pressure)
-    return try connection.exchange(question, .idempotent, in: history.required).read(0) { value throws(StoreError) in
+    return try connection.exchange(question, .idempotent, in: history.replicationID).read(0) {
+      value throws(StoreError) in
       RedisGate(try value.string())
     }
   }

@@ -3,7 +3,7 @@ import CartDomain
 /// One history of Redis: it ends with a restart, a promotion, or a return to an older state. A cart of another one is
 /// compared with PostgreSQL before it is served.
 package struct RedisHistory: Equatable, Sendable {
-  /// As ``RedisServer/replicationID``; empty where nobody registers histories.
+  /// As ``RedisServer/replicationID``: what a connection must lead to for this history to go on.
   package var replicationID: String
   /// The number under which PostgreSQL has registered it; it grows from history to history.
   package var number: Int64
@@ -12,10 +12,4 @@ package struct RedisHistory: Equatable, Sendable {
     self.replicationID = replicationID
     self.number = number
   }
-
-  /// Nobody has registered a history.
-  package static let unregistered = RedisHistory(replicationID: "", number: 0)
-
-  /// What a connection must lead to for this history to go on; `nil` where it does not matter.
-  var required: String? { self == .unregistered ? nil : replicationID }
 }

@@ -2,42 +2,8 @@ package import CartDomain
 
 /// The stream of changes that Redis gathers, the oldest first. What PostgreSQL has recorded is removed from it, never what
 /// is old: so what is at its head is what has not been recorded.
-///
-/// Anybody may read it. Two that record at once do no harm, for each change is recorded once; that it happens in order is
-/// up to ``SyncerRegistry``, which has one reader at a time.
-package final class ChangeStream {
-  /// What was read from the stream.
-  package struct Batch: Sendable {
-    package var events: [CartEvent] = []
-    /// All entries, and whose they are; `nil` if that can't be read.
-    package fileprivate(set) var entries: [(id: String, owner: CartOwner?)] = []
-    /// Those of them that can't be read.
-    package fileprivate(set) var unreadable: Set<String> = []
-    /// The id of the last entry; `nil` if there was none.
-    package fileprivate(set) var last: String?
-    /// Of all values in it.
-    fileprivate var bytes = 0
-
-    package init() {}
-    package var isEmpty: Bool { last == nil }
-  }
-
-  /// Before every entry.
-  package static let start = "0-0"
-
-  /// Whether one entry's id comes before another's.
-  static func isOrdered(_ one: String, _ other: String) -> Bool {
-    func numbers(_ id: String) -> (UInt64, UInt64) {
-      let parts = id.split(separator: "-")
-      return (parts.first.flatMap { UInt64($0) } ?? 0, parts.count > 1 ? UInt64(parts[1]) ?? 0 : 0)
-    }
-    return numbers(one) < numbers(other)
-  }
-
-  /// Before every entry that was made at a moment or later, by Redis's clock.
-  static func id(at moment: Timestamp) -> String { "\(max(0, moment.milliseconds))-0" }
-
-  let connection: RedisConnection
+package final class ChangeStream: ChangeLog {
+  private let connection: RedisConnection
   private var key: String { connection.keys.stream }
   /// So many entries are read at once: as many as have had ``wantedBytes`` lately.
   private var count = 64
@@ -46,33 +12,29 @@ package final class ChangeStream {
 
   package init(_ connection: RedisConnection) { self.connection = connection }
 
-  /// Reads entries behind one.
-  ///
-  /// - Parameters:
-  ///   - id: of that one; ``start`` for the head of the stream.
-  ///   - milliseconds: how long to wait for the first entry, 0 for not at all; below the connection's own time-out.
-  /// - Returns: at most 500 entries, and fewer if they are large.
-  package func read(after id: String, waiting milliseconds: Int = 0) throws(StoreError) -> Batch {
+  package func read(after position: LogPosition, waiting milliseconds: Int) throws(StoreError) -> ChangeBatch {
     var command = RedisCommand("XREAD", "COUNT", String(count))
     if milliseconds > 0 { command.append(contentsOf: RedisCommand("BLOCK", String(milliseconds))) }
-    command.append(contentsOf: RedisCommand("STREAMS", key, id))
+    command.append(contentsOf: RedisCommand("STREAMS", key, position.id))
     // So many of them may be too many at once: then there are fewer the next time.
     let asked = count
     count = max(1, count / 2)
     let replies = try connection.exchange(command, .idempotent)
     count = asked
-    if replies.isError(0, code: "UNBLOCKED") { return Batch() }
+    if replies.isError(0, code: "UNBLOCKED") { return ChangeBatch() }
     let batch = try replies.read(0) { streams throws(StoreError) in
-      if streams.isNull { return Batch() }
+      if streams.isNull { return ChangeBatch() }
       return try streams.element(0) { stream throws(StoreError) in
-        try stream.element(1) { entries throws(StoreError) in try self.batch(entries) }
+        try stream.element(1) { entries throws(StoreError) in
+          try ChangeBatch(entries, keys: connection.keys)
+        }
       }
     }
     adapt(to: batch)
     return batch
   }
 
-  private func adapt(to batch: Batch) {
+  private func adapt(to batch: ChangeBatch) {
     if batch.bytes > Self.wantedBytes {
       count = max(1, count * Self.wantedBytes / batch.bytes)
     } else if batch.entries.count == count {
@@ -80,39 +42,32 @@ package final class ChangeStream {
     }
   }
 
-  /// The id of the newest entry; ``start`` if there is none.
-  package func end() throws(StoreError) -> String {
+  package func position(before moment: Timestamp) -> LogPosition {
+    LogPosition("\(max(0, moment.milliseconds))-0")
+  }
+
+  package func end() throws(StoreError) -> LogPosition {
     let replies = try connection.exchange(RedisCommand("XREVRANGE", key, "+", "-", "COUNT", "1"), .idempotent)
     return try replies.read(0) { entries throws(StoreError) in
-      if entries.count == 0 { return Self.start }
+      if entries.count == 0 { return .start }
       return try entries.element(0) { entry throws(StoreError) in
-        try entry.element(0) { value throws(StoreError) in try value.string() } ?? Self.start
+        try entry.element(0) { value throws(StoreError) in try value.string() }.map { LogPosition($0) } ?? .start
       }
     }
   }
 
-  /// Whether there are entries up to one.
-  func isAnythingLeft(upTo id: String) throws(StoreError) -> Bool {
-    let command = RedisCommand("XRANGE", key, "-", id, "COUNT", "1")
+  package func isAnythingLeft(upTo position: LogPosition) throws(StoreError) -> Bool {
+    let command = RedisCommand("XRANGE", key, "-", position.id, "COUNT", "1")
     return try connection.exchange(command, .idempotent).read(0) { entries in entries.count ?? 0 } > 0
   }
 
-  /// How many entries there are.
-  func length() throws(StoreError) -> Int {
+  package func length() throws(StoreError) -> Int {
     try connection.exchange(RedisCommand("XLEN", key), .idempotent).read(0) { value in Int(value.integer ?? 0) }
   }
 
-  /// Removes entries: what they say is recorded.
-  package func remove(_ ids: [String]) throws(StoreError) { try remove(ids, from: key) }
+  package func remove(_ ids: [String]) throws(StoreError) { try connection.removeEntries(ids, from: key) }
 
-  // MARK: Set aside
-
-  /// Moves entries of one cart aside, so that they hold up nobody else's.
-  ///
-  /// - Parameters:
-  ///   - next: when they are to be tried again, if others of that cart have not been set aside before.
-  ///   - reason: why; `nil` because others of that cart were set aside.
-  func setAside(
+  package func setAside(
     _ ids: [String], of owner: CartOwner, until next: Timestamp, reason: String?
   ) throws(StoreError) {
     var arguments = RedisCommand(connection.keys.cart(of: owner), String(next.milliseconds), reason ?? "")
@@ -120,60 +75,84 @@ package final class ChangeStream {
     let keys = [key, connection.keys.aside, connection.keys.reasons, connection.keys.aside(of: owner)]
     try connection.evaluate(.setAside, keys: keys, arguments: arguments, .idempotent).check(0)
   }
+}
 
-  /// The first entries of a cart that were set aside.
-  func readAside(of owner: CartOwner) throws(StoreError) -> Batch {
-    let command = RedisCommand("XRANGE", connection.keys.aside(of: owner), "-", "+", "COUNT", "100")
-    return try connection.exchange(command, .idempotent).read(0) { entries throws(StoreError) in try batch(entries) }
+@available(*, unavailable)
+extension ChangeStream: Sendable {}
+
+// MARK: - Removal
+
+extension ChangeStream {
+  package func remove(_ owner: CartOwner) throws(StoreError) -> Int {
+    let cart = connection.keys.cart(of: owner)
+    var removed = 0
+    var start = "-"
+    while true {
+      let command = RedisCommand("XRANGE", key, start, "+", "COUNT", "1000")
+      let (ids, last) = try connection.exchange(command, .idempotent).read(0) { entries throws(StoreError) in
+        try Self.ids(of: entries, about: cart)
+      }
+      if !ids.isEmpty {
+        try remove(ids)
+        removed += ids.count
+      }
+      guard let last else { return removed }
+      start = "(" + last
+    }
   }
 
-  func removeAside(_ ids: [String], of owner: CartOwner) throws(StoreError) {
-    try remove(ids, from: connection.keys.aside(of: owner))
+  private static func ids(
+    of entries: borrowing RedisValue, about cart: String
+  ) throws(StoreError) -> (ids: [String], last: String?) {
+    var ids: [String] = []
+    var last: String?
+    for index in 0..<(entries.count ?? 0) {
+      try entries.element(index) { entry throws(StoreError) in
+        guard let id = try entry.element(0, { value throws(StoreError) in try value.string() }) else { return }
+        last = id
+        if try entry.element(1, { fields throws(StoreError) in try Self.names(fields, cart) }) { ids.append(id) }
+      }
+    }
+    return (ids, last)
   }
 
-  /// Forgets all that was set aside of a cart.
-  func clearAside(of owner: CartOwner) throws(StoreError) {
-    let keys = connection.keys
-    let replies = try connection.exchange(
-      [
-        RedisCommand("DEL", keys.aside(of: owner)), RedisCommand("ZREM", keys.aside, keys.cart(of: owner)),
-        RedisCommand("HDEL", keys.reasons, keys.cart(of: owner)),
-      ], .idempotent)
-    for index in 0..<3 { try replies.check(index) }
+  private static func names(_ fields: borrowing RedisValue, _ cart: String) throws(StoreError) -> Bool {
+    for index in stride(from: 0, to: (fields.count ?? 0) - 1, by: 2) {
+      let name = try fields.element(index) { value throws(StoreError) in try value.bytes() }
+      guard name == [UInt8(ascii: "k")] else { continue }
+      return try fields.element(index + 1) { value throws(StoreError) in try value.bytes() } == Array(cart.utf8)
+    }
+    return false
   }
+}
 
-  private func remove(_ ids: [String], from stream: String) throws(StoreError) {
-    if ids.isEmpty { return }
-    var command = RedisCommand("XDEL", stream)
-    for id in ids { command.append(id) }
-    try connection.exchange(command, .idempotent).check(0)
-  }
+// MARK: - Entries
 
-  // MARK: Entries
-
-  private func batch(_ entries: borrowing RedisValue) throws(StoreError) -> Batch {
-    var batch = Batch()
+extension ChangeBatch {
+  /// Reads entries of a stream.
+  init(_ entries: borrowing RedisValue, keys: RedisKeys) throws(StoreError) {
+    self.init()
     for index in 0..<(entries.count ?? 0) {
       try entries.element(index) { entry throws(StoreError) in
         guard !entry.isNull, let id = try entry.element(0, { value throws(StoreError) in try value.string() }) else {
           return
         }
-        batch.last = id
-        let (bytes, owner) = try entry.element(1) { fields throws(StoreError) in try measure(fields) }
-        batch.bytes += bytes
-        batch.entries.append((id, owner))
+        let (bytes, owner) = try entry.element(1) { fields throws(StoreError) in try Self.measure(fields, keys) }
+        self.bytes += bytes
+        self.entries.append((id, owner))
         do throws(StoreError) {
-          batch.events.append(try CartEvent(entry, keys: connection.keys))
+          events.append(try CartEvent(entry, keys: keys))
         } catch {
-          batch.unreadable.insert(id)
+          unreadable.insert(id)
         }
       }
     }
-    return batch
   }
 
   /// The size of an entry, and whose it is.
-  private func measure(_ fields: borrowing RedisValue) throws(StoreError) -> (bytes: Int, owner: CartOwner?) {
+  private static func measure(
+    _ fields: borrowing RedisValue, _ keys: RedisKeys
+  ) throws(StoreError) -> (bytes: Int, owner: CartOwner?) {
     var bytes = 0
     var owner: CartOwner?
     for index in stride(from: 0, to: (fields.count ?? 0) - 1, by: 2) {
@@ -183,13 +162,10 @@ package final class ChangeStream {
       try fields.element(index + 1) { value throws(StoreError) in
         bytes += try value.withBytes { $0.count } ?? 0
         if isKey {
-          owner = try value.withBytes { String(validating: $0) }?.flatMap { connection.keys.owner(ofCart: $0) }
+          owner = try value.withBytes { String(validating: $0) }?.flatMap { keys.owner(ofCart: $0) }
         }
       }
     }
     return (bytes, owner)
   }
 }
-
-@available(*, unavailable)
-extension ChangeStream: Sendable {}
