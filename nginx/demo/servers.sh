@@ -145,7 +145,7 @@ start_cartd() {
 
 start_nginx() {
   local user=''
-  # Somebody may have taken it during the build; his answers would pass for ours.
+  # Another process may have taken the port during the build; its answers would pass for ours.
   need_port
   ((EUID != 0)) || user='user www-data;'
   identity=()
@@ -174,7 +174,7 @@ stop() {
   unset "pids[$name]"
   for with in "$with" "$last"; do
     kill -s "$with" "$pid" 2>/dev/null || break
-    # A server that somebody stopped with SIGSTOP would never see it.
+    # A server that is stopped by SIGSTOP would never see it.
     kill -s CONT -- "-$pid" 2>/dev/null || true
     sleep "$seconds" 9>&- &
     timer=$!

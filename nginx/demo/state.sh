@@ -28,7 +28,7 @@ open_state() {
   fi
 }
 
-# A socket's path has at most 107 bytes, and libpq reads a comma as the end of one. Where that does not fit, clients go
+# A socket's path has at most 107 bytes, and libpq reads a comma as the end of one. If that does not fit, clients go
 # by a link in a directory of this user.
 shorten_state() {
   local LC_ALL=C base=/tmp
