@@ -295,12 +295,41 @@ struct MergeTests {
     #expect(try stores.redis.run("ZSCORE", stores.redis.keys.dirty, stores.key(of: pair.owner)) == nil)
   }
 
+  @Test("A PostgreSQL that was put back to before a merge, and no syncer can tell, learns of the merge from Redis")
+  func putBackUnnoticed() throws {
+    let stores = try TwoStores()
+    let pair = try pair(stores, guest: [("A", 2)], user: [("A", 3)])
+    _ = try stores.persister.sync([pair.owner, pair.target])
+    _ = try stores.schema.rows("CREATE TABLE before AS SELECT * FROM carts WHERE owner_kind = 'guest'")
+    _ = try stores.store.merge(pair.guest, into: pair.user, by: .sum, retryKey: nil, requestID: "")
+    // Without another tag or number: no syncer had committed since.
+    for statement in [
+      "DELETE FROM cart_merges", "DELETE FROM carts WHERE owner_kind = 'guest'",
+      "INSERT INTO carts SELECT * FROM before",
+    ] { _ = try stores.schema.rows(statement) }
+    let syncer = try stores.syncer()
+    let end = RedisClock.monotonic + 30_000
+    while try stores.redis.run("ZCARD", stores.redis.keys.dirty) != "0", RedisClock.monotonic < end {
+      try syncer.turn()
+    }
+    #expect(try stores.schema.rows("SELECT state FROM carts WHERE owner_kind = 'guest'") == [["2"]])
+    try stores.redis.removeAll()
+    #expect(try stores.store.cart(of: pair.owner).isGone)
+    #expect(try stores.store.merge(pair.guest, into: pair.user, by: .sum, retryKey: nil, requestID: "") == .nothing)
+    #expect(try quantities(stores, pair.target) == ["A": 5])
+  }
+
   @Test("What is left of a merged guest's cart stays what it is when it is persisted")
   func tombstone() throws {
     let stores = try TwoStores()
     let pair = try pair(stores, guest: [("A", 2)], user: [])
     _ = try stores.store.merge(pair.guest, into: pair.user, by: .sum, retryKey: nil, requestID: "")
+    func isDirty() throws -> Bool {
+      try stores.redis.run("ZSCORE", stores.redis.keys.dirty, stores.key(of: pair.owner)) != nil
+    }
+    #expect(try isDirty())
     #expect(try stores.store.sync(pair.owner) == 0)
+    #expect(try !isDirty())
     let hash = try #require(try stores.redis.hash(of: pair.owner))
     #expect(hash.state == .merged && hash.cart.lines.isEmpty && hash.mergedInto == nil && hash.cart.expiresAt != nil)
     #expect(try stores.store.cart(of: pair.owner).isGone)

@@ -13,6 +13,8 @@ if has[5] then
 else
   redis.call('EXPIRE', cart, seconds)
 end
-redis.call('ZREM', dirty, cart)
+-- A syncer tells PostgreSQL of it once more: it may go back before any syncer has committed anything, so that none notices.
+local time = redis.call('TIME')
+redis.call('ZADD', dirty, 'NX', string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000)), cart)
 redis.call('ZREM', active, cart)
 return 1
