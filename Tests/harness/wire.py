@@ -51,7 +51,9 @@ class Answer:
 
     def __init__(self, status, headers, body):
         self.status, self.headers, self.body = status, headers, body
-        self.json = json.loads(body) if body and "json" in (headers.get("content-type") or "") else None
+        # A browser's proxy hands on what nginx has compressed.
+        is_json = "json" in (headers.get("content-type") or "") and not headers.get("content-encoding")
+        self.json = json.loads(body) if body and is_json else None
 
     @classmethod
     def parsed(cls, output):
