@@ -3,8 +3,8 @@ package import CartDomain
 /// Merges guests' carts into users', each once and into one.
 ///
 /// The guest's cart is frozen, with what it merges into written into it; PostgreSQL records the merge under the guest's
-/// id and commands the user's cart to take the lines in; that is delivered, and the guest's cart is buried. Whoever
-/// finds a merge half done ends it, by the same steps.
+/// id and commands the user's cart to take the lines in; that is delivered, and a tombstone is left of the
+/// guest's cart. A process that finds a merge half done ends it, by the same steps.
 package final class CartMerger {
   let restorer: CartRestorer
   let persister: CartPersister

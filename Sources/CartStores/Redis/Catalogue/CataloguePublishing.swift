@@ -122,7 +122,7 @@ extension RedisCatalogue {
     return sent
   }
 
-  /// What ``publishStock(_:)`` sends; afterwards the catalogue version must be distrusted.
+  /// What ``publishStock(_:)`` sends; afterwards the catalogue version must be invalidated.
   func publishing(_ moved: [StockMovement]) -> [RedisScriptCall] {
     stride(from: 0, to: moved.count, by: Self.batch).map { start in
       var arguments = RedisCommand()

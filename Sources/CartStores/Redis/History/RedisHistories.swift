@@ -112,7 +112,7 @@ package final class RedisHistories {
     return try body(current())
   }
 
-  /// Heeds what a script has answered instead of doing anything.
+  /// Acts on what a script has answered instead of doing anything.
   ///
   /// - Returns: whether it is to be run again.
   /// - Throws: ``StoreError`` if this Redis does not speak for the shop any more.
